@@ -1,0 +1,40 @@
+# make run   set up and run the main job          make test   set up, lint, check types, test
+# Both need Python 3.11+, make and a package index, and are quick when nothing changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+METADATA := setup.cfg pyproject.toml constraints.txt
+
+.PHONY: run test lint types clean
+
+run: $(VENV)/.installed
+	$(BIN)/flowrun recipes/red_linear.yaml
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("flowrun needs Python 3.11 or later; this is " + sys.version.split()[0] + " (choose another: make PYTHON=python3.12 ...)" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(METADATA) | $(BIN)/python
+	@echo "installing flowrun and torch into $(VENV); the first time takes a minute"
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(METADATA) | $(BIN)/python
+	@echo "installing flowrun, torch and the test tools into $(VENV); the first time takes a minute"
+	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed

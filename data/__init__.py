@@ -1,0 +1,1 @@
+"""The data catalogue and the simulated stand-ins, installed as the package `flowrun_data`."""

@@ -1,0 +1,5 @@
+"""`python -m flowrun`."""
+
+from flowrun.commands import main
+
+main()

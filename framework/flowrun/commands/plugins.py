@@ -1,0 +1,55 @@
+"""`flowrun plugins`: the plugins, their versions, and what each of them gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowrun.planning import load_plugins
+from flowrun.plugins import Plugin, Registry
+
+
+@click.command("plugins")
+@click.option(
+    "-p",
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="PLUGIN",
+    help="Load a plugin: a .py file or a module. May be repeated.",
+)
+@click.pass_obj
+def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
+    """List the plugins, their versions, and what each of them gives."""
+    load_plugins(registry, plugins)
+    for plugin in registry.plugins.values():
+        version = f" {plugin.version}" if plugin.version else ""
+        click.echo(f"{plugin.name}{version}  ({plugin.origin})")
+        for what, names in _given(registry, plugin).items():
+            if names:
+                click.echo(f"  {what:<9} {', '.join(names)}")
+    for name, givers in registry.steps.items():
+        if len(givers) > 1:
+            both = " and ".join(f"`{plugin.name}`" for plugin, _ in givers)
+            click.echo(f"warning: the step `{name}` is given by {both}", err=True)
+    for failure in registry.failures:
+        click.echo(f"warning: {failure}", err=True)
+
+
+def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
+    manager = registry.manager
+    others = manager.get_plugins() - {plugin.module}
+
+    def ask(hook: str) -> list[Any]:
+        caller = manager.subset_hook_caller(hook, others)
+        return [item for items in caller() for item in items]
+
+    hooks = [caller.name for caller in manager.get_hookcallers(plugin.module) or []]
+    return {
+        "steps": [step.name for step in plugin.steps],
+        "formats": [suffix for item in ask("flowrun_formats") for suffix in item.suffixes],
+        "data": [item.name for item in ask("flowrun_datasets")],
+        "codecs": [item.type for item in ask("flowrun_codecs")],
+        "hooks": sorted(hook.removeprefix("flowrun_") for hook in hooks),
+    }

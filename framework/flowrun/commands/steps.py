@@ -1,0 +1,96 @@
+"""`flowrun steps`: what steps there are, and what one of them takes, gives and can be told."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import click
+
+from flowrun.errors import PluginError
+from flowrun.options import described_type
+from flowrun.planning import load_plugins
+from flowrun.plugins import Plugin, Registry
+from flowrun.problems import did_you_mean
+from flowrun.steps import REQUIRED, Option, Step
+
+
+@click.command("steps")
+@click.argument("name", required=False)
+@click.option(
+    "-p",
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="PLUGIN",
+    help="Load a plugin: a .py file or a module. May be repeated.",
+)
+@click.pass_obj
+def steps_command(registry: Registry, name: str | None, plugins: tuple[str, ...]) -> None:
+    """List the steps, or describe the step NAME."""
+    load_plugins(registry, plugins)
+    for failure in registry.failures:
+        click.echo(f"warning: {failure}", err=True)
+    known = registry.steps
+    if name is not None:
+        if name not in known:
+            hint = did_you_mean(name, known) or "`flowrun steps` lists all"
+            raise PluginError(f"there is no step `{name}`; {hint}")
+        click.echo("\n\n".join(_described(plugin, step) for plugin, step in known[name]))
+        return
+    width = max((len(step) for step in known), default=0)
+    for step_name in sorted(known):
+        for plugin, step in known[step_name]:
+            giver = "" if len(known[step_name]) == 1 else f" (from `{plugin.name}`)"
+            click.echo(f"{step_name:<{width}}  {step.about}{giver}")
+
+
+def _described(plugin: Plugin, step: Step[..., Any]) -> str:
+    """One step in full: inputs, outputs, options with types, bounds, defaults, an example."""
+    lines = [f"{step.name}: {step.about}", f"from the plugin `{plugin.name}`"]
+    body = (inspect.getdoc(step.function) or "").partition("\n")[2].strip()
+    if body:
+        lines += ["", body]
+    lines += ["", "inputs", *_inputs(step), "", "outputs", *_outputs(step), "", "options"]
+    lines += [_option_text(option) for option in step.options] or ["  none"]
+    lines += ["", "example", *_example(step)]
+    return "\n".join(lines)
+
+
+def _inputs(step: Step[..., Any]) -> list[str]:
+    lines = [f"  {value.name}{'' if value.required else '  (optional)'}" for value in step.inputs]
+    if step.inputs_of is not None:
+        lines.append("  those its options name")
+    return lines or ["  none"]
+
+
+def _outputs(step: Step[..., Any]) -> list[str]:
+    lines = [f"  {name}" for name in step.outputs]
+    if step.outputs_of is not None:
+        lines.append("  depend on its options")
+    return lines or ["  none"]
+
+
+def _option_text(option: Option) -> str:
+    default = "required" if option.default is REQUIRED else f"default {_yaml(option.default)}"
+    text = f"  {option.name}: {described_type(option.annotation)} ({default})"
+    return text + (f"\n      {option.description}" if option.description else "")
+
+
+def _example(step: Step[..., Any]) -> list[str]:
+    """A line of a recipe with the step: its docstring's own, or its required options."""
+    needed = [option.name for option in step.options if option.default is REQUIRED]
+    shown = needed or [option.name for option in step.options][:2]
+    given = {option.name: option.default for option in step.options}
+    settings = ", ".join(
+        f"{name}: {'...' if given[name] is REQUIRED else _yaml(given[name])}" for name in shown
+    )
+    return [f"  - {step.name}: {{{settings}}}" if settings else f"  - {step.name}"]
+
+
+def _yaml(value: object) -> str:
+    """A default as it would stand in a recipe."""
+    if isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum():
+        return value
+    return json.dumps(value, default=str)

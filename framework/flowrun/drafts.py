@@ -1,0 +1,194 @@
+"""A recipe before its references are filled: top-level keys and steps, merged by `extends`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described
+from flowrun.problems import Mark, Problem, Source, did_you_mean, listed
+from flowrun.reading import parse, read_source
+
+TOP_KEYS = (
+    "recipe",
+    "about",
+    "extends",
+    "seed",
+    "device",
+    "dtype",
+    "vars",
+    "plugins",
+    "steps",
+    "expect",
+)
+STEP_KEYS = ("id", "in", "out", "device", "dtype", "cache")
+_MERGED_KEYS = ("vars", "expect")
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """One item of `steps:`: the step's name, its options, and the keys beside it."""
+
+    mark: Mark
+    name: str
+    id: str
+    options: Node | None
+    beside: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file this entry stands in, from which its paths start."""
+        return self.mark.source.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything a recipe says, with the recipes it extends merged in."""
+
+    source: Source
+    top: dict[str, Entry]
+    steps: tuple[StepEntry, ...]
+
+    def key_mark(self, key: str) -> Mark:
+        """Where a top-level key stands, or the beginning of the recipe."""
+        return self.top[key].key.mark if key in self.top else Mark(self.source, 0, 0)
+
+
+def read_draft(
+    source: Source, problems: list[Problem], parents: tuple[Source, ...] = ()
+) -> Draft | None:
+    """Read a recipe and what it extends; None where there is nothing to go on with."""
+    root = parse(source, problems)
+    if root is None and not problems:
+        problems.append(Problem(f"{source.name}: the recipe is empty", hint=_SMALLEST))
+    if root is None:
+        return None
+    if not isinstance(root, Mapping):
+        problems.append(
+            Problem("a recipe is a mapping", root.mark, described(root), "`recipe: name` and so on")
+        )
+        return None
+    for key, entry in root:
+        if key not in TOP_KEYS:
+            problems.append(
+                Problem(
+                    f"`{key}` is not a key of a recipe",
+                    entry.key.mark,
+                    expected=f"one of: {listed(TOP_KEYS)}",
+                    hint=did_you_mean(key, TOP_KEYS) or _merge_key_hint(key),
+                )
+            )
+    top = {key: entry for key, entry in root if key in TOP_KEYS and key != "steps"}
+    steps = _step_entries(root.entries.get("steps"), problems)
+    draft = Draft(source, top, tuple(steps))
+    return _extended(draft, problems, (*parents, source)) if "extends" in top else draft
+
+
+_SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
+
+
+def _merge_key_hint(key: str) -> str | None:
+    return "merge keys are not part of YAML 1.2: use `extends` or `vars`" if key == "<<" else None
+
+
+def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) -> Draft:
+    """The draft laid over the recipe it extends: steps by `id`, other keys merged."""
+    node = draft.top["extends"].value
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        problems.append(Problem("`extends` names one recipe", node.mark, described(node), "a path"))
+        return draft
+    path = (draft.source.folder / node.value).resolve()
+    if not path.is_file():
+        problems.append(Problem("`extends` names a file that is not there", node.mark, f"{path}"))
+        return draft
+    if path in [source.path for source in chain]:
+        names = " -> ".join(source.name for source in chain)
+        problems.append(Problem(f"`extends` goes round in a circle: {names}", node.mark))
+        return draft
+    parent = read_draft(read_source(path), problems, chain)
+    if parent is None:
+        return draft
+    top = {**parent.top, **draft.top}
+    for key in _MERGED_KEYS:
+        if key in parent.top and key in draft.top:
+            top[key] = _merged(parent.top[key], draft.top[key])
+    own = {entry.id: entry for entry in draft.steps}
+    steps = [own.pop(entry.id, entry) for entry in parent.steps] + list(own.values())
+    return Draft(draft.source, top, tuple(steps))
+
+
+def _merged(parent: Entry, child: Entry) -> Entry:
+    """Two mappings of one key joined: an entry of the child takes the place of the parent's."""
+    if not (isinstance(parent.value, Mapping) and isinstance(child.value, Mapping)):
+        return child
+    entries = {**parent.value.entries, **child.value.entries}
+    return replace(child, value=Mapping(child.value.mark, entries))
+
+
+def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[StepEntry]:
+    if entry is None:
+        return
+    if not isinstance(entry.value, Sequence):
+        problems.append(
+            Problem(
+                "`steps` is a list",
+                entry.value.mark,
+                described(entry.value),
+                "a line `- name: {option: value}` for each step",
+            )
+        )
+        return
+    taken: dict[str, Mark] = {}
+    given = {item_id for item in entry.value.items if (item_id := _given_id(item)) is not None}
+    for item in entry.value.items:
+        step = _step_entry(item, taken.keys() | given, problems)
+        if step is None:
+            continue
+        if step.id in taken:
+            message = f"the id `{step.id}` is taken by the step on line {taken[step.id].line + 1}"
+            problems.append(Problem(message, step.beside["id"].value.mark))
+        taken[step.id] = step.mark
+        yield step
+
+
+def _given_id(item: Node) -> str | None:
+    if isinstance(item, Mapping) and "id" in item.entries:
+        value = item.entries["id"].value
+        return value.text if isinstance(value, Scalar) else None
+    return None
+
+
+def _step_entry(
+    item: Node, taken: set[str] | frozenset[str], problems: list[Problem]
+) -> StepEntry | None:
+    if isinstance(item, Scalar) and isinstance(item.value, str):
+        return StepEntry(item.mark, item.value, _free_id(item.value, taken), None)
+    if not isinstance(item, Mapping):
+        problems.append(
+            Problem("a step is a name, or a mapping with one name", item.mark, described(item))
+        )
+        return None
+    names = {key: entry for key, entry in item if key not in STEP_KEYS}
+    beside = {key: entry for key, entry in item if key in STEP_KEYS}
+    if len(names) != 1:
+        found = f"{len(names)} names: {listed(names)}" if names else "no step name"
+        expected = f"one step name, and beside it only {listed(STEP_KEYS)}"
+        hint = "options go inside the step's own braces: `- split: {train: 1000}`"
+        mark = list(names.values())[1].key.mark if names else item.mark
+        problems.append(Problem("a step's entry names one step", mark, found, expected, hint))
+        return None
+    ((name, entry),) = names.items()
+    step_id = _given_id(item)
+    if step_id is None:
+        step_id = _free_id(name, taken)
+    return StepEntry(entry.key.mark, name, step_id, entry.value, beside)
+
+
+def _free_id(name: str, taken: set[str] | frozenset[str]) -> str:
+    """The step's name, numbered from 2 where it stands in the recipe more than once."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

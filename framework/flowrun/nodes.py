@@ -1,0 +1,82 @@
+"""The tree a recipe is read into: YAML's three kinds of node, each knowing where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flowrun.problems import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A string, number, bool or null; `text` is what stands in the file."""
+
+    mark: Mark
+    value: object
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    mark: Mark
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a mapping with its value."""
+
+    key: Scalar
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """String keys to nodes, in the order of the file."""
+
+    mark: Mark
+    entries: dict[str, Entry]
+
+    def __iter__(self) -> Iterator[tuple[str, Entry]]:
+        return iter(self.entries.items())
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def plain(node: Node) -> object:
+    """The node as Python values: str, int, float, bool, None, list, dict."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    return {key: plain(entry.value) for key, entry in node}
+
+
+def reach(node: Node, path: tuple[str | int, ...]) -> Node:
+    """The node that keys and positions lead to, or the last one met on the way."""
+    for part in path:
+        if isinstance(node, Mapping) and part in node.entries:
+            node = node.entries[str(part)].value
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+        else:
+            break
+    return node
+
+
+def described(node: Node) -> str:
+    """A node as a message shows what was found: its text, shortened, with its kind."""
+    if isinstance(node, Sequence):
+        return f"a list of {len(node.items)}"
+    if isinstance(node, Mapping):
+        return f"a mapping with {', '.join(node.entries) or 'no keys'}"[:80]
+    if node.value is None:
+        return "nothing (null)"
+    text = node.text if len(node.text) <= 60 else node.text[:57] + "..."
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+    return f"`{text}` ({kinds[type(node.value)]})"

@@ -1,0 +1,188 @@
+"""Options held against their annotated types, and those types put into words."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import inspect as types
+
+from flowrun.errors import StepDefinitionError
+from flowrun.nodes import Mapping, Node, Scalar, described, plain, reach
+from flowrun.problems import Mark, Problem, did_you_mean, listed
+from flowrun.steps import REQUIRED, Option, Step
+
+_PATH_PART = re.compile(r"\[(\d+)\]|\.([^.\[]+)")
+
+
+def read_options(
+    step: Step[..., Any], node: Node | None, mark: Mark, problems: list[Problem]
+) -> dict[str, Any] | None:
+    """The options of one step, converted and with defaults; None where one of them is wrong."""
+    count = len(problems)
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        given = {}
+    elif isinstance(node, Mapping):
+        given = node.entries
+    else:
+        example = step.options[0].name if step.options else "option"
+        problems.append(
+            Problem(
+                f"the options of {step.name} are a mapping",
+                node.mark,
+                described(node),
+                f"`{step.name}: {{{example}: ...}}`" if step.options else "no options at all",
+            )
+        )
+        return None
+    known = [option.name for option in step.options]
+    for name, entry in given.items():
+        if name not in known:
+            problems.append(_unknown_option(step, name, entry.key.mark, known))
+    values: dict[str, Any] = {}
+    for option in step.options:
+        if option.name in given:
+            values[option.name] = _converted(step, option, given[option.name].value, problems)
+        elif option.default is REQUIRED:
+            problems.append(
+                Problem(
+                    f"{step.name} needs the option `{option.name}`",
+                    mark,
+                    expected=f"{option.name}: {described_type(option.annotation)}",
+                    hint=option.description or None,
+                )
+            )
+        else:
+            values[option.name] = copy.deepcopy(option.default)
+    return values if len(problems) == count else None
+
+
+def _unknown_option(step: Step[..., Any], name: str, mark: Mark, known: list[str]) -> Problem:
+    if any(value.name == name for value in step.inputs):
+        hint = f"`{name}` is an input: wire it with `in: {{{name}: other_name}}` beside the step"
+    else:
+        hint = did_you_mean(name, known) or f"`flowrun steps {step.name}` describes each of them"
+    return Problem(
+        f"{step.name} has no option `{name}`",
+        mark,
+        expected=f"one of: {listed(known)}" if known else "no options",
+        hint=hint,
+    )
+
+
+def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[Problem]) -> Any:
+    value = plain(node)
+    try:
+        return convert(value, option.annotation)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        parts = [
+            int(index) if index else name for index, name in _PATH_PART.findall(path.rstrip("`"))
+        ]
+        at = reach(node, tuple(parts))
+        choices = _choices(option.annotation)
+        hint = None
+        if isinstance(at, Scalar) and isinstance(at.value, str):
+            hint = did_you_mean(at.value, choices) or _number_hint(at.value)
+        problems.append(
+            Problem(
+                f"{step.name}: the option `{option.name}` does not fit",
+                at.mark,
+                described(at),
+                described_type(option.annotation) if not parts else _spoken(message),
+                hint,
+            )
+        )
+        return None
+    except TypeError as error:
+        raise StepDefinitionError(
+            f"{step.place}: the option `{option.name}` of step `{step.name}` has a type that a "
+            f"recipe cannot give ({option.annotation}): {error}"
+        ) from error
+
+
+def convert(value: Any, annotation: Any) -> Any:
+    """`value` as the annotated type; raises msgspec.ValidationError.
+
+    A number written with an exponent (`1e3`) is a whole number where one is expected.
+    """
+    if annotation is Any:
+        return value
+    try:
+        return msgspec.convert(value, annotation)
+    except msgspec.ValidationError:
+        if isinstance(value, float) and value.is_integer():
+            return msgspec.convert(int(value), annotation)
+        raise
+
+
+def described_type(annotation: Any) -> str:
+    """A type in words: `a number greater than 0`, `one of: randn, xavier`."""
+    if annotation is Any:
+        return "any value"
+    return _words(types.type_info(annotation))
+
+
+def _words(kind: types.Type) -> str:
+    if isinstance(kind, types.Metadata):
+        return _words(kind.type)
+    if isinstance(kind, types.UnionType):
+        return " or ".join(_words(part) for part in kind.types)
+    if isinstance(kind, types.LiteralType):
+        return f"one of: {', '.join(map(str, kind.values))}"
+    if isinstance(kind, (types.IntType, types.FloatType)):
+        noun = "a whole number" if isinstance(kind, types.IntType) else "a number"
+        return noun + _bounds(kind)
+    if isinstance(kind, types.StrType):
+        return "a string" + (" that is not empty" if kind.min_length else "")
+    if isinstance(kind, (types.ListType, types.VarTupleType)):
+        few = f" (at least {kind.min_length})" if kind.min_length else ""
+        item = _words(kind.item_type)
+        return f"a list{few}" + ("" if item == "any value" else f", each {item}")
+    if isinstance(kind, types.DictType):
+        item = _words(kind.value_type)
+        return "a mapping" + ("" if item == "any value" else f" of names to {item}")
+    names: dict[type[types.Type], str] = {
+        types.BoolType: "true or false",
+        types.NoneType: "null",
+        types.AnyType: "any value",
+    }
+    return names.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
+
+
+def _bounds(kind: types.IntType | types.FloatType) -> str:
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    bounds = {sign: getattr(kind, attribute) for attribute, sign in signs.items()}
+    return " and".join(f" {sign} {bound:g}" for sign, bound in bounds.items() if bound is not None)
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The strings a `Literal` (alone, or within a union or Annotated) allows."""
+    if get_origin(annotation) is Literal:
+        return [choice for choice in get_args(annotation) if isinstance(choice, str)]
+    return [choice for part in get_args(annotation) for choice in _choices(part)]
+
+
+def _number_hint(text: str) -> str | None:
+    """What to write where a string looks like a number meant otherwise."""
+    bare = text.replace("_", "").replace(",", ".")
+    try:
+        float(bare)
+    except ValueError:
+        return None
+    return f"for a number write {bare}, without quotes, underscores or commas"
+
+
+def _spoken(message: str) -> str:
+    """msgspec's `Expected `int`, got `str`` with the field's words for types."""
+    expected = message.partition(", got")[0].removeprefix("Expected ")
+    for code, words in (
+        ("`int`", "a whole number"),
+        ("`float`", "a number"),
+        ("`str`", "a string"),
+        ("`bool`", "true or false"),
+    ):
+        expected = expected.replace(code, words)
+    return expected

@@ -1,0 +1,220 @@
+"""YAML text to nodes: positions kept, sizes bounded, nothing constructed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flowrun.errors import RecipeError
+from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence
+from flowrun.problems import Mark, Problem, Source, shown_path
+from flowrun.scalars import resolve
+
+MOST_BYTES = 1 << 20
+MOST_NODES = 10_000
+MOST_DEPTH = 64
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where the wheel has it
+
+
+def read_source(path: Path) -> Source:
+    """The text of a recipe file; raises RecipeError where it cannot be read as UTF-8 YAML."""
+    name = shown_path(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise RecipeError([Problem(f"{name}: {error.strerror or error}")]) from None
+    if len(content) > MOST_BYTES:
+        raise RecipeError([Problem(f"{name}: a recipe is at most 1 MiB, and this file is larger")])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        message = f"{name}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x})"
+        hint = "save the file as UTF-8"
+        raise RecipeError([Problem(message, hint=hint)]) from None
+    return Source(name, text, path.resolve())
+
+
+def parse(source: Source, problems: list[Problem], *, text: str | None = None) -> Node | None:
+    """The one document in `source`, or None where it is empty or cannot be parsed.
+
+    Duplicate keys, tags, and keys that are not strings are added to `problems`, and reading goes
+    on; a syntax error, or a document beyond the bounds, ends the reading there. `text` stands in
+    for the source's own text where only part of it is YAML (the value of a `--set`).
+    """
+    reader = _Reader(source, problems)
+    try:
+        for event in yaml.parse(source.text if text is None else text, Loader=_LOADER):
+            reader.take(event)
+    except _ReadingError as stop:
+        problems.append(stop.problem)
+        return None
+    except yaml.YAMLError as error:
+        problems.append(_syntax_problem(error, source))
+        return None
+    return reader.root
+
+
+class _ReadingError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not come yet."""
+
+    mark: Mark
+    anchor: str | None
+    is_mapping: bool
+    items: list[Node] = field(default_factory=list)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    key: Node | None = None
+    nodes_before: int = 0
+    depth_below: int = 0
+
+
+class _Reader:
+    """Builds nodes from parser events, without recursion, counting as it goes."""
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        self.source = source
+        self.problems = problems
+        self.root: Node | None = None
+        self.count = 0
+        self.documents = 0
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int, int]] = {}  # name: node, its nodes, its depth
+
+    def take(self, event: yaml.Event) -> None:
+        start: Any = event.start_mark
+        mark = Mark(self.source, start.line, start.column)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                raise _ReadingError(
+                    Problem("a recipe file holds one document; a second one begins here", mark)
+                )
+        elif isinstance(event, yaml.ScalarEvent):
+            self._refuse_tag(event.tag, mark)
+            self._add(self._scalar(event, mark), event.anchor, nodes=1, depth=1)
+        elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+            self._refuse_tag(event.tag, mark)
+            self._check_depth(len(self.stack) + 1, mark)
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            self.stack.append(_Open(mark, event.anchor, is_mapping, nodes_before=self.count))
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            self._close()
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(str(event.anchor), mark)
+
+    def _close(self) -> None:
+        done = self.stack.pop()
+        inside = self.count - done.nodes_before
+        node: Node
+        if done.is_mapping:
+            node = Mapping(done.mark, done.entries)
+        else:
+            node = Sequence(done.mark, tuple(done.items))
+        self._add(node, done.anchor, nodes=1, depth=done.depth_below + 1, inside=inside)
+
+    def _alias(self, anchor: str, mark: Mark) -> None:
+        if anchor not in self.anchors:
+            problem = Problem(
+                f"`*{anchor}` refers to an anchor that is not complete above it",
+                mark,
+                expected=f"`&{anchor}` on a finished node above this line",
+            )
+            raise _ReadingError(problem)
+        node, nodes, depth = self.anchors[anchor]
+        self._check_depth(len(self.stack) + depth, mark)
+        self._add(node, None, nodes=nodes, depth=depth)
+
+    def _add(
+        self, node: Node, anchor: str | None, *, nodes: int, depth: int, inside: int = 0
+    ) -> None:
+        self.count += nodes
+        if self.count > MOST_NODES:
+            message = f"more than {MOST_NODES:,} nodes (values and keys, aliases expanded)"
+            hint = "move data into a file of its own"
+            raise _ReadingError(Problem(message, node.mark, hint=hint))
+        if anchor is not None:
+            self.anchors[anchor] = (node, nodes + inside, depth)
+        if not self.stack:
+            self.root = node
+            return
+        parent = self.stack[-1]
+        parent.depth_below = max(parent.depth_below, depth)
+        if not parent.is_mapping:
+            parent.items.append(node)
+        elif parent.key is None:
+            parent.key = node
+        else:
+            self._add_entry(parent, parent.key, node)
+            parent.key = None
+
+    def _add_entry(self, parent: _Open, key: Node, value: Node) -> None:
+        if not isinstance(key, Scalar):
+            self.problems.append(Problem("a key must be a string, not a list or mapping", key.mark))
+        elif not isinstance(key.value, str):
+            hint = f"put it in quotes: '{key.text}'"
+            self.problems.append(
+                Problem("a key must be a string", key.mark, f"`{key.text}`", hint=hint)
+            )
+        elif key.value in parent.entries:
+            first = parent.entries[key.value].key.mark
+            message = f"`{key.value}` is given twice; it stands on line {first.line + 1} already"
+            self.problems.append(Problem(message, key.mark, hint="keep one of the two"))
+        else:
+            parent.entries[key.value] = Entry(key, value)
+
+    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Scalar:
+        if event.style is not None and event.style != "":
+            return Scalar(mark, event.value, event.value, quoted=True)
+        try:
+            return Scalar(mark, resolve(event.value), event.value)
+        except ValueError as error:
+            self.problems.append(Problem(f"{error}: no number of a recipe is that long", mark))
+            return Scalar(mark, 0, event.value)
+
+    def _refuse_tag(self, tag: str | None, mark: Mark) -> None:
+        if tag is not None:
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self.problems.append(
+                Problem(
+                    "tags are not part of the recipe language",
+                    mark,
+                    found=f"`{shown}`",
+                    hint="write the value alone; a recipe never constructs Python objects",
+                )
+            )
+
+    def _check_depth(self, depth: int, mark: Mark) -> None:
+        if depth > MOST_DEPTH:
+            raise _ReadingError(Problem(f"nested deeper than {MOST_DEPTH} levels", mark))
+
+
+def _syntax_problem(error: yaml.YAMLError, source: Source) -> Problem:
+    place = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if place is None:
+        return Problem(f"{source.name}: not YAML: {error}".replace("\n", " "))
+    what = getattr(error, "problem", None) or "cannot be read here"
+    context = getattr(error, "context", None)
+    mark = Mark(source, place.line, place.column)
+    hint = _syntax_hint(source.line(place.line), str(what))
+    return Problem(f"not YAML: {what}" + (f" ({context})" if context else ""), mark, hint=hint)
+
+
+def _syntax_hint(line: str, what: str) -> str | None:
+    if "\t" in line:
+        return "YAML is indented with spaces; this line holds a tab"
+    if "${" in line and "expected" in what:
+        return 'inside { } write a reference in quotes: "${name}"'
+    if "mapping values are not allowed" in what:
+        return "a colon and a space inside a text need quotes; or the line is indented wrongly"
+    return None

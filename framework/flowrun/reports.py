@@ -1,0 +1,134 @@
+"""What a run shows a person: one line a step, a progress bar on a terminal, the expectations."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowrun.context import Progress
+from flowrun.expectations import Outcome
+from flowrun.hookspecs import hookimpl
+from flowrun.problems import shown_path
+from flowrun.running import RunInfo, StepResult
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_NAME_WIDTH = 14
+
+
+class Lines:
+    """The listener that prints a line for each step as it finishes, and the result at the end."""
+
+    name = "report"
+
+    def __init__(self) -> None:
+        self._bar = _ProgressBar() if sys.stderr.isatty() and sys.stdout.isatty() else None
+
+    @hookimpl
+    def flowrun_run_started(self, run: RunInfo) -> None:
+        about = run.plan.recipe.about
+        click.echo(click.style(run.plan.recipe.name, bold=True) + (f": {about}" if about else ""))
+
+    @hookimpl
+    def flowrun_step_progress(self, result: StepResult, progress: Progress) -> None:
+        if self._bar is not None:
+            self._bar.show(result.id, progress)
+
+    @hookimpl
+    def flowrun_step_finished(self, result: StepResult) -> None:
+        self._end_bar()
+        made = ", ".join(f"{name} {text}" for name, text in result.texts.items())
+        seconds = click.style(f"{result.seconds:.3f} s", dim=True)
+        click.echo(f"  {result.id:<{_NAME_WIDTH}}{made}{'  ' if made else ''}{seconds}")
+        for message in result.messages:
+            kind = click.style("warning: ", fg="yellow") if message.is_warning else ""
+            indent = "\n" + " " * (_NAME_WIDTH + 2)
+            click.echo(f"{indent[1:]}{kind}{message.text.replace(chr(10), indent)}")
+
+    @hookimpl
+    def flowrun_step_failed(self) -> None:
+        self._end_bar()
+
+    @hookimpl
+    def flowrun_run_finished(self, run: RunInfo) -> None:
+        self._end_bar()
+        for outcome in run.outcomes:
+            click.echo(outcome_line(outcome))
+        if run.status in ("ok", "unmet"):
+            where = f", record in {shown_path(run.folder)}" if run.folder is not None else ""
+            seed = run.plan.recipe.seed
+            click.echo(
+                click.style(f"  {run.seconds:.2f} s on {run.device}, seed {seed}{where}", dim=True)
+            )
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.end()
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """An expectation in a line: what was found, what was wanted, whether it is met."""
+    verdict = click.style("met", fg="green") if outcome.met else click.style("NOT MET", fg="red")
+    return f"  {'expect':<{_NAME_WIDTH}}{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}"
+
+
+@dataclass(eq=False)
+class RunSummary:
+    """The listener that remembers how a run ended, for the table after several recipes."""
+
+    recipe: str
+    code: int = 0
+    run: RunInfo | None = None
+    name = "summary"
+
+    @hookimpl
+    def flowrun_run_started(self, run: RunInfo) -> None:
+        self.run = run
+
+    def line(self, width: int) -> str:
+        """One row of the table: recipe, result, expectations met, seconds."""
+        if self.run is None:
+            return f"{self.recipe:<{width}}  refused"
+        met = sum(outcome.met for outcome in self.run.outcomes)
+        expected = f"{met} of {len(self.run.outcomes)} expectations met"
+        result = {"unmet": "not met"}.get(self.run.status, self.run.status)
+        return f"{self.recipe:<{width}}  {result:<8} {expected}  {self.run.seconds:.2f} s"
+
+
+class _ProgressBar:
+    """A bar with the loss, on standard error; rich is imported when the first one is drawn."""
+
+    def __init__(self) -> None:
+        self._progress: Any = None
+        self._task: TaskID | None = None
+
+    def show(self, step: str, progress: Progress) -> None:
+        figures = "  ".join(f"{name} {value:.5g}" for name, value in progress.figures.items())
+        if self._progress is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as RichProgress
+
+            self._progress = RichProgress(
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._progress.start()
+            self._task = self._progress.add_task(step, total=progress.total, figures=figures)
+        self._progress.update(
+            self._task, completed=progress.done, total=progress.total, figures=figures
+        )
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None

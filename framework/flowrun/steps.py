@@ -1,0 +1,214 @@
+"""`@step`: a plain function becomes a step, its signature read once and kept."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import keyword
+import types
+import typing
+from collections.abc import Callable
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import msgspec
+from msgspec import Meta as Meta
+
+from flowrun.errors import StepDefinitionError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Names = tuple[str, ...]
+NamesOf = Callable[[types.SimpleNamespace], typing.Iterable[str]]
+
+REQUIRED: Any = inspect.Parameter.empty
+CONTEXT = "ctx"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A value a step takes: its name, and whether the step can do without."""
+
+    name: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a step: name, annotated type, default (`REQUIRED` where there is none)."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+    @property
+    def description(self) -> str:
+        """The text of `Meta(description=...)`, or nothing."""
+        for extra in getattr(self.annotation, "__metadata__", ()):
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+        return ""
+
+
+@dataclass(eq=False)
+class Step(Generic[P, R]):
+    """A registered function with inputs, options and outputs; calling it calls the function.
+
+    `inputs` are the fixed ones. Where `inputs_of` is set, further input names follow from the
+    options, and the function takes those values as one dict in its first positional parameter.
+    `outputs` are the fixed names; where `outputs_of` is set, they follow from the options, and
+    the function returns a dict of them.
+    """
+
+    name: str
+    function: Callable[P, R]
+    inputs: tuple[Input, ...]
+    options: tuple[Option, ...]
+    outputs: Names
+    inputs_of: NamesOf | None = None
+    outputs_of: NamesOf | None = None
+    takes_context: bool = False
+    random: bool = False
+    effect: bool = False
+    version: str = ""
+    about: str = ""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @property
+    def place(self) -> str:
+        """`file:line` of the function."""
+        code = inspect.unwrap(self.function).__code__
+        return f"{code.co_filename}:{code.co_firstlineno}"
+
+    def option(self, name: str) -> Option | None:
+        """The option of that name, or None."""
+        return next((option for option in self.options if option.name == name), None)
+
+
+def step(
+    *unexpected: object,
+    outputs: str | Names | list[str] | NamesOf,
+    inputs: NamesOf | None = None,
+    random: bool = False,
+    effect: bool = False,
+    version: str | int = "",
+) -> Callable[[Callable[P, R]], Step[P, R]]:
+    """Make a function a step.
+
+    Positional parameters are inputs, wired by name; one with a default is optional. Keyword-only
+    parameters are options, validated from their annotations; `ctx` among them receives the
+    run's `Context`.
+
+    outputs: the names of what is returned, in order: `("data",)`, `("X", "y")`, `()`. A function
+        of the options (`lambda options: options.values`) where the names depend on them; the
+        step then returns a dict with exactly these names.
+    inputs: a function of the options that gives further input names; one that ends in `?` is
+        optional. The step receives the values as a dict, its first positional parameter.
+    random: the step draws random numbers, so its seed belongs to its key.
+    effect: the step acts outside (it writes files): it is never skipped blindly.
+    version: change it to make earlier results of this step invalid.
+
+    Raises StepDefinitionError where the function cannot be a step.
+    """
+    if unexpected:
+        message = 'write it with its outputs: @step(outputs=("name",))'
+        raise StepDefinitionError(f"@step takes keywords only; {message}")
+
+    def decorate(function: Callable[P, R]) -> Step[P, R]:
+        if not isinstance(function, types.FunctionType):
+            raise StepDefinitionError(f"@step goes on a function, not on {function!r}")
+        return _read_signature(function, outputs, inputs, random, effect, str(version))
+
+    return decorate
+
+
+def _read_signature(
+    function: Callable[P, R],
+    outputs: str | Names | list[str] | NamesOf,
+    inputs_of: NamesOf | None,
+    random: bool,
+    effect: bool,
+    version: str,
+) -> Step[P, R]:
+    name = function.__name__
+    signature = inspect.signature(function)
+    inputs, keywords = [], []
+    for parameter in signature.parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            star = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+            raise StepDefinitionError(
+                f"{_place(function)}: step `{name}` has `{star}{parameter.name}`; a step names "
+                "each input and option (names that depend on options: @step(inputs=...))"
+            )
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            keywords.append(parameter)
+        else:
+            inputs.append(Input(parameter.name, parameter.default is REQUIRED))
+    if CONTEXT in (value.name for value in inputs):
+        raise StepDefinitionError(
+            f"{_place(function)}: step `{name}` takes `{CONTEXT}` as an input; "
+            "the run's context is keyword-only: put it after a `*`"
+        )
+    if inputs_of is not None:
+        if not inputs:
+            raise StepDefinitionError(
+                f"{_place(function)}: step `{name}` names its inputs by its options, "
+                "so its first positional parameter must take them as a dict"
+            )
+        inputs = inputs[1:]
+    options = [parameter for parameter in keywords if parameter.name != CONTEXT]
+    hints = _option_types(function, options)
+    made = Step(
+        name=name,
+        function=function,
+        inputs=tuple(inputs),
+        options=tuple(Option(p.name, hints[p.name], p.default) for p in options),
+        outputs=() if callable(outputs) else _checked_names(function, outputs),
+        inputs_of=inputs_of,
+        outputs_of=outputs if callable(outputs) else None,
+        takes_context=len(options) < len(keywords),
+        random=random,
+        effect=effect,
+        version=version,
+        about=(inspect.getdoc(function) or "").partition("\n")[0],
+    )
+    functools.update_wrapper(made, function)
+    return made
+
+
+def _option_types(
+    function: Callable[..., Any], options: list[inspect.Parameter]
+) -> AnyMapping[str, Any]:
+    """The evaluated annotations of the options alone: those of inputs may name heavy libraries."""
+    annotations = {p.name: Any if p.annotation is REQUIRED else p.annotation for p in options}
+    holder = types.SimpleNamespace(__annotations__=annotations)
+    try:
+        return typing.get_type_hints(holder, function.__globals__, include_extras=True)
+    except Exception as error:
+        raise StepDefinitionError(
+            f"{_place(function)}: the annotations of step `{function.__name__}` "
+            f"cannot be read: {error}"
+        ) from error
+
+
+def _checked_names(function: Callable[..., Any], outputs: str | Names | list[str]) -> Names:
+    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+            raise StepDefinitionError(
+                f"{_place(function)}: {name!r} is no name for an output of "
+                f"step `{function.__name__}`; a name is a Python identifier"
+            )
+    if len(set(names)) < len(names):
+        raise StepDefinitionError(
+            f"{_place(function)}: step `{function.__name__}` gives an output twice: {names}"
+        )
+    return names
+
+
+def _place(function: Callable[..., Any]) -> str:
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"

@@ -1,0 +1,80 @@
+"""Paths that reach into values: `metrics.mae`, `params.W1[0, 0]`, `losses[-1]`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_INDEX = re.compile(r"\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]")
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePath:
+    """A name, then keys (str) and indices (tuples of int) that lead into its value."""
+
+    text: str
+    root: str
+    parts: tuple[str | tuple[int, ...], ...]
+
+    @property
+    def flat(self) -> list[str | int]:
+        """The keys and indices after the name, one by one."""
+        flat: list[str | int] = []
+        for part in self.parts:
+            flat.extend([part] if isinstance(part, str) else part)
+        return flat
+
+
+def parse_path(text: str) -> ValuePath:
+    """Read a path; raises ValueError that says at which character it stops being one."""
+    start = _NAME.match(text)
+    if start is None:
+        raise ValueError(f"`{text}` does not begin with a name")
+    position = start.end()
+    parts: list[str | tuple[int, ...]] = []
+    while position < len(text):
+        if text[position] == "." and (key := _NAME.match(text, position + 1)):
+            parts.append(key.group())
+            position = key.end()
+        elif index := _INDEX.match(text, position):
+            parts.append(tuple(int(number) for number in index.group(1).split(",")))
+            position = index.end()
+        else:
+            raise ValueError(
+                f"`{text}` stops being a path at character {position + 1} (`{text[position:]}`)"
+            )
+    return ValuePath(text, start.group(), tuple(parts))
+
+
+def follow(path: ValuePath, value: Any) -> Any:
+    """The value at the end of the path; raises LookupError that names the part that is missing."""
+    reached = path.root
+    for part in path.parts:
+        if isinstance(part, str):
+            if not isinstance(value, dict):
+                raise LookupError(f"`{reached}` has no keys: it is {type(value).__name__}")
+            if part not in value:
+                known = ", ".join(map(str, value)) or "none"
+                raise LookupError(f"`{reached}` has no `{part}`; its keys: {known}")
+            value = value[part]
+            reached = f"{reached}.{part}"
+        else:
+            value = _at(value, part, reached)
+            reached = f"{reached}[{', '.join(map(str, part))}]"
+    return value
+
+
+def _at(value: Any, index: tuple[int, ...], reached: str) -> Any:
+    if isinstance(value, (list, tuple)):
+        for number in index:
+            try:
+                value = value[number]
+            except (IndexError, TypeError) as error:
+                raise LookupError(f"`{reached}`: {error}") from None
+        return value
+    try:
+        return value[index if len(index) > 1 else index[0]]
+    except (IndexError, TypeError, KeyError) as error:
+        raise LookupError(f"`{reached}`: {error}") from None

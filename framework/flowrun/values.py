@@ -1,0 +1,98 @@
+"""Values summarised for lines and records, through the codecs that plugins give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowrun.extensions import Codec
+
+_SCALARS = (str, int, float, bool, type(None))
+_SHOWN_ITEMS = 6
+
+
+class Values:
+    """The codecs of one run, and what they say of values."""
+
+    def __init__(self, codecs: Mapping[str, Codec], usual_dtype: str) -> None:
+        self._codecs = codecs
+        self._usual_dtype = usual_dtype
+
+    def codec(self, value: object) -> Codec | None:
+        """The codec of the value's type or of the nearest type it inherits from."""
+        for kind in type(value).__mro__:
+            codec = self._codecs.get(f"{kind.__module__}.{kind.__qualname__}")
+            if codec is not None:
+                return codec
+        return None
+
+    def summary(self, value: object) -> dict[str, Any]:
+        """The value for a record: type, shape, dtype, device; small plain values whole."""
+        codec = self.codec(value)
+        if codec is not None:
+            found = codec.summary(value)
+            fields = ("type", "shape", "dtype", "device", "bytes")
+            return {
+                name: getattr(found, name) for name in fields if getattr(found, name) is not None
+            }
+        if isinstance(value, _SCALARS):
+            return {"type": type(value).__name__, "value": value}
+        if isinstance(value, dict):
+            items = {str(key): self.summary(item) for key, item in value.items()}
+            return {"type": "dict", "items": items}
+        if isinstance(value, (list, tuple)):
+            if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):
+                return {"type": "list", "length": len(value), "value": list(value)}
+            return {"type": "list", "length": len(value)}
+        return {"type": f"{type(value).__module__}.{type(value).__qualname__}"}
+
+    def text(self, value: object) -> str:
+        """The value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.
+
+        The dtype is left out where it is the recipe's, and the device where it is the CPU.
+        """
+        codec = self.codec(value)
+        if codec is not None:
+            found = codec.summary(value)
+            if found.shape == ():
+                return number_text(codec.plain(value))
+            usual = f" {self._usual_dtype}"
+            return str(found).removesuffix(" cpu").removesuffix(usual)
+        if isinstance(value, _SCALARS):
+            return number_text(value)
+        if isinstance(value, dict):
+            shown = [f"{key} {self.text(item)}" for key, item in list(value.items())[:_SHOWN_ITEMS]]
+            more = ", ..." if len(value) > _SHOWN_ITEMS else ""
+            return f"{{{', '.join(shown)}{more}}}"
+        if isinstance(value, (list, tuple)):
+            if len(value) <= _SHOWN_ITEMS and all(isinstance(item, (int, float)) for item in value):
+                return f"[{', '.join(number_text(item) for item in value)}]"
+            return f"[{len(value)}]"
+        return type(value).__qualname__
+
+    def described(self, value: object) -> str:
+        """The value for a message about a failed step: shape, dtype and device spelled out."""
+        codec = self.codec(value)
+        if codec is not None:
+            return str(codec.summary(value))
+        if isinstance(value, dict):
+            return (
+                f"{{{', '.join(f'{key} {self.described(item)}' for key, item in value.items())}}}"
+            )
+        return self.text(value)
+
+    def plain(self, value: object) -> Any:
+        """The value as plain Python numbers, lists and dicts, where a codec knows how."""
+        codec = self.codec(value)
+        if codec is not None:
+            return codec.plain(value)
+        if isinstance(value, dict):
+            return {key: self.plain(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.plain(item) for item in value]
+        return value
+
+
+def number_text(value: object) -> str:
+    """A number to five significant digits; anything else as it is."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,143 @@
+"""`vars` and `${...}`: one place for a number that a recipe needs in several."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described, reach
+from flowrun.problems import Mark, Problem, did_you_mean, listed
+from flowrun.reading import MOST_BYTES, MOST_NODES
+from flowrun.value_paths import parse_path
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+
+
+class Variables:
+    """The `vars` of a recipe, each resolved when it is first referred to."""
+
+    def __init__(self, node: Mapping | None, problems: list[Problem]) -> None:
+        self._raw = node.entries if node is not None else {}
+        self._problems = problems
+        self._resolved: dict[str, Node] = {}
+        self._resolving: list[str] = []
+        self._nodes_made = 0
+
+    def resolve_all(self) -> dict[str, Node]:
+        """Every variable with the references inside it replaced."""
+        return {name: self._variable(name) for name in self._raw}
+
+    def fill(self, node: Node) -> Node:
+        """`node` with every `${...}` in its strings replaced.
+
+        A string that is one reference alone becomes the variable's value with its type; a
+        reference inside a longer string becomes the text that stands in `vars`.
+        """
+        self._nodes_made += 1
+        if self._nodes_made > MOST_NODES * 2:
+            if self._nodes_made == MOST_NODES * 2 + 1:
+                message = "the references of this recipe expand to too many values"
+                self._problems.append(Problem(message, node.mark))
+            return Scalar(node.mark, None, "")
+        if isinstance(node, Sequence):
+            return Sequence(node.mark, tuple(self.fill(item) for item in node.items))
+        if isinstance(node, Mapping):
+            return Mapping(
+                node.mark, {key: Entry(entry.key, self.fill(entry.value)) for key, entry in node}
+            )
+        if isinstance(node.value, str) and "${" in node.value:
+            return self._fill_text(node, node.value)
+        return node
+
+    def _fill_text(self, node: Scalar, text: str) -> Node:
+        whole = _REFERENCE.fullmatch(text)
+        if whole is not None and whole.group(1) is not None:
+            target = self._target(whole.group(1), node.mark, text)
+            return self.fill(replace(target, mark=node.mark)) if target is not None else node
+        pieces: list[str] = []
+        position = 0
+        for match in _REFERENCE.finditer(text):
+            pieces.append(text[position : match.start()])
+            pieces.append(self._inserted(match, node))
+            position = match.end()
+        filled = "".join(pieces) + text[position:]
+        if len(filled) > MOST_BYTES:
+            self._problems.append(Problem("a text of more than 1 MiB", node.mark))
+            filled = ""
+        return Scalar(node.mark, filled, filled, quoted=True)
+
+    def _inserted(self, match: re.Match[str], node: Scalar) -> str:
+        if match.group() == "$${":
+            return "${"
+        mark = _place_in(node, match.group())
+        if match.group(1) is None:
+            hint = "end the reference with `}`, or write `$${` for the characters themselves"
+            self._problems.append(Problem("`${` without its `}`", mark, hint=hint))
+            return ""
+        target = self._target(match.group(1), mark, match.group())
+        if target is None:
+            return ""
+        if not isinstance(target, Scalar):
+            self._problems.append(
+                Problem(
+                    f"`{match.group()}` cannot stand inside a text",
+                    mark,
+                    found=described(target),
+                    expected="a single value",
+                )
+            )
+            return ""
+        return target.text
+
+    def _target(self, reference: str, mark: Mark, shown: str) -> Node | None:
+        """The node a reference names, or None (and a problem) where there is none."""
+        try:
+            path = parse_path(reference.strip())
+        except ValueError as error:
+            self._problems.append(
+                Problem(f"{error}", mark, f"`{shown}`", expected="a name from `vars`: `${name}`")
+            )
+            return None
+        if path.root not in self._raw:
+            self._problems.append(
+                Problem(
+                    f"`{shown}` refers to a variable that `vars` does not have",
+                    mark,
+                    found=f"`{path.root}`",
+                    expected=f"one of: {listed(self._raw)}",
+                    hint=did_you_mean(path.root, self._raw),
+                )
+            )
+            return None
+        if path.root in self._resolving:
+            chain = " -> ".join([*self._resolving, path.root])
+            self._problems.append(Problem(f"`vars` go round in a circle: {chain}", mark))
+            return None
+        node: Node | None = self._variable(path.root)
+        for part in path.flat:
+            inner = reach(node, (part,)) if node is not None else None
+            if inner is None or inner is node:
+                self._problems.append(
+                    Problem(
+                        f"`{shown}` leads nowhere: `{part}` is not in it",
+                        mark,
+                        found=described(node) if node is not None else None,
+                    )
+                )
+                return None
+            node = inner
+        return node
+
+    def _variable(self, name: str) -> Node:
+        if name not in self._resolved:
+            self._resolving.append(name)
+            self._resolved[name] = self.fill(self._raw[name].value)
+            self._resolving.pop()
+        return self._resolved[name]
+
+
+def _place_in(node: Scalar, piece: str) -> Mark:
+    """Where `piece` stands in the source text of a scalar that begins at the node's mark."""
+    line = node.mark.source.line(node.mark.line)
+    column = line.find(piece, node.mark.column)
+    return Mark(node.mark.source, node.mark.line, column) if column >= 0 else node.mark

@@ -1,0 +1,12 @@
+"""The file formats of the built-in plugin."""
+
+from flowrun import Format
+from flowrun_tensors.formats.csv_text import read_csv
+from flowrun_tensors.formats.tensor_files import read_npy, read_pt, read_safetensors
+
+FORMATS = (
+    Format("CSV", (".csv", ".tsv", ".txt"), read_csv, settings=("delimiter", "header")),
+    Format("torch", (".pt", ".pth"), read_pt),
+    Format("safetensors", (".safetensors",), read_safetensors),
+    Format("NumPy", (".npy",), read_npy),
+)

@@ -1,0 +1,104 @@
+"""What is set round each step: inputs on the step's device, the seed, the default dtype."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from flowrun import Call, Context, Step
+from flowrun_tensors.lazy import torch
+
+
+def place_inputs(ctx: Context, call: Call) -> None:
+    """Move a step's inputs to its own `device`, and cast floating ones to its own `dtype`.
+
+    Only for a step that has a `device` or `dtype` of its own in the recipe: nothing moves
+    silently. What moved, and how much, is said in the step's messages.
+    """
+    if ctx.own_device:
+        moved = _changed(
+            call,
+            lambda tensor: str(tensor.device) != ctx.device,
+            lambda tensor: tensor.to(ctx.device),
+        )
+        _say(ctx, moved, f"moved to {ctx.device}")
+    if ctx.own_dtype:
+        dtype = getattr(torch, ctx.dtype)
+        cast = _changed(
+            call,
+            lambda tensor: tensor.is_floating_point() and tensor.dtype != dtype,
+            lambda tensor: tensor.to(dtype),
+        )
+        _say(ctx, cast, f"cast to {ctx.dtype}")
+
+
+@contextmanager
+def step_settings(step: Step[..., Any], ctx: Context) -> Iterator[None]:
+    """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
+
+    A step that cannot touch torch is called without importing it.
+    """
+    with ExitStack() as stack:
+        stack.callback(random.setstate, random.getstate())
+        random.seed(ctx.seed)
+        if numpy := sys.modules.get("numpy"):
+            stack.callback(numpy.random.set_state, numpy.random.get_state())
+            numpy.random.seed(ctx.seed % 2**32)
+        if _may_touch_torch(step):
+            kind, _, index = ctx.device.partition(":")
+            indices = [int(index)] if index and kind in ("cuda", "xpu") else []
+            stack.enter_context(
+                torch.random.fork_rng(indices, device_type=kind if indices else "cuda")
+            )
+            torch.manual_seed(ctx.seed)
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(getattr(torch, ctx.dtype))
+            if kind != "cpu":
+                stack.enter_context(torch.device(ctx.device))
+        yield
+
+
+def _may_touch_torch(step: Step[..., Any]) -> bool:
+    """Whether torch is loaded, or the step's module or code names it, or the step is random."""
+    if "torch" in sys.modules or step.random:
+        return True
+    code = step.function.__code__
+    return "torch" in step.function.__globals__ or "torch" in code.co_names
+
+
+def _changed(
+    call: Call, must: Callable[[torch.Tensor], bool], change: Callable[[torch.Tensor], torch.Tensor]
+) -> dict[str, int]:
+    """Change the tensors among a call's inputs that must; gives their bytes by input name."""
+    changed: dict[str, int] = {}
+
+    def through(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {key: through(item, name) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(through(item, name) for item in value)
+        if isinstance(value, torch.Tensor) and must(value):
+            changed[name] = changed.get(name, 0) + value.nbytes
+            return change(value)
+        return value
+
+    call.inputs = {name: through(value, name) for name, value in call.inputs.items()}
+    if call.named is not None:
+        call.named = {name: through(value, name) for name, value in call.named.items()}
+    return changed
+
+
+def _say(ctx: Context, changed: dict[str, int], what: str) -> None:
+    if changed:
+        ctx.log(f"{', '.join(changed)} {what} ({size_text(sum(changed.values()))})")
+
+
+def size_text(count: int) -> str:
+    """A number of bytes in the unit that fits: `46.9 KiB`."""
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.0f} B" if units[0] == "B" else f"{size:.1f} {units[0]}"

@@ -1,0 +1,25 @@
+"""The built-in steps, a file each."""
+
+from flowrun_tensors.steps.bench import bench
+from flowrun_tensors.steps.evaluate import evaluate
+from flowrun_tensors.steps.gd_train import gd_train
+from flowrun_tensors.steps.init_params import init_params
+from flowrun_tensors.steps.load import load
+from flowrun_tensors.steps.normalize import normalize
+from flowrun_tensors.steps.predict import predict
+from flowrun_tensors.steps.save import save
+from flowrun_tensors.steps.shuffle import shuffle
+from flowrun_tensors.steps.split import split
+
+STEPS = (
+    load,
+    shuffle,
+    split,
+    normalize,
+    init_params,
+    gd_train,
+    evaluate,
+    predict,
+    save,
+    bench,
+)

@@ -1,0 +1,121 @@
+"""The step `load`: values from a file, a saved folder, an address, or a named data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+from flowrun import Context, DataError, Meta, download, locate, step
+from flowrun_tensors.lazy import torch
+from flowrun_tensors.saving import read_folder
+
+
+def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
+    return options.values or ("data", "columns")
+
+
+@step(outputs=_outputs)
+def load(
+    *,
+    source: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="A path (from the recipe's folder), the name of a data set (wine-red, "
+            "wine-white), or an https address with `sha256`.",
+        ),
+    ],
+    values: Annotated[
+        tuple[str, ...],
+        Meta(description="Names to take from a source that holds several; they are the outputs."),
+    ] = (),
+    sha256: Annotated[
+        str | None, Meta(description="The checksum an https address must have, in hexadecimal.")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        Meta(min_length=1, max_length=1, description="Between cells of text; found by default."),
+    ] = None,
+    header: Annotated[
+        bool | None, Meta(description="Whether text begins with names; found by default.")
+    ] = None,
+    ctx: Context,
+) -> dict[str, Any]:
+    """Load a table of numbers, or named values.
+
+    Gives `data`, a tensor `(rows, columns)` on the step's device, and `columns`, the names of the
+    columns or null. With `values`, gives those names instead, from a folder that `save` wrote, a
+    `.safetensors` file, or a `.pt` file of a dict. Text (`.csv`, `.tsv`) is read as the recipe's
+    dtype; tensor files (`.pt`, `.safetensors`, `.npy`) are memory-mapped and keep theirs.
+
+    A data set is looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its
+    address; where it cannot be had, its simulated stand-in is used, with a warning.
+    """
+    if sha256 is not None and not source.startswith("https://"):
+        raise DataError("`sha256` goes with an https address; a data set has its own checksum")
+    path = _path_of(source, sha256, ctx)
+    if path.is_dir():
+        named = read_folder(ctx.reads(path / "values.json").parent)
+    else:
+        named = _read_file(ctx.reads(path), {"delimiter": delimiter, "header": header}, ctx)
+    named.setdefault("columns", None)
+    wanted = values or ("data", "columns")
+    missing = [name for name in wanted if name not in named]
+    if missing:
+        held = ", ".join(name for name in named if named[name] is not None)
+        raise DataError(
+            f"{path} holds no `{missing[0]}`; it holds: {held}\n"
+            "    name what you want: `values: [...]`"
+        )
+    return {name: _on_device(named[name], ctx.device) for name in wanted}
+
+
+def _path_of(source: str, sha256: str | None, ctx: Context) -> Path:
+    """The local path of a source, fetched or located where it is not one."""
+    if "://" in source:
+        if sha256 is None and source.startswith("https://"):
+            raise DataError(f"{source}: an address needs its `sha256`, so that the data is known")
+        return download(source, sha256 or "")
+    if source in ctx.datasets:
+        dataset = ctx.datasets[source]
+        found = locate(dataset, standin=ctx.standin)
+        if found.kind == "stand-in":
+            ctx.warn(
+                f"SIMULATED STAND-IN for {source} ({found.path.name}), not the real data;\n"
+                f"that is {found.reason}"
+            )
+        else:
+            ctx.log(f"{source}: the real data, {found.path} (sha256 as published)")
+        return found.path
+    path = ctx.path(source)
+    if not path.exists():
+        known = ", ".join(sorted(ctx.datasets))
+        raise DataError(
+            f"there is no file {path}, and no data set `{source}` (there are: {known})\n"
+            "    a path starts from the recipe's folder"
+        )
+    return path
+
+
+def _read_file(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    formats = ctx.formats
+    suffix = path.suffix.lower()
+    if suffix not in formats:
+        known = ", ".join(sorted(formats))
+        raise DataError(f"{path}: no format for files named *{suffix}; there are: {known}")
+    chosen = formats[suffix]
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name in given:
+        if name not in chosen.settings:
+            raise DataError(f"`{name}` means nothing for {chosen.name} files ({path.name})")
+    named = chosen.read(path, **given)
+    if "delimiter" in chosen.settings:
+        named["data"] = named["data"].to(getattr(torch, ctx.dtype))
+    return named
+
+
+def _on_device(value: Any, device: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _on_device(item, device) for name, item in value.items()}
+    return value.to(device) if isinstance(value, torch.Tensor) else value

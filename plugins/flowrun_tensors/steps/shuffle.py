@@ -1,0 +1,17 @@
+"""The step `shuffle`."""
+
+from __future__ import annotations
+
+from flowrun import step
+from flowrun_tensors.lazy import torch
+
+
+@step(outputs="data", random=True)
+def shuffle(data: torch.Tensor) -> torch.Tensor:
+    """Put the rows into a random order.
+
+    `data` of `(rows, ...)`, any dtype; the order is `torch.randperm(rows)` from the step's own
+    seed, so a step inserted elsewhere does not change it.
+    """
+    order = torch.randperm(len(data), device=data.device)
+    return data.index_select(0, order)

@@ -1,0 +1,78 @@
+"""The step `split`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flowrun import FlowrunError, Meta, step
+from flowrun_tensors.lazy import torch
+
+
+@step(outputs=("X_train", "y_train", "X_val", "y_val"))
+def split(
+    data: torch.Tensor,
+    columns: list[str] | None = None,
+    *,
+    train: Annotated[
+        Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0, lt=1)],
+        Meta(description="Rows to train on: how many, or which fraction."),
+    ],
+    targets: Annotated[
+        Annotated[int, Meta(ge=1)] | str | Annotated[list[str], Meta(min_length=1)],
+        Meta(description="What to predict: how many last columns, or columns by name."),
+    ] = 1,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Divide a table into features and targets, and into rows to train on and to validate with.
+
+    From `data` of `(rows, columns)` come `X_train` of `(train, features)`, `y_train` of
+    `(train, targets)`, and `X_val`, `y_val` of the rows that are left, in the table's order:
+    shuffle first. Targets keep two dimensions. Raises FlowrunError where rows or columns would
+    not be enough for all four.
+    """
+    if data.ndim != 2:
+        raise FlowrunError(f"split takes a table, and `data` has the shape {tuple(data.shape)}")
+    count = _train_rows(train, len(data))
+    X, y = _divided(data, columns, targets)
+    return X[:count], y[:count], X[count:], y[count:]
+
+
+def _train_rows(train: float, rows: int) -> int:
+    count = train if isinstance(train, int) else round(train * rows)
+    if not 1 <= count < rows:
+        raise FlowrunError(
+            f"train: {train} asks for {count} of {rows} rows; "
+            f"at least one must be left to validate with, so give at most {rows - 1}"
+        )
+    return count
+
+
+def _divided(
+    data: torch.Tensor, columns: list[str] | None, targets: int | str | list[str]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features and targets, both `(rows, ...)`."""
+    width = data.shape[1]
+    if isinstance(targets, int):
+        if targets >= width:
+            raise FlowrunError(
+                f"targets: {targets} leaves no feature: the table has {width} columns"
+            )
+        return data[:, :-targets], data[:, -targets:]
+    names = [targets] if isinstance(targets, str) else targets
+    if columns is None:
+        raise FlowrunError(
+            f"the columns of `data` have no names, so {', '.join(names)} cannot be found; "
+            "give `targets` as a number of last columns"
+        )
+    if len(columns) != width:
+        raise FlowrunError(
+            f"there are {len(columns)} column names for {width} columns: a step between load and "
+            "split changed the table; give `targets` as a number of last columns"
+        )
+    unknown = [name for name in names if name not in columns]
+    if unknown:
+        raise FlowrunError(f"there is no column `{unknown[0]}`; there are: {', '.join(columns)}")
+    if len(set(names)) == width:
+        raise FlowrunError("every column is a target, and no feature is left")
+    chosen = [columns.index(name) for name in names]
+    rest = [index for index in range(width) if index not in chosen]
+    return data[:, rest], data[:, chosen]
