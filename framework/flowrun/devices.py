@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from flowrun.errors import DeviceError
-from flowrun.problems import listed, nearest
+from flowrun.problems import Mark, Problem, listed, nearest
 
 AUTO = "auto"
 KINDS = ("cpu", "cuda", "mps", "xpu")
@@ -26,10 +26,11 @@ def device_problem(name: object) -> tuple[str, str | None] | None:
     return expected, f"did you mean `{near}`?" if near else None
 
 
-def choose_device(name: str, present: Mapping[str, str]) -> str:
+def choose_device(name: str, present: Mapping[str, str], mark: Mark | None = None) -> str:
     """The present device that `name` stands for: `auto` is the first, `cuda` is `cuda:0`.
 
-    Raises DeviceError, naming what is there, where the device is not.
+    mark: where the recipe names it. Raises DeviceError, naming what is there, where the device
+    is not.
     """
     if name == AUTO:
         return next(iter(present), "cpu")
@@ -42,7 +43,6 @@ def choose_device(name: str, present: Mapping[str, str]) -> str:
     devices = listed(
         f"{device} ({about})" if about else device for device, about in present.items()
     )
-    raise DeviceError(
-        f"the device `{name}` is not there; this machine has: {devices}\n"
-        "    choose one of these with `device:` in the recipe or `--device`, or `auto`"
-    )
+    message = f"the device `{name}` is not there; this machine has: {devices}"
+    hint = "choose one of these with `device:` in the recipe or `--device`, or `auto`"
+    raise DeviceError(str(Problem(message, mark, hint=hint)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described
-from flowrun.problems import Mark, Problem, Source, did_you_mean, listed
+from flowrun.problems import Mark, Problem, Source, did_you_mean, listed, nearest, shown_path
 from flowrun.reading import parse, read_source
 
 TOP_KEYS = (
@@ -66,7 +66,12 @@ def read_draft(
         return None
     if not isinstance(root, Mapping):
         problems.append(
-            Problem("a recipe is a mapping", root.mark, described(root), "`recipe: name` and so on")
+            Problem(
+                "a recipe is a mapping",
+                root.mark,
+                described(root),
+                "`recipe: name` and, below it, `steps:` with the list of steps",
+            )
         )
         return None
     for key, entry in root:
@@ -76,7 +81,7 @@ def read_draft(
                     f"`{key}` is not a key of a recipe",
                     entry.key.mark,
                     expected=f"one of: {listed(TOP_KEYS)}",
-                    hint=did_you_mean(key, TOP_KEYS) or _merge_key_hint(key),
+                    hint=did_you_mean(key, TOP_KEYS),
                 )
             )
     top = {key: entry for key, entry in root if key in TOP_KEYS and key != "steps"}
@@ -88,10 +93,6 @@ def read_draft(
 _SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
 
 
-def _merge_key_hint(key: str) -> str | None:
-    return "merge keys are not part of YAML 1.2: use `extends` or `vars`" if key == "<<" else None
-
-
 def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) -> Draft:
     """The draft laid over the recipe it extends: steps by `id`, other keys merged."""
     node = draft.top["extends"].value
@@ -100,10 +101,13 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
         return draft
     path = (draft.source.folder / node.value).resolve()
     if not path.is_file():
-        problems.append(Problem("`extends` names a file that is not there", node.mark, f"{path}"))
+        message = "`extends` names a file that is not there"
+        near = nearest(path.name, (found.name for found in path.parent.glob("*.y*ml")))
+        hint = f"did you mean `{Path(node.value).with_name(near)}`?" if near else None
+        problems.append(Problem(message, node.mark, f"{path}", hint=hint))
         return draft
     if path in [source.path for source in chain]:
-        names = " -> ".join(source.name for source in chain)
+        names = " -> ".join([*(source.name for source in chain), shown_path(path)])
         problems.append(Problem(f"`extends` goes round in a circle: {names}", node.mark))
         return draft
     parent = read_draft(read_source(path), problems, chain)
@@ -136,6 +140,7 @@ def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[Step
                 entry.value.mark,
                 described(entry.value),
                 "a line `- name: {option: value}` for each step",
+                _dash_hint(entry.value),
             )
         )
         return
@@ -147,7 +152,8 @@ def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[Step
             continue
         if step.id in taken:
             message = f"the id `{step.id}` is taken by the step on line {taken[step.id].line + 1}"
-            problems.append(Problem(message, step.beside["id"].value.mark))
+            hint = "give one of the two another id"
+            problems.append(Problem(message, step.beside["id"].value.mark, hint=hint))
         taken[step.id] = step.mark
         yield step
 
@@ -174,8 +180,8 @@ def _step_entry(
     if len(names) != 1:
         found = f"{len(names)} names: {listed(names)}" if names else "no step name"
         expected = f"one step name, and beside it only {listed(STEP_KEYS)}"
-        hint = "options go inside the step's own braces: `- split: {train: 1000}`"
         mark = list(names.values())[1].key.mark if names else item.mark
+        hint = _names_hint(names)
         problems.append(Problem("a step's entry names one step", mark, found, expected, hint))
         return None
     ((name, entry),) = names.items()
@@ -183,6 +189,25 @@ def _step_entry(
     if step_id is None:
         step_id = _free_id(name, taken)
     return StepEntry(entry.key.mark, name, step_id, entry.value, beside)
+
+
+def _dash_hint(node: Node) -> str | None:
+    """What to do where `-load: ...` was meant for an item of a list."""
+    names = node.entries if isinstance(node, Mapping) else {}
+    near = next((name for name in names if name.startswith("-")), None)
+    return f"write a space after the dash: `- {near[1:]}: ...`" if near else None
+
+
+def _names_hint(names: dict[str, Entry]) -> str:
+    """What to do with several names under one dash: a second step, or options gone astray."""
+    if not names:
+        return "for example `- split: {train: 1000}`"
+    first, second = list(names)[:2]
+    node = names[second].value
+    if isinstance(node, Mapping) or (isinstance(node, Scalar) and node.value is None):
+        return f"a step of its own needs a dash of its own: `- {second}: ...`"
+    value = node.text if isinstance(node, Scalar) else "..."
+    return f"options go inside the step's own braces: `- {first}: {{{second}: {value}}}`"
 
 
 def _free_id(name: str, taken: set[str] | frozenset[str]) -> str:

@@ -74,7 +74,7 @@ def _read_one(entry: Entry, known: list[str] | None, problems: list[Problem]) ->
         problems.append(Problem(f"`{path.text}`", node.mark, described(node), expected, hint))
         return None
     checks = {name: _read_check(name, item, problems) for name, item in node}
-    if not checks.keys() & set(CHECKS):
+    if not checks.keys() & set(CHECKS) and None not in checks.values():
         expected = f"at least one of: {listed(CHECKS)}"
         problems.append(Problem(f"nothing is expected of `{path.text}`", mark, expected=expected))
     if any(value is None for value in checks.values()):

@@ -10,12 +10,17 @@ from flowrun.problems import Mark
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A string, number, bool or null; `text` is what stands in the file."""
+    """A string, number, bool or null; `text` is what stands in the file.
+
+    `is_broken` marks the place of a reference that leads nowhere: that has been reported, and
+    nothing further is said about the value.
+    """
 
     mark: Mark
     value: object
     text: str
     quoted: bool = False
+    is_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,15 @@ def reach(node: Node, path: tuple[str | int, ...]) -> Node:
         else:
             break
     return node
+
+
+def is_broken(node: Node) -> bool:
+    """Whether a reference somewhere in the node could not be resolved."""
+    if isinstance(node, Scalar):
+        return node.is_broken
+    if isinstance(node, Sequence):
+        return any(is_broken(item) for item in node.items)
+    return any(is_broken(entry.value) for _, entry in node)
 
 
 def described(node: Node) -> str:

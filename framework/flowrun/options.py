@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect as types
 
 from flowrun.errors import StepDefinitionError
-from flowrun.nodes import Mapping, Node, Scalar, described, plain, reach
+from flowrun.nodes import Mapping, Node, Scalar, described, is_broken, plain, reach
 from flowrun.problems import Mark, Problem, did_you_mean, listed
 from flowrun.steps import REQUIRED, Option, Step
 
@@ -22,6 +22,8 @@ def read_options(
 ) -> dict[str, Any] | None:
     """The options of one step, converted and with defaults; None where one of them is wrong."""
     count = len(problems)
+    if node is not None and is_broken(node):
+        return None
     if node is None or (isinstance(node, Scalar) and node.value is None):
         given = {}
     elif isinstance(node, Mapping):

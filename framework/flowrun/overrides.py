@@ -33,7 +33,9 @@ def apply_overrides(draft: Draft, settings: Settings, problems: list[Problem]) -
         source = Source("--set", _PREFIX + setting)
         mark = Mark(source, 0, len(_PREFIX))
         if not sign:
-            problems.append(Problem("a setting is written PATH=VALUE", mark, f"`{setting}`"))
+            hint = f"without spaces: `--set {setting}=...`"
+            message = "a setting is written PATH=VALUE"
+            problems.append(Problem(message, mark, f"`{setting}`", hint=hint))
             continue
         blank = " " * (len(_PREFIX) + len(path) + 1)
         value = parse(source, problems, text=blank + setting[len(path) + 1 :])

@@ -101,7 +101,7 @@ def _with_arguments(
             expected, hint = wrong
             problems.append(Problem("the device is not known", None, f"`{device}`", expected, hint))
         else:
-            recipe = replace(recipe, device=device)
+            recipe = replace(recipe, device=device, device_mark=None)
     if seed is not None:
         if 0 <= seed <= LARGEST_SEED:
             recipe = replace(recipe, seed=seed)

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -66,31 +66,44 @@ class Registry:
     @property
     def formats(self) -> dict[str, Format]:
         """File formats by lower-case suffix."""
-        formats = self._gathered(self.manager.hook.flowrun_formats())
+        formats = self._items("flowrun_formats")
         return {suffix.lower(): item for item in formats for suffix in item.suffixes}
 
     @property
     def datasets(self) -> dict[str, Dataset]:
         """Named data sets."""
-        return {item.name: item for item in self._gathered(self.manager.hook.flowrun_datasets())}
+        return {item.name: item for item in self._items("flowrun_datasets")}
 
     @property
     def codecs(self) -> dict[str, Codec]:
         """Codecs by the full name of their type."""
-        return {item.type: item for item in self._gathered(self.manager.hook.flowrun_codecs())}
+        return {item.type: item for item in self._items("flowrun_codecs")}
 
     @property
     def devices(self) -> dict[str, str]:
         """The devices that are there, best first."""
         found: dict[str, str] = {}
-        for devices in self.manager.hook.flowrun_devices():
+        for _, devices in reversed(self.ask("flowrun_devices")):
             found.update(devices)
         return found or {"cpu": ""}
 
-    @staticmethod
-    def _gathered(results: list[Iterable[Any]]) -> Iterator[Any]:
-        """Every item, those of the plugin registered first first (pluggy answers last to first)."""
-        for items in reversed(results):
+    def ask(self, hook: str) -> list[tuple[str, Any]]:
+        """What each plugin answers to a hook without arguments, the one registered first first.
+
+        Raises PluginError that names the plugin whose answer failed.
+        """
+        answers = []
+        for found in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                answers.append((found.plugin_name, found.function()))
+            except Exception as error:
+                message = f"the plugin `{found.plugin_name}` failed in {hook}"
+                raise PluginError(f"{message}: {error_line(error)}") from error
+        return answers
+
+    def _items(self, hook: str) -> Iterator[Any]:
+        """Every item of every plugin's answer; a later one of the same name takes its place."""
+        for _, items in self.ask(hook):
             yield from items
 
     def copy(self) -> Registry:

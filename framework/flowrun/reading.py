@@ -10,8 +10,9 @@ import yaml
 
 from flowrun.errors import RecipeError
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence
-from flowrun.problems import Mark, Problem, Source, shown_path
+from flowrun.problems import Mark, Problem, Source, listed, shown_path
 from flowrun.scalars import resolve
+from flowrun.syntax import strange_space, syntax_problem
 
 MOST_BYTES = 1 << 20
 MOST_NODES = 10_000
@@ -26,15 +27,22 @@ def read_source(path: Path) -> Source:
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
+    except IsADirectoryError:
+        held = [shown_path(found) for found in sorted(path.glob("*.y*ml"))]
+        hint = f"it holds: {listed(held)}"
+        problem = Problem(f"{name} is a folder, and a recipe is a file", hint=hint)
+        raise RecipeError([problem]) from None
     except OSError as error:
         raise RecipeError([Problem(f"{name}: {error.strerror or error}")]) from None
     if len(content) > MOST_BYTES:
-        raise RecipeError([Problem(f"{name}: a recipe is at most 1 MiB, and this file is larger")])
+        message = f"{name}: a recipe is at most 1 MiB, and this file is larger"
+        raise RecipeError([Problem(message, hint="move data into a file of its own")])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        message = f"{name}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x})"
+        before = content[: error.start].decode("utf-8-sig").split("\n")
+        place = f"{name}:{len(before)}:{len(before[-1]) + 1}"
+        message = f"{place}: not UTF-8 text (byte 0x{content[error.start]:02x})"
         hint = "save the file as UTF-8"
         raise RecipeError([Problem(message, hint=hint)]) from None
     return Source(name, text, path.resolve())
@@ -55,7 +63,7 @@ def parse(source: Source, problems: list[Problem], *, text: str | None = None) -
         problems.append(stop.problem)
         return None
     except yaml.YAMLError as error:
-        problems.append(_syntax_problem(error, source))
+        problems.append(syntax_problem(error, source))
         return None
     return reader.root
 
@@ -97,9 +105,9 @@ class _Reader:
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                raise _ReadingError(
-                    Problem("a recipe file holds one document; a second one begins here", mark)
-                )
+                message = "a recipe file holds one document; a second one begins here"
+                hint = "give each recipe a file of its own"
+                raise _ReadingError(Problem(message, mark, hint=hint))
         elif isinstance(event, yaml.ScalarEvent):
             self._refuse_tag(event.tag, mark)
             self._add(self._scalar(event, mark), event.anchor, nodes=1, depth=1)
@@ -162,10 +170,14 @@ class _Reader:
         if not isinstance(key, Scalar):
             self.problems.append(Problem("a key must be a string, not a list or mapping", key.mark))
         elif not isinstance(key.value, str):
-            hint = f"put it in quotes: '{key.text}'"
+            hint = _decimal_comma(parent, key, value) or f"put it in quotes: '{key.text}'"
             self.problems.append(
                 Problem("a key must be a string", key.mark, f"`{key.text}`", hint=hint)
             )
+        elif key.value == "<<" and not key.quoted:
+            message = "merge keys are not part of YAML 1.2"
+            hint = "use `extends` for a whole recipe, or `${...}` with `vars` for values"
+            self.problems.append(Problem(message, key.mark, "`<<`", hint=hint))
         elif key.value in parent.entries:
             first = parent.entries[key.value].key.mark
             message = f"`{key.value}` is given twice; it stands on line {first.line + 1} already"
@@ -176,6 +188,8 @@ class _Reader:
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Scalar:
         if event.style is not None and event.style != "":
             return Scalar(mark, event.value, event.value, quoted=True)
+        if problem := strange_space(event.value, mark):
+            raise _ReadingError(problem)
         try:
             return Scalar(mark, resolve(event.value), event.value)
         except ValueError as error:
@@ -199,22 +213,13 @@ class _Reader:
             raise _ReadingError(Problem(f"nested deeper than {MOST_DEPTH} levels", mark))
 
 
-def _syntax_problem(error: yaml.YAMLError, source: Source) -> Problem:
-    place = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if place is None:
-        return Problem(f"{source.name}: not YAML: {error}".replace("\n", " "))
-    what = getattr(error, "problem", None) or "cannot be read here"
-    context = getattr(error, "context", None)
-    mark = Mark(source, place.line, place.column)
-    hint = _syntax_hint(source.line(place.line), str(what))
-    return Problem(f"not YAML: {what}" + (f" ({context})" if context else ""), mark, hint=hint)
-
-
-def _syntax_hint(line: str, what: str) -> str | None:
-    if "\t" in line:
-        return "YAML is indented with spaces; this line holds a tab"
-    if "${" in line and "expected" in what:
-        return 'inside { } write a reference in quotes: "${name}"'
-    if "mapping values are not allowed" in what:
-        return "a colon and a space inside a text need quotes; or the line is indented wrongly"
-    return None
+def _decimal_comma(parent: _Open, key: Scalar, value: Node) -> str | None:
+    """The cure for `{lr: 0,01}`, which YAML reads as `lr: 0` and a key `01` without a value."""
+    entry = next(reversed(parent.entries.values()), None)
+    before = entry.value if entry is not None else None
+    is_empty = isinstance(value, Scalar) and value.value is None
+    if not (key.text.isdigit() and is_empty and isinstance(before, Scalar)):
+        return None
+    if not isinstance(before.value, int) or before.mark.line != key.mark.line:
+        return None
+    return f"a comma ends the value before it; for a decimal write {before.text}.{key.text}"

@@ -33,6 +33,7 @@ class Recipe:
     expect: dict[str, Entry]
     source: Source = field(repr=False)
     steps_mark: Mark = field(repr=False)
+    device_mark: Mark | None = field(default=None, repr=False)  # None where it is not in the recipe
 
     @property
     def path(self) -> Path | None:
@@ -126,6 +127,7 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         expect=fields.expect(),
         source=draft.source,
         steps_mark=draft.key_mark("steps"),
+        device_mark=top["device"].value.mark if "device" in top else None,
     )
 
 
@@ -158,7 +160,9 @@ def _check_choice(key: str, node: Node, problems: list[Problem]) -> str | None:
     if key == "device":
         wrong = device_problem(value)
     else:
-        hint = did_you_mean(str(value).removeprefix("torch."), DTYPES)
+        aliases = {"float": "float32", "double": "float64", "half": "float16"}
+        name = str(value).removeprefix("torch.")
+        hint = did_you_mean(aliases.get(name, name), DTYPES)
         wrong = None if value in DTYPES else (f"one of: {listed(DTYPES)}", hint)
     if wrong is None:
         return str(value)

@@ -58,12 +58,11 @@ class Lines:
         self._end_bar()
         for outcome in run.outcomes:
             click.echo(outcome_line(outcome))
-        if run.status in ("ok", "unmet"):
-            where = f", record in {shown_path(run.folder)}" if run.folder is not None else ""
-            seed = run.plan.recipe.seed
-            click.echo(
-                click.style(f"  {run.seconds:.2f} s on {run.device}, seed {seed}{where}", dim=True)
-            )
+        where = f", record in {shown_path(run.folder)}" if run.folder is not None else ""
+        ended = f"{run.status} after " if run.status in ("failed", "interrupted") else ""
+        seed = run.plan.recipe.seed
+        text = f"  {ended}{run.seconds:.2f} s on {run.device}, seed {seed}{where}"
+        click.echo(click.style(text, dim=True))
 
     def _end_bar(self) -> None:
         if self._bar is not None:

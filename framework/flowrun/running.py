@@ -113,8 +113,8 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
     run's record, hear of the end in each of these cases.
     """
     present = plan.registry.devices
-    device = choose_device(plan.recipe.device, present)
-    devices = [choose_device(step.device or device, present) for step in plan.steps]
+    device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
+    devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
     values = Values(plan.registry.codecs, plan.recipe.dtype)
     started = datetime.now(UTC)
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -10,6 +10,7 @@ from flowrun.problems import Mark, Problem, did_you_mean, listed
 from flowrun.reading import MOST_BYTES, MOST_NODES
 from flowrun.value_paths import parse_path
 
+_MOST_MADE = 2 * MOST_NODES  # the recipe's own nodes once, and as many from references
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 
 
@@ -33,12 +34,8 @@ class Variables:
         A string that is one reference alone becomes the variable's value with its type; a
         reference inside a longer string becomes the text that stands in `vars`.
         """
-        self._nodes_made += 1
-        if self._nodes_made > MOST_NODES * 2:
-            if self._nodes_made == MOST_NODES * 2 + 1:
-                message = "the references of this recipe expand to too many values"
-                self._problems.append(Problem(message, node.mark))
-            return Scalar(node.mark, None, "")
+        if not self._has_room(1, node.mark):
+            return Scalar(node.mark, None, "", is_broken=True)
         if isinstance(node, Sequence):
             return Sequence(node.mark, tuple(self.fill(item) for item in node.items))
         if isinstance(node, Mapping):
@@ -49,16 +46,30 @@ class Variables:
             return self._fill_text(node, node.value)
         return node
 
+    def _has_room(self, count: int, mark: Mark) -> bool:
+        """Whether so many more nodes may be made; the first time they may not is a problem."""
+        had_room = self._nodes_made <= _MOST_MADE
+        self._nodes_made += count
+        if had_room and self._nodes_made > _MOST_MADE:
+            message = "the references of this recipe expand to too many values"
+            self._problems.append(Problem(message, mark))
+        return self._nodes_made <= _MOST_MADE
+
     def _fill_text(self, node: Scalar, text: str) -> Node:
         whole = _REFERENCE.fullmatch(text)
         if whole is not None and whole.group(1) is not None:
-            target = self._target(whole.group(1), node.mark, text)
-            return self.fill(replace(target, mark=node.mark)) if target is not None else node
+            target = self._target(whole.group(1), _place_in(node, text), text)
+            if target is None or not self._has_room(_size(target, _MOST_MADE), node.mark):
+                return Scalar(node.mark, None, "", is_broken=True)
+            return replace(target, mark=node.mark)
         pieces: list[str] = []
         position = 0
         for match in _REFERENCE.finditer(text):
             pieces.append(text[position : match.start()])
-            pieces.append(self._inserted(match, node))
+            inserted = self._inserted(match, node)
+            if inserted is None:
+                return Scalar(node.mark, None, "", is_broken=True)
+            pieces.append(inserted)
             position = match.end()
         filled = "".join(pieces) + text[position:]
         if len(filled) > MOST_BYTES:
@@ -66,17 +77,18 @@ class Variables:
             filled = ""
         return Scalar(node.mark, filled, filled, quoted=True)
 
-    def _inserted(self, match: re.Match[str], node: Scalar) -> str:
+    def _inserted(self, match: re.Match[str], node: Scalar) -> str | None:
+        """The text a reference stands for; None (and a problem) where there is none."""
         if match.group() == "$${":
             return "${"
         mark = _place_in(node, match.group())
         if match.group(1) is None:
             hint = "end the reference with `}`, or write `$${` for the characters themselves"
             self._problems.append(Problem("`${` without its `}`", mark, hint=hint))
-            return ""
+            return None
         target = self._target(match.group(1), mark, match.group())
         if target is None:
-            return ""
+            return None
         if not isinstance(target, Scalar):
             self._problems.append(
                 Problem(
@@ -86,7 +98,7 @@ class Variables:
                     expected="a single value",
                 )
             )
-            return ""
+            return None
         return target.text
 
     def _target(self, reference: str, mark: Mark, shown: str) -> Node | None:
@@ -141,3 +153,16 @@ def _place_in(node: Scalar, piece: str) -> Mark:
     line = node.mark.source.line(node.mark.line)
     column = line.find(piece, node.mark.column)
     return Mark(node.mark.source, node.mark.line, column) if column >= 0 else node.mark
+
+
+def _size(node: Node, most: int) -> int:
+    """How many nodes there are in a tree; the counting stops beyond `most`."""
+    count, open_nodes = 0, [node]
+    while open_nodes and count <= most:
+        current = open_nodes.pop()
+        count += 1
+        if isinstance(current, Sequence):
+            open_nodes.extend(current.items)
+        elif isinstance(current, Mapping):
+            open_nodes.extend(entry.value for _, entry in current)
+    return count

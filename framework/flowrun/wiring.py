@@ -120,10 +120,10 @@ class Wiring:
         wanted = f"`{source}`" if source == name else f"`{source}` (for its input `{name}`)"
         hint = did_you_mean(source, self.available)
         if hint is None and source in self._givers:
-            hint = f"{listed(f'`{giver}`' for giver in self._givers[source])} gives `{source}`: "
-            hint += "put it above this step"
-        if hint is None or (source == name and source not in self._givers):
-            hint = f"{hint or ''} to take another value: `in: {{{name}: other_name}}`".strip()
+            givers = listed(f"`{giver}`" for giver in sorted(self._givers[source]))
+            hint = f"steps that give it: {givers}; put one above this step"
+        elif hint is None:
+            hint = f"to take a value of another name: `in: {{{name}: other_name}}`"
         return Problem(
             f"{step.name} needs {wanted}, and no step above it gives that",
             mark,
@@ -143,7 +143,8 @@ class Wiring:
                 self._problems.append(Problem(message, mark))
             elif target in published.values():
                 message = f"{step.name} would give two outputs the name `{target}`"
-                self._problems.append(Problem(message, mark))
+                hint = "give one of the two another name, or leave one under its own"
+                self._problems.append(Problem(message, mark, hint=hint))
             else:
                 published[name] = target
         return published
@@ -154,15 +155,15 @@ class Wiring:
         """The `in:` or `out:` beside a step: own name to the recipe's name (None for null)."""
         if key not in entry.beside:
             return {}
+        known = list(known)
         node = entry.beside[key].value
         what = "input" if key == "in" else "output"
         if not isinstance(node, Mapping):
-            expected = f"`{{{what}: name in the recipe}}`"
+            expected = f"`{{{next(iter(known), what)}: name in the recipe}}`"
             self._problems.append(
                 Problem(f"`{key}` is a mapping", node.mark, described(node), expected)
             )
             return {}
-        known = list(known)
         renames: dict[str, tuple[str | None, Mark]] = {}
         for name, item in node:
             value = item.value.value if isinstance(item.value, Scalar) else False

@@ -24,8 +24,7 @@ def examples_command(name: str | None, force: bool) -> None:
     stem = Path(name).stem
     if stem not in recipes:
         raise FlowrunError(f"there is no example `{name}`; there are: {', '.join(recipes)}")
-    text = recipes[stem].read_text(encoding="utf-8")
-    wanted = [recipes[stem], *(path for path in _companions() if path.name in text)]
+    wanted = _with_companions(recipes[stem])
     taken = [path.name for path in wanted if _differs(Path(path.name), path)]
     if taken and not force:
         raise FlowrunError(f"{', '.join(taken)} is here already; --force replaces it")
@@ -44,6 +43,11 @@ def _folder() -> Path:
     return Path(str(files("flowrun_recipes")))
 
 
-def _companions() -> list[Path]:
-    """The data files that lie beside the shipped recipes."""
-    return sorted(_folder().glob("*.csv"))
+def _with_companions(recipe: Path) -> list[Path]:
+    """A shipped recipe, and the shipped files it names: its parent, its data."""
+    wanted = [recipe]
+    for path in wanted:
+        text = path.read_text(encoding="utf-8")
+        named = [other for other in sorted(_folder().iterdir()) if f" {other.name}" in text]
+        wanted += [other for other in named if other not in wanted]
+    return wanted

@@ -38,14 +38,12 @@ def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
 
 
 def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
-    manager = registry.manager
-    others = manager.get_plugins() - {plugin.module}
+    """The names of what one plugin gives, by kind."""
 
     def ask(hook: str) -> list[Any]:
-        caller = manager.subset_hook_caller(hook, others)
-        return [item for items in caller() for item in items]
+        return [item for name, items in registry.ask(hook) if name == plugin.name for item in items]
 
-    hooks = [caller.name for caller in manager.get_hookcallers(plugin.module) or []]
+    hooks = [caller.name for caller in registry.manager.get_hookcallers(plugin.module) or []]
     return {
         "steps": [step.name for step in plugin.steps],
         "formats": [suffix for item in ask("flowrun_formats") for suffix in item.suffixes],

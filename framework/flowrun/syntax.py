@@ -1,0 +1,109 @@
+"""What a YAML syntax error means to the person who made it: the place, and the cure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from flowrun.problems import Mark, Problem, Source
+
+_NO_SPACE = re.compile(r"\s*(?:- )?([\w-]*):\S")
+_CLOSING = {"{": "}", "[": "]"}
+
+
+def syntax_problem(error: Exception, source: Source) -> Problem:
+    """The error of the YAML parser, at the place where the mistake is."""
+    what = str(getattr(error, "problem", None) or "cannot be read here")
+    began = getattr(error, "context_mark", None)
+    place = getattr(error, "problem_mark", None) or began
+    if place is None:
+        return _unreadable(error, source)
+    if began is not None and ("simple key" in _context(error) or began.line < place.line):
+        if problem := _not_closed(error, what, _mark(began, source)):
+            return problem
+        if "simple key" in _context(error):
+            mark = _mark(began, source)
+            hint = _no_space_hint(source.line(mark.line))
+            return Problem("not YAML: a line that is neither `key: value` nor `- item`", mark, hint=hint)
+    mark = _mark(place, source)
+    line = source.line(mark.line)
+    if "cannot start any token" in what and (found := line[mark.column : mark.column + 1]):
+        return _bad_start(found, mark)
+    context = f" ({_context(error)})" if _context(error) else ""
+    return Problem(f"not YAML: {what}{context}", mark, hint=_hint(line, what))
+
+
+def strange_space(text: str, mark: Mark) -> Problem | None:
+    """The problem of a plain text that begins with a space that is not YAML's."""
+    if not text[:1].isspace():
+        return None
+    name = unicodedata.name(text[0], f"U+{ord(text[0]):04X}").lower()
+    hint = "indent with ordinary spaces; text copied from a web page may hold others"
+    return Problem(f"a {name.replace('no-break', 'no-break')} that YAML does not take for one", mark, hint=hint)
+
+
+def _mark(place: Any, source: Source) -> Mark:
+    return Mark(source, place.line, place.column)
+
+
+def _context(error: Exception) -> str:
+    return str(getattr(error, "context", None) or "")
+
+
+def _not_closed(error: Exception, what: str, began: Mark) -> Problem | None:
+    """A brace, bracket or quotation mark that is still open on a later line."""
+    line = began.source.line(began.line)
+    opening = line[began.column : began.column + 1]
+    if "quoted scalar" in _context(error) and opening in ("'", '"'):
+        hint = f"end the text with {opening}"
+        return Problem("not YAML: this quotation mark is not closed", began, hint=hint)
+    if opening in _CLOSING and "did not find expected ','" in what:
+        hint = f"end it with `{_CLOSING[opening]}`"
+        return Problem(f"not YAML: this `{opening}` is not closed", began, hint=hint)
+    return None
+
+
+def _bad_start(found: str, mark: Mark) -> Problem:
+    """A character that no value can begin with."""
+    if found == "\t":
+        hint = "YAML is indented with spaces; this line holds a tab"
+        return Problem("not YAML: a tab for indentation", mark, hint=hint)
+    hint = "put the value in quotes"
+    return Problem(f"not YAML: a value cannot begin with `{found}`", mark, hint=hint)
+
+
+def _hint(line: str, what: str) -> str | None:
+    if "\t" in line:
+        return "YAML is indented with spaces; this line holds a tab"
+    if "${" in line and "expected" in what:
+        name = line.partition("${")[2].partition("}")[0] or "name"
+        return f'inside {{ }} write a reference in quotes: "${{{name}}}"'
+    if "[" in line and "{" in line and "expected" in what:
+        return "inside { } a key with brackets needs quotes: {'losses[-1]': ...}"
+    if "mapping values are not allowed" in what:
+        return "a colon and a space inside a text need quotes; or the line is indented wrongly"
+    if "unknown escape character" in what:
+        return "in double quotes a backslash has a meaning of its own: use single quotes, or `/`"
+    return _no_space_hint(line)
+
+
+def _no_space_hint(line: str) -> str | None:
+    if match := _NO_SPACE.match(line):
+        return f"write a space after the colon: `{match[1]}: ...`"
+    if re.match(r"\s*-\w", line):
+        return f"write a space after the dash: `- {line.strip().removeprefix('-')}`"
+    return None
+
+
+def _unreadable(error: Exception, source: Source) -> Problem:
+    """A character that no YAML text can hold, as in a file that is no text at all."""
+    position, character = getattr(error, "position", None), getattr(error, "character", None)
+    if not isinstance(position, int) or not isinstance(character, (int, str)):
+        return Problem(f"{source.name}: not YAML: {error}".replace("\n", " "))
+    code = character if isinstance(character, int) else ord(character)
+    line = source.text.encode()[:position].count(b"\n") + 1
+    return Problem(
+        f"{source.name}:{line}: not a recipe: it holds the control character 0x{code:02x}",
+        hint="a recipe is a YAML text; a data file is named in `- load: {source: ...}`",
+    )

@@ -1,0 +1,54 @@
+"""What every test has: no network, folders of its own, and the command line as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Flowrun = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test in an empty folder, offline, with a cache of its own and without real data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOWRUN_OFFLINE", "1")
+    monkeypatch.setenv("FLOWRUN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FLOWRUN_DATA_PATH", raising=False)
+    monkeypatch.delenv("FLOWRUN_HOME", raising=False)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a text file into the test's folder."""
+
+    def write_file(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def flowrun(tmp_path: Path) -> Flowrun:
+    """Run the command line in a process of its own."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flowrun", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

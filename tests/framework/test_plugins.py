@@ -1,0 +1,156 @@
+"""Plugins: local files, modules, conflicts, failures, and what `flowrun steps` says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import flowrun as flowrun_api
+from flowrun import PluginError, RecipeError
+from tests.conftest import Flowrun
+
+Write = Callable[[str, str], Path]
+
+STEP = """
+from flowrun import step
+
+@step(outputs="x")
+def {name}(*, value: int = {value}):
+    '''Give a number.'''
+    return value
+"""
+
+
+def recipe(write: Write, steps: str, plugins: str = "[]", name: str = "r.yaml") -> Path:
+    return write(name, f"recipe: r\nplugins: {plugins}\nsteps: {steps}\n")
+
+
+def test_a_local_file_of_steps_needs_no_hook(write: Write) -> None:
+    write("mine.py", STEP.format(name="mine", value=3))
+    assert flowrun_api.run(recipe(write, "[mine]", "[mine.py]")).values == {"x": 3}
+
+
+def test_a_plugin_of_a_recipe_lies_beside_the_recipe(write: Write) -> None:
+    write("deep/mine.py", STEP.format(name="mine", value=3))
+    path = recipe(write, "[mine]", "[./mine.py]", "deep/r.yaml")
+    assert flowrun_api.run(path).values == {"x": 3}
+
+
+def test_a_local_file_may_import_the_module_beside_it(write: Write) -> None:
+    write("deep/beside.py", "VALUE = 8\n")
+    write("deep/mine.py", "import beside\n" + STEP.format(name="mine", value="beside.VALUE"))
+    path = recipe(write, "[mine]", "[mine.py]", "deep/r.yaml")
+    assert flowrun_api.run(path).values == {"x": 8}
+
+
+def test_a_file_and_a_module_are_loaded_by_p(flowrun: Flowrun, write: Write) -> None:
+    write("mine.py", STEP.format(name="mine", value=3))
+    write("other_module.py", STEP.format(name="other", value=4))
+    path = recipe(write, "[mine, other]")
+    done = flowrun(path, "-p", "mine.py", "-p", "other_module")
+    assert done.returncode == 0, done.stderr
+    assert "x 4" in done.stdout
+
+
+def test_the_same_plugin_twice_is_loaded_once(write: Write) -> None:
+    write("mine.py", STEP.format(name="mine", value=3))
+    path = recipe(write, "[mine]", "[mine.py, ./mine.py]")
+    assert flowrun_api.run(path, plugins=("mine.py",)).values == {"x": 3}
+
+
+def test_plugins_of_one_recipe_are_unknown_to_the_next(flowrun: Flowrun, write: Write) -> None:
+    write("a/steps.py", STEP.format(name="mine", value=3))
+    write("b/steps.py", STEP.format(name="mine", value=4))
+    first = recipe(write, "[mine]", "[steps.py]", "a/r.yaml")
+    second = recipe(write, "[mine]", "[steps.py]", "b/r.yaml")
+    third = recipe(write, "[mine]", "[]", "c/r.yaml")
+    done = flowrun(first, second, third)
+    assert "x 3" in done.stdout
+    assert "x 4" in done.stdout
+    assert "there is no step `mine`" in done.stderr
+
+
+def test_two_plugins_with_one_step_name_are_named_both(write: Write) -> None:
+    write("one.py", STEP.format(name="mine", value=3))
+    write("two.py", STEP.format(name="mine", value=4))
+    with pytest.raises(RecipeError) as caught:
+        flowrun_api.plan(recipe(write, "[mine]", "[one.py, two.py]"))
+    assert "`one.py`" in str(caught.value)
+    assert "`two.py`" in str(caught.value)
+
+
+def test_a_conflict_stops_no_recipe_that_does_not_use_the_name(write: Write) -> None:
+    write("one.py", STEP.format(name="mine", value=3))
+    write("two.py", STEP.format(name="mine", value=4) + STEP.format(name="good", value=5))
+    assert flowrun_api.run(recipe(write, "[good]", "[one.py, two.py]")).values == {"x": 5}
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import nonsense_module", "No module named 'nonsense_module'"),
+        ("def broken(:\n", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError: division by zero (mine.py:1)"),
+        ("from flowrun import step\n@step(outputs='x')\ndef s(*a): ...", "has `*a`"),
+        ("def flowrun_steps():\n    return [print]", "which is no step"),
+        (
+            "from flowrun import hookimpl\n@hookimpl\ndef flowrun_stepz(): ...",
+            "`flowrun_stepz`, which is no hook of flowrun did you mean `flowrun_steps`?",
+        ),
+        (
+            "from flowrun import hookimpl\n@hookimpl\ndef flowrun_steps(nope): ...",
+            "nope",
+        ),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_is_named_with_its_error(
+    write: Write, code: str, message: str
+) -> None:
+    write("mine.py", code)
+    with pytest.raises(RecipeError) as caught:
+        flowrun_api.plan(recipe(write, "[load: {source: x}]", "[mine.py]"))
+    assert "the plugin `mine.py`" in str(caught.value)
+    assert message in str(caught.value)
+    with pytest.raises(PluginError):
+        flowrun_api.plan(recipe(write, "[load: {source: x}]"), plugins=("mine.py",))
+
+
+def test_steps_lists_each_step_with_one_line(flowrun: Flowrun) -> None:
+    lines = flowrun("steps").stdout.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert names == sorted(names)
+    assert {"load", "shuffle", "split", "normalize", "init_params", "gd_train"} <= set(names)
+    assert {"predict", "evaluate", "save", "bench"} <= set(names)
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_steps_describes_one_step_in_full(flowrun: Flowrun) -> None:
+    text = flowrun("steps", "gd_train").stdout
+    assert "gd_train: Train by gradient descent" in text
+    assert "  params\n  X_train\n  y_train\n  model  (optional)\n" in text
+    assert "outputs\n  params\n  losses\n" in text
+    assert "lr: a number > 0 (default 0.01)\n      Learning rate." in text
+    assert "loss: one of: huber, mae, mse (default mse)" in text
+    assert "batch_size: a whole number >= 1 or null (default null)" in text
+    assert "example\n  - gd_train" in text
+
+
+def test_every_built_in_option_is_described(flowrun: Flowrun) -> None:
+    for _, step in flowrun_api.plan({"recipe": "r", "steps": ["bench"]},
+                                    set=["bench.measure=add"]).registry.steps["bench"]:  # fmt: skip
+        assert all(option.description for option in step.options)
+
+
+def test_an_unknown_step_is_answered_with_the_nearest(flowrun: Flowrun) -> None:
+    assert "did you mean `gd_train`?" in flowrun("steps", "gd_trian").stderr
+
+
+def test_plugins_lists_versions_and_what_each_gives(flowrun: Flowrun, write: Write) -> None:
+    write("mine.py", STEP.format(name="mine", value=3))
+    text = flowrun("plugins", "-p", "mine.py").stdout
+    assert "tensors 0." in text
+    assert "wine-red, wine-white" in text
+    assert ".safetensors" in text
+    assert "mine.py  (a local file)\n  steps     mine" in text
