@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# The tests run side by side: more threads than that for each would only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 Flowrun = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -21,6 +21,8 @@ from .hookspecs import hookimpl as hookimpl
 from .planning import Plan as Plan
 from .planning import plan as plan
 from .problems import Problem as Problem
+from .problems import did_you_mean as did_you_mean
+from .problems import listed as listed
 from .recipes import Recipe as Recipe
 from .recipes import load_recipe as load_recipe
 from .running import Call as Call

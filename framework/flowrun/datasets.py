@@ -65,9 +65,10 @@ def download(url: str, sha256: str, filename: str | None = None) -> Path:
     """
     if not url.startswith("https://"):
         raise DataError(f"{url}: only https addresses are fetched")
+    sha256 = sha256.lower()
     name = filename or f"{sha256[:16]}-{url.rsplit('/', 1)[-1].partition('?')[0]}"
     path = cache_folder() / name
-    if path.is_file() and _sha256(path) == sha256.lower():
+    if path.is_file() and _sha256(path) == sha256:
         return path
     if os.environ.get(OFFLINE):
         raise DataError(f"{url} is not fetched, because {OFFLINE} is set")
@@ -78,7 +79,7 @@ def download(url: str, sha256: str, filename: str | None = None) -> Path:
         return Path(
             pooch.retrieve(
                 url,
-                known_hash=f"sha256:{sha256.lower()}",
+                known_hash=f"sha256:{sha256}",
                 fname=name,
                 path=cache_folder(),
                 downloader=pooch.HTTPDownloader(timeout=_TIMEOUT),

@@ -71,7 +71,8 @@ def _read_one(entry: Entry, known: list[str] | None, problems: list[Problem]) ->
     if not isinstance(node, nodes.Mapping):
         hint = f"write `{{equals: {node.text}}}`" if isinstance(node, Scalar) else None
         expected = f"a mapping with {listed(CHECKS)}"
-        problems.append(Problem(f"`{path.text}`", node.mark, described(node), expected, hint))
+        message = f"what is expected of `{path.text}` is a mapping"
+        problems.append(Problem(message, node.mark, described(node), expected, hint))
         return None
     checks = {name: _read_check(name, item, problems) for name, item in node}
     if not checks.keys() & set(CHECKS) and None not in checks.values():
@@ -102,14 +103,14 @@ def _read_check(name: str, entry: Entry, problems: list[Problem]) -> Any:
         if len(bounds) == len(low_high) == 2 and low_high[0] <= low_high[1]:
             return low_high
         expected = "two numbers, the lower one first: `[0.4, 0.6]`"
-        problems.append(Problem("`between`", node.mark, described(node), expected))
+        problems.append(Problem("`between` does not fit", node.mark, described(node), expected))
         return None
     if name == "equals" and isinstance(node, Scalar) and node.value is not None:
         return node.value
     number = _number(node)
     if number is None or (name in _SETTINGS and number < 0):
         expected = "a number" + (" of at least 0" if name in _SETTINGS else "")
-        problems.append(Problem(f"`{name}`", node.mark, described(node), expected))
+        problems.append(Problem(f"`{name}` does not fit", node.mark, described(node), expected))
         return None
     return number
 

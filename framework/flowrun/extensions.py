@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from flowrun.errors import PluginError
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -25,6 +27,16 @@ class Format:
     read: Callable[..., dict[str, Any]]
     write: Callable[[Path, dict[str, Any]], None] | None = None
     settings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise PluginError where no file could ever be of this format."""
+        if isinstance(self.suffixes, str) or not self.suffixes:
+            example = f'Format("{self.name}", (".{self.name.lower()}",), ...)'
+            raise PluginError(f"the format `{self.name}` names no suffixes in a tuple: {example}")
+        for suffix in self.suffixes:
+            if not suffix.startswith("."):
+                message = f"the suffix {suffix!r} of the format `{self.name}` begins with no dot"
+                raise PluginError(f"{message}: write {'.' + suffix!r}")
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -48,6 +48,6 @@ class Listeners:
             except Exception as error:
                 self._off.add(name)
                 self._complain(
-                    f"the listener `{name}` failed in {hook} and is switched off for this run: "
-                    f"{error_line(error)}"
+                    f"the listener `{name}` failed in {hook} and is switched off for this run:\n"
+                    f"    {error_line(error)}"
                 )

@@ -9,11 +9,15 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import inspect as types
 
-from flowrun.errors import StepDefinitionError
-from flowrun.nodes import Mapping, Node, Scalar, described, is_broken, plain, reach
-from flowrun.problems import Mark, Problem, did_you_mean, listed
+from flowrun.nodes import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
+from flowrun.problems import Mark, Problem, did_you_mean, listed, nearest
 from flowrun.steps import REQUIRED, Option, Step
 
+_CURLY_QUOTES = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab")
+_BOOLS = {
+    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false"), "false"),
+}
 _PATH_PART = re.compile(r"\[(\d+)\]|\.([^.\[]+)")
 
 
@@ -30,24 +34,25 @@ def read_options(
         given = node.entries
     else:
         example = step.options[0].name if step.options else "option"
+        value = node.text if isinstance(node, Scalar) else "..."
         problems.append(
             Problem(
                 f"the options of {step.name} are a mapping",
                 node.mark,
                 described(node),
-                f"`{step.name}: {{{example}: ...}}`" if step.options else "no options at all",
+                f"`{step.name}: {{{example}: {value}}}`" if step.options else "no options at all",
             )
         )
         return None
     known = [option.name for option in step.options]
-    for name, entry in given.items():
-        if name not in known:
-            problems.append(_unknown_option(step, name, entry.key.mark, known))
+    unknown = {name: entry for name, entry in given.items() if name not in known}
+    problems += [_unknown_option(step, entry, known) for entry in unknown.values()]
+    meant = {_meant(name, known) for name in unknown}
     values: dict[str, Any] = {}
     for option in step.options:
         if option.name in given:
             values[option.name] = _converted(step, option, given[option.name].value, problems)
-        elif option.default is REQUIRED:
+        elif option.default is REQUIRED and option.name not in meant:
             problems.append(
                 Problem(
                     f"{step.name} needs the option `{option.name}`",
@@ -56,19 +61,31 @@ def read_options(
                     hint=option.description or None,
                 )
             )
-        else:
+        elif option.default is not REQUIRED:
             values[option.name] = copy.deepcopy(option.default)
     return values if len(problems) == count else None
 
 
-def _unknown_option(step: Step[..., Any], name: str, mark: Mark, known: list[str]) -> Problem:
-    if any(value.name == name for value in step.inputs):
+def _meant(name: str, known: list[str]) -> str | None:
+    """The option that an unknown name stands for: the nearest one, or `train` in `train:1000`."""
+    before = name.partition(":")[0]
+    return before if before in known else nearest(name, known)
+
+
+def _unknown_option(step: Step[..., Any], entry: Entry, known: list[str]) -> Problem:
+    name, value = entry.key.text, entry.value
+    before, colon, after = name.partition(":")
+    if any(item.name == name for item in step.inputs):
         hint = f"`{name}` is an input: wire it with `in: {{{name}: other_name}}` beside the step"
+        if isinstance(value, Scalar) and isinstance(value.value, (int, float)):
+            hint += f";\n    an option stands after a `*` in the step's function ({step.place})"
+    elif colon and before in known:
+        hint = f"a colon needs a space after it: write `{before}: {after}`"
     else:
         hint = did_you_mean(name, known) or f"`flowrun steps {step.name}` describes each of them"
     return Problem(
         f"{step.name} has no option `{name}`",
-        mark,
+        entry.key.mark,
         expected=f"one of: {listed(known)}" if known else "no options",
         hint=hint,
     )
@@ -86,8 +103,13 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
         at = reach(node, tuple(parts))
         choices = _choices(option.annotation)
         hint = None
+        if _is_of_a_class(option.annotation):
+            problems.append(_not_for_recipes(step, option, node.mark))
+            return None
         if isinstance(at, Scalar) and isinstance(at.value, str):
-            hint = did_you_mean(at.value, choices) or _number_hint(at.value)
+            hint = did_you_mean(at.value, choices) or _meant_hint(at.value, option.annotation)
+        if isinstance(node, Scalar) and _takes_a_list(option.annotation):
+            hint = hint or f"a list of one is written `[{node.text}]`"
         problems.append(
             Problem(
                 f"{step.name}: the option `{option.name}` does not fit",
@@ -98,11 +120,42 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
             )
         )
         return None
-    except TypeError as error:
-        raise StepDefinitionError(
-            f"{step.place}: the option `{option.name}` of step `{step.name}` has a type that a "
-            f"recipe cannot give ({option.annotation}): {error}"
-        ) from error
+    except TypeError:
+        problems.append(_not_for_recipes(step, option, node.mark))
+        return None
+
+
+def _not_for_recipes(step: Step[..., Any], option: Option, mark: Mark) -> Problem:
+    """The problem of an option annotated with a class that YAML has no values of."""
+    return Problem(
+        f"{step.name}: a recipe cannot give the option `{option.name}`, because of its type",
+        mark,
+        found=f"{_annotation_text(option.annotation)} ({step.place})",
+        expected="str, int, float, bool, a Literal, or lists and dicts of these",
+        hint="change the annotation in the step, and make the object inside the step",
+    )
+
+
+def _annotation_text(annotation: Any) -> str:
+    if isinstance(annotation, type):
+        return f"{annotation.__module__}.{annotation.__qualname__}"
+    return str(annotation)
+
+
+def _is_of_a_class(annotation: Any) -> bool:
+    """Whether a class that YAML knows nothing of (a torch.dtype, a Path) is what is annotated."""
+    kind = types.type_info(annotation)
+    while isinstance(kind, types.Metadata):
+        kind = kind.type
+    parts = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    return any(isinstance(part, types.CustomType) for part in parts)
+
+
+def _takes_a_list(annotation: Any) -> bool:
+    kind = types.type_info(annotation)
+    while isinstance(kind, types.Metadata):
+        kind = kind.type
+    return isinstance(kind, (types.ListType, types.VarTupleType))
 
 
 def convert(value: Any, annotation: Any) -> Any:
@@ -151,6 +204,8 @@ def _words(kind: types.Type) -> str:
         types.NoneType: "null",
         types.AnyType: "any value",
     }
+    if isinstance(kind, types.CustomType):
+        return f"a {_annotation_text(kind.cls)}"
     return names.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
 
 
@@ -167,9 +222,15 @@ def _choices(annotation: Any) -> list[str]:
     return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
-def _number_hint(text: str) -> str | None:
-    """What to write where a string looks like a number meant otherwise."""
+def _meant_hint(text: str, annotation: Any) -> str | None:
+    """What to write where a string looks like a bool or a number meant otherwise."""
+    if text[:1] in _CURLY_QUOTES:
+        return "these are typographic quotation marks: write straight ones, or none for a number"
+    if text.lower() in _BOOLS and "true or false" in described_type(annotation):
+        return f"write `{_BOOLS[text.lower()]}`; a recipe knows no other word for it"
     bare = text.replace("_", "").replace(",", ".")
+    if bare.endswith("%") and bare[:-1].isdigit():
+        return f"for a fraction write {int(bare[:-1]) / 100:g}"
     try:
         float(bare)
     except ValueError:

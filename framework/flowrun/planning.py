@@ -80,7 +80,8 @@ def plan(
         try:
             registry.load_named(scalar.text, scalar.mark.source.folder)
         except PluginError as error:
-            problems.append(Problem(str(error), scalar.mark))
+            message, _, more = str(error).partition("\n")
+            problems.append(Problem(message, scalar.mark, hint=more.strip() or None))
     planned = _Planner(read, registry, problems).plan_all()
     if problems:
         raise RecipeError(problems)
@@ -119,6 +120,8 @@ class _Planner:
         self._registry = registry
         self._known = registry.steps
         self._problems = problems
+        marks = [scalar.mark for scalar in recipe.plugins]
+        self._lacks_a_plugin = any(problem.mark in marks for problem in problems)
         self._wiring = Wiring(self._givers(), problems)
 
     def plan_all(self) -> Plan:
@@ -170,8 +173,10 @@ class _Planner:
                 )
             )
             return None
-        failures = "; ".join(map(str, self._registry.failures))
+        failures = "\n    ".join(map(str, self._registry.failures))
         hint = did_you_mean(entry.name, self._known)
+        if hint is None and self._lacks_a_plugin:
+            return None  # that plugin may have given it, and what failed there has been said
         if hint is None:
             hint = "`flowrun steps` lists all; a step of your own needs `plugins: [./file.py]`"
         self._problems.append(

@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import Any, TypeVar
 
 import pluggy
 
 from flowrun import hookspecs
-from flowrun.errors import PluginError
+from flowrun.errors import FlowrunError, PluginError
 from flowrun.extensions import Codec, Dataset, Format
-from flowrun.problems import did_you_mean, shown_path
+from flowrun.problems import did_you_mean, listed, nearest, shown_path
 from flowrun.steps import Step
 
 ENTRY_POINT_GROUP = "flowrun"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,11 @@ class Failure:
     error: Exception
 
     def __str__(self) -> str:
-        return f"the plugin `{self.name}` ({self.origin}) failed to load: {error_line(self.error)}"
+        hint = ""
+        if isinstance(self.error, ModuleNotFoundError):
+            hint = "\n    install what is missing (pip install ...), or take the import out"
+        what = f"the plugin `{self.name}` ({self.origin}) failed to load:"
+        return f"{what}\n    {error_line(self.error)}{hint}"
 
 
 @dataclass
@@ -137,7 +143,8 @@ class Registry:
         path = path.resolve()
         origin = shown_path(path)
         if not path.is_file():
-            raise PluginError(f"the plugin file {origin} is not there")
+            hint = _near_file(path.parent, path.name) or "a path starts from the recipe's folder"
+            raise PluginError(f"the plugin file {origin} is not there\n    {hint}")
         if path.suffix != ".py":
             raise PluginError(f"the plugin file {origin} is not a Python file (.py)")
         if any(
@@ -166,28 +173,33 @@ class Registry:
             module = importlib.import_module(name)
             self._register(name, getattr(module, "__version__", ""), f"module {name}", module)
         except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
+                hint = (
+                    _near_file(folder, f"{name}.py") or f"name a file with its path: `./{name}.py`"
+                )
+                message = f"the plugin `{name}` is not installed: No module named '{name}'"
+                message += f"\n    install it (pip install ...), or {hint}"
+                raise PluginError(message) from None
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
 
     def _register(self, name: str, version: str, origin: str, module: Any) -> None:
         if name in self.plugins:
             other = self.plugins[name].origin
             raise PluginError(f"the plugin name `{name}` is taken by {other}")
-        hooks = [hook for hook in vars(module) if hook.startswith("flowrun_")]
-        known = [hook for hook in vars(hookspecs) if hook.startswith("flowrun_")]
         if isinstance(module, ModuleType):
-            for hook in hooks:
-                is_hook = getattr(getattr(module, hook), "flowrun_impl", None) is not None
-                if is_hook and hook not in known:
-                    hint = did_you_mean(hook, known) or ""
-                    raise PluginError(f"it implements `{hook}`, which is no hook of flowrun {hint}")
+            _check_hooks(module)
         steps = {id(item): item for item in vars(module).values() if isinstance(item, Step)}
         if hasattr(module, "flowrun_steps"):
             given = module.flowrun_steps()
+            if given is None:
+                raise PluginError("flowrun_steps() gave None, not steps; is a `return` missing?")
             for item in given:
                 if not isinstance(item, Step):
+                    is_function = isinstance(item, FunctionType)
+                    what = f"the function `{item.__name__}`" if is_function else repr(item)[:60]
                     raise PluginError(
-                        f"flowrun_steps() gave {item!r}, which is no step: "
-                        "decorate the function with @step(outputs=...)"
+                        f"flowrun_steps() gave {what}, which is no step: "
+                        "decorate it with @step(outputs=...)"
                     )
                 steps[id(item)] = item
         self.manager.register(module, name)
@@ -218,13 +230,18 @@ def _new_manager() -> pluggy.PluginManager:
 
 
 def error_line(error: BaseException) -> str:
-    """An exception in one line: its type, its message's first line, and where it was raised."""
+    """An exception in one line: its type, its message's first line, and where it was raised.
+
+    An error of flowrun's own is its message alone, which says where.
+    """
     message = str(error).strip().partition("\n")[0]
+    if isinstance(error, FlowrunError):
+        return message
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     place = ""
-    if frame is not None and not isinstance(error, PluginError):
+    if frame is not None:
         code = frame.tb_frame.f_code
         if "importlib" not in code.co_filename:
             place = f" ({shown_path(Path(code.co_filename))}:{frame.tb_lineno})"
@@ -232,6 +249,29 @@ def error_line(error: BaseException) -> str:
         place = f" ({shown_path(Path(error.filename))}:{error.lineno})"
         message = error.msg
     return f"{type(error).__name__}: {message}{place}"
+
+
+def _near_file(folder: Path, name: str) -> str | None:
+    """The question whether the most similar Python file beside a missing one was meant."""
+    near = nearest(name, (found.name for found in folder.glob("*.py")))
+    return f"did you mean `./{near}`?" if near else None
+
+
+def _check_hooks(module: ModuleType) -> None:
+    """Raise PluginError for a hook that flowrun does not have, or an argument it does not give."""
+    known = [hook for hook in vars(hookspecs) if hook.startswith("flowrun_")]
+    for hook, function in vars(module).items():
+        if getattr(function, "flowrun_impl", None) is None:
+            continue
+        if hook not in known:
+            hint = did_you_mean(hook, known) or "flowrun.hookspecs holds all"
+            raise PluginError(f"it implements `{hook}`, which is no hook of flowrun; {hint}")
+        given = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+        for name in inspect.signature(function).parameters:
+            if name not in given:
+                raise PluginError(
+                    f"its `{hook}` asks for `{name}`; what this hook is given: {listed(given)}"
+                )
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -210,7 +210,9 @@ class _Reader:
 
     def _check_depth(self, depth: int, mark: Mark) -> None:
         if depth > MOST_DEPTH:
-            raise _ReadingError(Problem(f"nested deeper than {MOST_DEPTH} levels", mark))
+            message = f"nested deeper than {MOST_DEPTH} levels"
+            hint = "move data into a file of its own"
+            raise _ReadingError(Problem(message, mark, hint=hint))
 
 
 def _decimal_comma(parent: _Open, key: Scalar, value: Node) -> str | None:

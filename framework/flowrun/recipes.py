@@ -142,7 +142,9 @@ def _filled_step(entry: StepEntry, variables: Variables, problems: list[Problem]
         _check_id(beside["id"].value, problems)
     cache = beside["cache"].value if "cache" in beside else None
     if cache is not None and not (isinstance(cache, Scalar) and isinstance(cache.value, bool)):
-        problems.append(Problem("`cache`", cache.mark, described(cache), "true or false"))
+        problems.append(
+            Problem("`cache` does not fit", cache.mark, described(cache), "true or false")
+        )
     options = None if entry.options is None else variables.fill(entry.options)
     return replace(entry, options=options, beside=beside)
 
@@ -208,7 +210,9 @@ class _Fields:
             return value
         if node is not None:
             expected = f"a whole number from 0 to {LARGEST_SEED}"
-            self._problems.append(Problem("`seed`", node.mark, described(node), expected))
+            self._problems.append(
+                Problem("`seed` does not fit", node.mark, described(node), expected)
+            )
         return 0
 
     def choice(self, key: str, default: str) -> str:
@@ -224,7 +228,9 @@ class _Fields:
         names = [item for item in items if isinstance(item, Scalar) and isinstance(item.value, str)]
         if len(names) < len(items) or not isinstance(node, Sequence):
             expected = "a list of files and modules: `[./my_steps.py]`"
-            self._problems.append(Problem("`plugins`", node.mark, described(node), expected))
+            self._problems.append(
+                Problem("`plugins` is a list", node.mark, described(node), expected)
+            )
         return tuple(names)
 
     def expect(self) -> dict[str, Entry]:
@@ -234,5 +240,7 @@ class _Fields:
         if isinstance(node, Mapping):
             return node.entries
         expected = "values and their bounds: `metrics.mae: {below: 0.55}`"
-        self._problems.append(Problem("`expect`", node.mark, described(node), expected))
+        self._problems.append(
+            Problem("`expect` is a mapping", node.mark, described(node), expected)
+        )
         return {}

@@ -16,10 +16,13 @@ from flowrun.errors import FlowrunError, StepError
 from flowrun.expectations import Outcome, judge
 from flowrun.listeners import Listeners
 from flowrun.planning import Plan, PlannedStep
+from flowrun.problems import shown_path
 from flowrun.records import make_record
-from flowrun.steps import CONTEXT
+from flowrun.steps import CONTEXT, Step
 from flowrun.values import Values
 
+_MOST_LINES = 10  # of an exception's message are shown
+_WIDEST = 150  # columns of a line about a failed step
 Status = Literal["running", "ok", "unmet", "failed", "interrupted"]
 
 
@@ -250,15 +253,38 @@ def _named_outputs(planned: PlannedStep, returned: Any) -> dict[str, Any]:
 def _step_error(planned: PlannedStep, call: Call, values: Values, error: Exception) -> StepError:
     """The error that names the recipe's line, the step, its inputs and the message."""
     message = str(error).strip() or type(error).__name__
+    shown = message.splitlines()
     if not isinstance(error, FlowrunError):
-        message = f"{type(error).__name__}: {message}"
+        message = _with_place(f"{type(error).__name__}: {message}", error, planned.step)
+        shown = [_cut(line) for line in message.splitlines()]
     mark = planned.mark
     lines = [
         f"{mark}: the step `{planned.id}` failed",
         f"  {mark.line + 1} | {mark.source.line(mark.line).strip()}",
-        *(f"    {line}" for line in message.splitlines()),
+        *(f"    {line}" for line in shown[:_MOST_LINES]),
     ]
+    if len(shown) > _MOST_LINES:
+        lines.append(f"    ... and {len(shown) - _MOST_LINES} lines more")
     inputs = {**call.inputs, **(call.named or {})}
-    lines += [f"    input   {name}: {values.described(value)}" for name, value in inputs.items()]
+    lines += [
+        _cut(f"    input   {name}: {values.described(value)}") for name, value in inputs.items()
+    ]
     lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {call.ctx.seed}")
     return StepError(message, step=planned.id, report="\n".join(lines))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _WIDEST else f"{line[:_WIDEST]}..."
+
+
+def _with_place(message: str, error: Exception, step: Step[..., Any]) -> str:
+    """The message with the line of the step's own file on which it failed, after its first line."""
+    file, line, frame = step.function.__code__.co_filename, None, error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == file:
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    if line is None:
+        return message
+    first, newline, rest = message.partition("\n")
+    return f"{first} ({shown_path(Path(file))}:{line}){newline}{rest}"

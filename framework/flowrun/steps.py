@@ -10,12 +10,14 @@ import typing
 from collections.abc import Callable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 from msgspec import Meta as Meta
 
 from flowrun.errors import StepDefinitionError
+from flowrun.problems import shown_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,8 +83,7 @@ class Step(Generic[P, R]):
     @property
     def place(self) -> str:
         """`file:line` of the function."""
-        code = inspect.unwrap(self.function).__code__
-        return f"{code.co_filename}:{code.co_firstlineno}"
+        return _place(inspect.unwrap(self.function))
 
     def option(self, name: str) -> Option | None:
         """The option of that name, or None."""
@@ -91,7 +92,7 @@ class Step(Generic[P, R]):
 
 def step(
     *unexpected: object,
-    outputs: str | Names | list[str] | NamesOf,
+    outputs: str | Names | list[str] | NamesOf = REQUIRED,
     inputs: NamesOf | None = None,
     random: bool = False,
     effect: bool = False,
@@ -114,13 +115,16 @@ def step(
 
     Raises StepDefinitionError where the function cannot be a step.
     """
+    usage = 'write it with the names of its outputs: @step(outputs=("name",))'
     if unexpected:
-        message = 'write it with its outputs: @step(outputs=("name",))'
-        raise StepDefinitionError(f"@step takes keywords only; {message}")
+        where = _where(unexpected[0])
+        raise StepDefinitionError(f"{where}@step takes keywords only; {usage}")
 
     def decorate(function: Callable[P, R]) -> Step[P, R]:
         if not isinstance(function, types.FunctionType):
             raise StepDefinitionError(f"@step goes on a function, not on {function!r}")
+        if outputs is REQUIRED:
+            raise StepDefinitionError(f"{_where(function)}@step names no outputs; {usage}")
         return _read_signature(function, outputs, inputs, random, effect, str(version))
 
     return decorate
@@ -211,4 +215,12 @@ def _checked_names(function: Callable[..., Any], outputs: str | Names | list[str
 
 
 def _place(function: Callable[..., Any]) -> str:
-    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+    code = function.__code__
+    return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}"
+
+
+def _where(decorated: object) -> str:
+    """The beginning of a message about what `@step` was put on."""
+    if isinstance(decorated, types.FunctionType):
+        return f"{_place(decorated)}: step `{decorated.__name__}`: "
+    return ""

@@ -9,6 +9,14 @@ from typing import Any
 from flowrun.problems import Mark, Problem, Source
 
 _NO_SPACE = re.compile(r"\s*(?:- )?([\w-]*):\S")
+_IN_WORDS = {
+    "did not find expected ',' or '}'": "a `,` or a `}` is expected here",
+    "did not find expected ',' or ']'": "a `,` or a `]` is expected here",
+    "did not find expected key": "a key of the mapping above is expected here",
+    "did not find expected '-' indicator": "an item of the list above, with `-`, is expected here",
+    "mapping values are not allowed": "a colon with a space after it cannot stand here",
+    "unknown escape character": "no such escape: `\\` and this character",
+}
 _CLOSING = {"{": "}", "[": "]"}
 
 
@@ -25,13 +33,16 @@ def syntax_problem(error: Exception, source: Source) -> Problem:
         if "simple key" in _context(error):
             mark = _mark(began, source)
             hint = _no_space_hint(source.line(mark.line))
-            return Problem("not YAML: a line that is neither `key: value` nor `- item`", mark, hint=hint)
+            message = "not YAML: a line that is neither `key: value` nor `- item`"
+            return Problem(message, mark, hint=hint)
     mark = _mark(place, source)
     line = source.line(mark.line)
     if "cannot start any token" in what and (found := line[mark.column : mark.column + 1]):
         return _bad_start(found, mark)
-    context = f" ({_context(error)})" if _context(error) else ""
-    return Problem(f"not YAML: {what}{context}", mark, hint=_hint(line, what))
+    said = next((words for phrase, words in _IN_WORDS.items() if phrase in what), None)
+    if said is None:
+        said = f"{what} ({_context(error)})" if _context(error) else what
+    return Problem(f"not YAML: {said}", mark, hint=_hint(line, what))
 
 
 def strange_space(text: str, mark: Mark) -> Problem | None:
@@ -40,7 +51,7 @@ def strange_space(text: str, mark: Mark) -> Problem | None:
         return None
     name = unicodedata.name(text[0], f"U+{ord(text[0]):04X}").lower()
     hint = "indent with ordinary spaces; text copied from a web page may hold others"
-    return Problem(f"a {name.replace('no-break', 'no-break')} that YAML does not take for one", mark, hint=hint)
+    return Problem(f"a {name} where YAML expects ordinary ones", mark, hint=hint)
 
 
 def _mark(place: Any, source: Source) -> Mark:
@@ -83,6 +94,8 @@ def _hint(line: str, what: str) -> str | None:
         return "inside { } a key with brackets needs quotes: {'losses[-1]': ...}"
     if "mapping values are not allowed" in what:
         return "a colon and a space inside a text need quotes; or the line is indented wrongly"
+    if "expected key" in what or "'-' indicator" in what:
+        return "is the line indented as those above it? The same kind starts in the same column"
     if "unknown escape character" in what:
         return "in double quotes a backslash has a meaning of its own: use single quotes, or `/`"
     return _no_space_hint(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowrun import FlowrunError
 from flowrun_tensors.lazy import torch
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
@@ -30,10 +31,10 @@ def layer_count(params: dict[str, torch.Tensor]) -> int:
 
 
 def check_fit(params: dict[str, torch.Tensor], X: torch.Tensor) -> None:
-    """Raise ValueError where the data does not have the width the first layer expects."""
+    """Raise FlowrunError where the data does not have the width the first layer expects."""
     width = params["W1"].shape[0]
     if X.ndim != 2 or X.shape[1] != width:
-        raise ValueError(
+        raise FlowrunError(
             f"the network takes {width} columns, and the data has the shape {tuple(X.shape)}; "
             "the columns must be those it was trained on, without the target"
         )

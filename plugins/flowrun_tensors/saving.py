@@ -23,7 +23,10 @@ def write_folder(folder: Path, values: dict[str, Any]) -> list[Path]:
     from safetensors.torch import save
 
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file, and the values need a folder of that name")
+        raise DataError(
+            f"{folder} is a file, and the values need a folder of that name\n"
+            "    name another folder in `to:`, or move the file away"
+        )
     tensors: dict[str, torch.Tensor] = {}
     structure = {name: _split(value, name, tensors) for name, value in values.items()}
     content = save(tensors)
@@ -76,7 +79,10 @@ def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
         }
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
-    raise DataError(f"`{path}` is a {type(value).__name__}, which save cannot keep")
+    raise DataError(
+        f"`{path}` is a {type(value).__name__}, which save cannot keep\n"
+        "    it keeps tensors, numbers, strings, bools, None, and a list or dict of these"
+    )
 
 
 def _join(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

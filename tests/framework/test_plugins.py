@@ -97,7 +97,7 @@ def test_a_conflict_stops_no_recipe_that_does_not_use_the_name(write: Write) -> 
         ("def flowrun_steps():\n    return [print]", "which is no step"),
         (
             "from flowrun import hookimpl\n@hookimpl\ndef flowrun_stepz(): ...",
-            "`flowrun_stepz`, which is no hook of flowrun did you mean `flowrun_steps`?",
+            "`flowrun_stepz`, which is no hook of flowrun; did you mean `flowrun_steps`?",
         ),
         (
             "from flowrun import hookimpl\n@hookimpl\ndef flowrun_steps(nope): ...",

@@ -24,6 +24,8 @@ def read_pt(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:
         reason = str(error).partition("\n")[0]
+        if "weights only" in reason.lower():  # torch goes on to advise reading it unsafely
+            reason = "it holds Python objects, which may run code when they are read"
         raise DataError(
             f"{path} cannot be read as tensors: {reason}\n"
             "    only plain tensors are loaded (weights_only=True); save tensors, not objects"

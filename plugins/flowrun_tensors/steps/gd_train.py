@@ -44,9 +44,10 @@ def gd_train(
     check_fit(params, X_train)
     expected = (len(X_train), params[f"W{layer_count(params)}"].shape[1])
     if tuple(y_train.shape) != expected:
+        cure = "\na column is made of it with y_train.unsqueeze(1)" if y_train.ndim == 1 else ""
         raise FlowrunError(
             f"y_train has the shape {tuple(y_train.shape)}, and the predictions have {expected}; "
-            "shapes that differ would be spread against each other silently"
+            f"shapes that differ would be spread against each other silently{cure}"
         )
     activation = activation_of(model)
     trained, losses = descend(

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, DataError, Meta, download, locate, step
+from flowrun import Context, DataError, Meta, did_you_mean, download, locate, step
 from flowrun_tensors.lazy import torch
 from flowrun_tensors.saving import read_folder
 
@@ -34,8 +34,8 @@ def load(
         str | None, Meta(description="The checksum an https address must have, in hexadecimal.")
     ] = None,
     delimiter: Annotated[
-        str | None,
-        Meta(min_length=1, max_length=1, description="Between cells of text; found by default."),
+        Annotated[str, Meta(min_length=1, max_length=1)] | None,
+        Meta(description="What stands between the cells of text; found by default."),
     ] = None,
     header: Annotated[
         bool | None, Meta(description="Whether text begins with names; found by default.")
@@ -66,7 +66,7 @@ def load(
         held = ", ".join(name for name in named if named[name] is not None)
         raise DataError(
             f"{path} holds no `{missing[0]}`; it holds: {held}\n"
-            "    name what you want: `values: [...]`"
+            f"    name what you want: `values: [{held}]`"
         )
     return {name: _on_device(named[name], ctx.device) for name in wanted}
 
@@ -75,7 +75,10 @@ def _path_of(source: str, sha256: str | None, ctx: Context) -> Path:
     """The local path of a source, fetched or located where it is not one."""
     if "://" in source:
         if sha256 is None and source.startswith("https://"):
-            raise DataError(f"{source}: an address needs its `sha256`, so that the data is known")
+            raise DataError(
+                f"{source}: an address needs its `sha256`, so that the data is known\n"
+                "    fetch the file once, look at it, and write down what `sha256sum` says"
+            )
         return download(source, sha256 or "")
     if source in ctx.datasets:
         dataset = ctx.datasets[source]
@@ -91,11 +94,17 @@ def _path_of(source: str, sha256: str | None, ctx: Context) -> Path:
     path = ctx.path(source)
     if not path.exists():
         known = ", ".join(sorted(ctx.datasets))
+        hint = _near(source, path, ctx) or "a path starts from the recipe's folder"
         raise DataError(
-            f"there is no file {path}, and no data set `{source}` (there are: {known})\n"
-            "    a path starts from the recipe's folder"
+            f"there is no file {path}, and no data set `{source}` (there are: {known})\n    {hint}"
         )
     return path
+
+
+def _near(source: str, path: Path, ctx: Context) -> str | None:
+    """The question whether a data set, or a file of the same folder, of a like name was meant."""
+    beside = {str(Path(source).with_name(found.name)) for found in path.parent.glob("*")}
+    return did_you_mean(source, {*ctx.datasets, *beside})
 
 
 def _read_file(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -103,7 +112,8 @@ def _read_file(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, 
     suffix = path.suffix.lower()
     if suffix not in formats:
         known = ", ".join(sorted(formats))
-        raise DataError(f"{path}: no format for files named *{suffix}; there are: {known}")
+        what = f"no format for files named *{suffix}" if suffix else "it has no suffix"
+        raise DataError(f"{path}: {what}; the formats there are: {known}")
     chosen = formats[suffix]
     given = {name: value for name, value in settings.items() if value is not None}
     for name in given:

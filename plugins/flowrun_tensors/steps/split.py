@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from flowrun import FlowrunError, Meta, step
+from flowrun import FlowrunError, Meta, did_you_mean, listed, step
 from flowrun_tensors.lazy import torch
 
 
@@ -70,7 +70,10 @@ def _divided(
         )
     unknown = [name for name in names if name not in columns]
     if unknown:
-        raise FlowrunError(f"there is no column `{unknown[0]}`; there are: {', '.join(columns)}")
+        hint = did_you_mean(unknown[0], columns) or "a name is written as the table has it"
+        raise FlowrunError(
+            f"there is no column `{unknown[0]}`; there are: {listed(columns)}\n{hint}"
+        )
     if len(set(names)) == width:
         raise FlowrunError("every column is a target, and no feature is left")
     chosen = [columns.index(name) for name in names]

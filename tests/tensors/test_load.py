@@ -1,0 +1,224 @@
+"""`load` and `save`: what each source gives, and what a damaged one says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import flowrun
+from flowrun import StepError
+
+Write = Callable[[str, str], Path]
+
+
+def load(source: str | Path, **options: object) -> dict[str, Any]:
+    """The values that `load` gives for a source."""
+    recipe = {"recipe": "r", "steps": [{"load": {"source": str(source), **options}}]}
+    return flowrun.run(recipe).values
+
+
+def failure(source: str | Path, **options: object) -> str:
+    with pytest.raises(StepError) as caught:
+        load(source, **options)
+    return caught.value.message
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("header", [True, False])
+def test_delimiter_and_header_of_text_are_found(write: Write, delimiter: str, header: bool) -> None:
+    lines = [["a b", "c_1", '"d"']] if header else []
+    lines += [["1", "-2.5", "3e2"], [" 4", "5.0 ", "+6"]]
+    path = write("t.csv", "\n".join(delimiter.join(cells) for cells in lines) + "\n\n")
+    values = load(path)
+    assert values["data"].tolist() == [[1, -2.5, 300], [4, 5, 6]]
+    assert values["data"].dtype == torch.float32
+    assert values["columns"] == (["a b", "c_1", "d"] if header else None)
+
+
+def test_delimiter_and_header_of_text_can_be_given(write: Write) -> None:
+    path = write("t.txt", "1:2\n3:4\n")
+    values = load(path, delimiter=":", header=True)
+    assert (values["data"].tolist(), values["columns"]) == ([[3, 4]], ["1", "2"])
+
+
+def test_text_is_read_as_the_recipes_dtype(write: Write) -> None:
+    write("t.csv", "0.1\n")
+    recipe = {"recipe": "r", "dtype": "float64", "steps": [{"load": {"source": "t.csv"}}]}
+    assert flowrun.run(recipe).values["data"].item() == 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3,x\n", "line 3, column 2 (b): `x` is not a finite number"),
+        ("1,2\n\n3,x\n", "line 3, column 2: `x`"),
+        ("a,b\n1,\n", "line 2, column 2 (b): the cell is empty"),
+        ("a,b\n1,nan\n", "line 2, column 2 (b): `nan` is not a finite number"),
+        ("1,2\n\n\n3,inf\n", "column 2: `inf` is not a finite number"),
+        ("a,b\n1,1_000\n", "line 2, column 2 (b): `1_000`"),
+        ("a;b\n1;2,5\n", "decimals need a point, not a comma"),
+        ("a,b\n1,2\n3\n", "line 3: 1 cells, where the first line has 2"),
+        ("a,b\n", "no rows below"),
+        ("", "is empty"),
+        ('a,b\n"1,2\n', "cannot be read as delimited text"),
+    ],
+)
+def test_a_bad_cell_is_named_by_line_and_column(write: Write, text: str, message: str) -> None:
+    assert message in failure(write("t.csv", text))
+
+
+def test_text_that_is_not_utf8_is_an_error() -> None:
+    Path("t.csv").write_bytes(b"caf\xe9,b\n1,2\n")
+    assert "not UTF-8" in failure("t.csv")
+
+
+def test_a_torch_file_keeps_its_dtype() -> None:
+    torch.save(torch.arange(6).reshape(2, 3), "t.pt")
+    assert load("t.pt")["data"].dtype == torch.int64
+
+
+def test_a_torch_file_of_an_older_form_is_read() -> None:
+    torch.save(torch.ones(2, 2), "t.pt", _use_new_zipfile_serialization=False)
+    assert load("t.pt")["data"].tolist() == [[1, 1], [1, 1]]
+
+
+class Trap:
+    """An object that acts when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch sprung",)
+
+
+def test_a_torch_file_never_runs_code() -> None:
+    torch.save({"data": Trap()}, "t.pt")
+    assert "only plain tensors are loaded" in failure("t.pt")
+    assert not Path("sprung").exists()
+
+
+def test_named_values_are_taken_from_files_that_hold_several() -> None:
+    tensors = {"X": torch.ones(2, 2), "y": torch.zeros(2)}
+    torch.save(tensors, "t.pt")
+    save_file(tensors, "t.safetensors")
+    for source in ("t.pt", "t.safetensors"):
+        values = load(source, values=["y", "X"])
+        assert list(values) == ["y", "X"]
+        assert torch.equal(values["X"], tensors["X"])
+        assert "it holds: X, y" in failure(source)
+
+
+def test_a_safetensors_file_of_one_tensor_is_the_data() -> None:
+    save_file({"anything": torch.ones(2, 2)}, "t.safetensors")
+    assert load("t.safetensors")["data"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_truncated_safetensors_file_is_an_error() -> None:
+    save_file({"X": torch.ones(200, 2)}, "t.safetensors")
+    Path("t.safetensors").write_bytes(Path("t.safetensors").read_bytes()[:-20])
+    assert "not a whole safetensors file" in failure("t.safetensors")
+
+
+def test_a_numpy_file_shares_its_memory_and_stays_as_it_is() -> None:
+    np.save("t.npy", np.arange(6.0).reshape(2, 3))
+    data = load("t.npy")["data"]
+    assert data.tolist() == [[0, 1, 2], [3, 4, 5]]
+    data += 1
+    assert np.load("t.npy")[0, 0] == 0
+
+
+def test_a_numpy_file_of_objects_is_refused() -> None:
+    np.save("t.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    assert "cannot be read as an array of numbers" in failure("t.npy")
+    assert not Path("sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("nope.csv", {}, "there is no file"),
+        ("wine-rde", {}, "no data set `wine-rde` (there are: wine-red, wine-white)"),
+        ("t.xyz", {}, "no format for files named *.xyz; the formats there are: .csv"),
+        ("http://example.org/t.csv", {}, "only https addresses"),
+        ("ftp://example.org/t.csv", {"sha256": "0" * 64}, "goes with an https address"),
+        ("https://example.org/t.csv", {}, "needs its `sha256`"),
+        ("https://example.org/t.csv", {"sha256": "0" * 64}, "FLOWRUN_OFFLINE is set"),
+        ("wine-red", {"sha256": "0" * 64}, "goes with an https address"),
+        ("t.pt", {"delimiter": ","}, "`delimiter` means nothing for torch files"),
+        (".", {}, "holds no saved values"),
+    ],
+)
+def test_a_source_that_cannot_be_had_says_why(
+    source: str, options: dict[str, object], message: str
+) -> None:
+    Path("t.xyz").write_text("1")
+    torch.save(torch.ones(1, 1), "t.pt")
+    assert message in failure(source, **options)
+
+
+SAVE = '''
+import torch
+from flowrun import step
+
+@step(outputs=("params", "metrics", "notes", "odd"))
+def make(*, scale: float = 1.0):
+    """Make values of every kind that can be saved, and one that cannot."""
+    deep = {"list": [torch.ones(2) * scale, 3, None], "empty": {}}
+    return {"W1": torch.ones(2, 3).T * scale, "b": deep}, {"mae": 0.5}, "text", {1, 2}
+'''
+
+
+def save(*values: str, scale: float = 1.0) -> flowrun.Result:
+    Path("make.py").write_text(SAVE)
+    steps = [{"make": {"scale": scale}}, {"save": {"to": "out", "values": list(values)}}]
+    return flowrun.run({"recipe": "r", "plugins": ["make.py"], "steps": steps})
+
+
+def test_saved_values_come_back_as_they_were() -> None:
+    saved = save("params", "metrics", "notes").values
+    loaded = load("out", values=["params", "metrics", "notes"])
+    assert torch.equal(loaded["params"]["W1"], saved["params"]["W1"])
+    assert torch.equal(loaded["params"]["b"]["list"][0], torch.ones(2))
+    assert loaded["params"]["b"]["list"][1:] == [3, None]
+    assert loaded["params"]["b"]["empty"] == {}
+    assert (loaded["metrics"], loaded["notes"]) == ({"mae": 0.5}, "text")
+
+
+def test_save_replaces_what_stood_there_and_leaves_nothing_behind() -> None:
+    save("params")
+    Path("out/mine.txt").write_text("a file of the user's")
+    record = save("params", scale=2.0).record
+    assert load("out", values=["params"])["params"]["W1"].tolist() == [[2, 2], [2, 2], [2, 2]]
+    names = sorted(path.name for path in Path("out").iterdir())
+    assert [name.partition("-")[0] for name in names] == ["mine.txt", "tensors", "values.json"]
+    assert len(record["steps"][1]["files_written"]) == 2
+
+
+def test_a_value_that_cannot_be_saved_leaves_the_old_ones() -> None:
+    save("params")
+    with pytest.raises(StepError, match="`odd` is a set, which save cannot keep"):
+        save("params", "odd", scale=2.0)
+    assert load("out", values=["params"])["params"]["W1"][0, 0] == 1
+
+
+def test_a_damaged_folder_says_so() -> None:
+    save("params", "metrics")
+    index = json.loads(Path("out/values.json").read_text())
+    tensors = Path("out", index["tensors"])
+    tensors.write_bytes(tensors.read_bytes()[:-4])
+    assert "cannot be read" in failure("out", values=["params"])
+    Path("out/values.json").write_text("{")
+    assert "cannot be read" in failure("out", values=["metrics"])
+
+
+def test_save_into_a_file_is_refused() -> None:
+    Path("out").write_text("a file")
+    with pytest.raises(StepError, match="is a file, and the values need a folder"):
+        save("params")
+    assert Path("out").read_text() == "a file"
