@@ -1,5 +1,6 @@
 from .api import run as run
 from .api import run_plan as run_plan
+from .calling import Call as Call
 from .context import Context as Context
 from .context import Progress as Progress
 from .datasets import Found as Found
@@ -25,7 +26,6 @@ from .problems import did_you_mean as did_you_mean
 from .problems import listed as listed
 from .recipes import Recipe as Recipe
 from .recipes import load_recipe as load_recipe
-from .running import Call as Call
 from .running import Result as Result
 from .running import RunInfo as RunInfo
 from .running import StepResult as StepResult

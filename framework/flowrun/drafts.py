@@ -117,6 +117,8 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
     for key in _MERGED_KEYS:
         if key in parent.top and key in draft.top:
             top[key] = _merged(parent.top[key], draft.top[key])
+    if "plugins" in parent.top and "plugins" in draft.top:
+        top["plugins"] = _joined(parent.top["plugins"], draft.top["plugins"])
     own = {entry.id: entry for entry in draft.steps}
     steps = [own.pop(entry.id, entry) for entry in parent.steps] + list(own.values())
     return Draft(draft.source, top, tuple(steps))
@@ -128,6 +130,14 @@ def _merged(parent: Entry, child: Entry) -> Entry:
         return child
     entries = {**parent.value.entries, **child.value.entries}
     return replace(child, value=Mapping(child.value.mark, entries))
+
+
+def _joined(parent: Entry, child: Entry) -> Entry:
+    """Two lists of one key, the parent's items first; each item keeps its own file's folder."""
+    if not (isinstance(parent.value, Sequence) and isinstance(child.value, Sequence)):
+        return child
+    items = (*parent.value.items, *child.value.items)
+    return replace(child, value=Sequence(child.value.mark, items))
 
 
 def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[StepEntry]:

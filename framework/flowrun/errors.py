@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from flowrun.problems import Problem
+from flowrun.problems import Problem, shown_path
 
 
 class FlowrunError(Exception):
@@ -46,3 +47,25 @@ class StepError(FlowrunError):
         self.message = message
         self.step = step
         super().__init__(report)
+
+
+def error_line(error: BaseException) -> str:
+    """An exception in one line: its type, its message's first line, and where it was raised.
+
+    An error of flowrun's own is its message alone, which says where.
+    """
+    message = str(error).strip().partition("\n")[0]
+    if isinstance(error, FlowrunError):
+        return message
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = ""
+    if frame is not None:
+        code = frame.tb_frame.f_code
+        if "importlib" not in code.co_filename:
+            place = f" ({shown_path(Path(code.co_filename))}:{frame.tb_lineno})"
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f" ({shown_path(Path(error.filename))}:{error.lineno})"
+        message = error.msg
+    return f"{type(error).__name__}: {message}{place}"

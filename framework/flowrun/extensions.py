@@ -78,14 +78,24 @@ class Summary:
 class Codec:
     """How values of one type are summarised and turned into plain numbers.
 
-    type: the type's full name, such as `torch.Tensor`, so that naming it imports nothing.
+    type: the type, or its full name, such as `torch.Tensor`, so that naming it imports nothing.
     summary: a `Summary` of the value.
     plain: the value as numbers, strings and lists, for expectations and JSON.
     """
 
-    type: str
+    type: str | type
     summary: Callable[[Any], Summary]
     plain: Callable[[Any], Any]
+
+    @property
+    def type_name(self) -> str:
+        """The full name of the type: its module, a dot, and its own name."""
+        return self.type if isinstance(self.type, str) else full_name(self.type)
+
+
+def full_name(kind: type) -> str:
+    """The name of a type that no other type has: its module, a dot, and its own name."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

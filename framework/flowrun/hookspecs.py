@@ -13,9 +13,10 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
+    from flowrun.calling import Call
     from flowrun.context import Context, Progress
     from flowrun.extensions import Codec, Dataset, Format
-    from flowrun.running import Call, RunInfo, StepResult
+    from flowrun.running import RunInfo, StepResult
     from flowrun.steps import Step
 
 hookspec = pluggy.HookspecMarker("flowrun")

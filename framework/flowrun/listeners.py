@@ -7,7 +7,7 @@ from typing import Any
 
 import pluggy
 
-from flowrun.plugins import error_line
+from flowrun.errors import error_line
 
 _HOOKS = (
     "flowrun_run_started",

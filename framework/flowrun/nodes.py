@@ -67,11 +67,15 @@ def reach(node: Node, path: tuple[str | int, ...]) -> Node:
     for part in path:
         if isinstance(node, Mapping) and part in node.entries:
             node = node.entries[str(part)].value
-        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
+        elif isinstance(node, Sequence) and _is_position(part, len(node.items)):
+            node = node.items[int(part)]
         else:
             break
     return node
+
+
+def _is_position(part: str | int, count: int) -> bool:
+    return isinstance(part, int) and -count <= part < count
 
 
 def is_broken(node: Node) -> bool:

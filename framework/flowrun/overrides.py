@@ -144,6 +144,10 @@ def _with_option(entry: StepEntry, name: str, setting: Entry, problems: list[Pro
     written = options.entries if isinstance(options, Mapping) else {}
     top = name.partition(".")[0].partition("[")[0]
     key = Scalar(setting.key.mark, name, name)
+    if name == "id":
+        message = f"the id of `{entry.id}` is what steps are found by, and cannot be set"
+        problems.append(Problem(message, setting.key.mark))
+        return entry
     if name in STEP_KEYS and name not in written:
         return replace(entry, beside={**entry.beside, name: Entry(key, setting.value)})
     if options is not None and not isinstance(options, Mapping):

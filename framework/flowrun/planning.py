@@ -72,6 +72,9 @@ def plan(
     registry = registry or new_registry()
     load_plugins(registry, plugins)
     problems: list[Problem] = []
+    if isinstance(recipe, Recipe) and set:
+        hint = "give the settings to load_recipe(..., set=...)"
+        problems.append(Problem("a recipe that is read already cannot be set", hint=hint))
     read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set, problems)
     if read is None:
         raise RecipeError(problems)

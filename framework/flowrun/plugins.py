@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
-import inspect
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import pluggy
 
 from flowrun import hookspecs
-from flowrun.errors import FlowrunError, PluginError
+from flowrun.errors import PluginError, error_line
 from flowrun.extensions import Codec, Dataset, Format
-from flowrun.problems import did_you_mean, listed, nearest, shown_path
+from flowrun.modules import add_to_path, given_steps, import_file, near_file
+from flowrun.problems import shown_path
 from flowrun.steps import Step
 
 ENTRY_POINT_GROUP = "flowrun"
@@ -83,7 +79,7 @@ class Registry:
     @property
     def codecs(self) -> dict[str, Codec]:
         """Codecs by the full name of their type."""
-        return {item.type: item for item in self._items("flowrun_codecs")}
+        return {item.type_name: item for item in self._items("flowrun_codecs")}
 
     @property
     def devices(self) -> dict[str, str]:
@@ -101,10 +97,14 @@ class Registry:
         answers = []
         for found in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                answers.append((found.plugin_name, found.function()))
+                answer = found.function()
             except Exception as error:
                 message = f"the plugin `{found.plugin_name}` failed in {hook}"
                 raise PluginError(f"{message}: {error_line(error)}") from error
+            if answer is None:
+                message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
+                raise PluginError(f"{message}: is a `return` missing?")
+            answers.append((found.plugin_name, answer))
         return answers
 
     def _items(self, hook: str) -> Iterator[Any]:
@@ -143,7 +143,7 @@ class Registry:
         path = path.resolve()
         origin = shown_path(path)
         if not path.is_file():
-            hint = _near_file(path.parent, path.name) or "a path starts from the recipe's folder"
+            hint = near_file(path.parent, path.name) or "a path starts from the recipe's folder"
             raise PluginError(f"the plugin file {origin} is not there\n    {hint}")
         if path.suffix != ".py":
             raise PluginError(f"the plugin file {origin} is not a Python file (.py)")
@@ -153,7 +153,7 @@ class Registry:
         ):
             return
         try:
-            self._register(origin, "", "a local file", _import_file(path))
+            self._register(origin, "", "a local file", import_file(path))
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -168,14 +168,14 @@ class Registry:
             getattr(plugin.module, "__name__", None) == name for plugin in self.plugins.values()
         ):
             return None
-        _add_to_path(folder)
+        add_to_path(folder)
         try:
             module = importlib.import_module(name)
             self._register(name, getattr(module, "__version__", ""), f"module {name}", module)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
-                    _near_file(folder, f"{name}.py") or f"name a file with its path: `./{name}.py`"
+                    near_file(folder, f"{name}.py") or f"name a file with its path: `./{name}.py`"
                 )
                 message = f"the plugin `{name}` is not installed: No module named '{name}'"
                 message += f"\n    install it (pip install ...), or {hint}"
@@ -186,25 +186,10 @@ class Registry:
         if name in self.plugins:
             other = self.plugins[name].origin
             raise PluginError(f"the plugin name `{name}` is taken by {other}")
-        if isinstance(module, ModuleType):
-            _check_hooks(module)
-        steps = {id(item): item for item in vars(module).values() if isinstance(item, Step)}
-        if hasattr(module, "flowrun_steps"):
-            given = module.flowrun_steps()
-            if given is None:
-                raise PluginError("flowrun_steps() gave None, not steps; is a `return` missing?")
-            for item in given:
-                if not isinstance(item, Step):
-                    is_function = isinstance(item, FunctionType)
-                    what = f"the function `{item.__name__}`" if is_function else repr(item)[:60]
-                    raise PluginError(
-                        f"flowrun_steps() gave {what}, which is no step: "
-                        "decorate it with @step(outputs=...)"
-                    )
-                steps[id(item)] = item
+        steps = given_steps(module)
         self.manager.register(module, name)
         self.manager.check_pending()
-        self.plugins[name] = Plugin(name, str(version), origin, module, tuple(steps.values()))
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps)
 
 
 class _PlainCall:
@@ -227,72 +212,3 @@ def _new_manager() -> pluggy.PluginManager:
     manager.add_hookspecs(hookspecs)
     manager.register(_PlainCall(), "flowrun")
     return manager
-
-
-def error_line(error: BaseException) -> str:
-    """An exception in one line: its type, its message's first line, and where it was raised.
-
-    An error of flowrun's own is its message alone, which says where.
-    """
-    message = str(error).strip().partition("\n")[0]
-    if isinstance(error, FlowrunError):
-        return message
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = ""
-    if frame is not None:
-        code = frame.tb_frame.f_code
-        if "importlib" not in code.co_filename:
-            place = f" ({shown_path(Path(code.co_filename))}:{frame.tb_lineno})"
-    if isinstance(error, SyntaxError) and error.filename:
-        place = f" ({shown_path(Path(error.filename))}:{error.lineno})"
-        message = error.msg
-    return f"{type(error).__name__}: {message}{place}"
-
-
-def _near_file(folder: Path, name: str) -> str | None:
-    """The question whether the most similar Python file beside a missing one was meant."""
-    near = nearest(name, (found.name for found in folder.glob("*.py")))
-    return f"did you mean `./{near}`?" if near else None
-
-
-def _check_hooks(module: ModuleType) -> None:
-    """Raise PluginError for a hook that flowrun does not have, or an argument it does not give."""
-    known = [hook for hook in vars(hookspecs) if hook.startswith("flowrun_")]
-    for hook, function in vars(module).items():
-        if getattr(function, "flowrun_impl", None) is None:
-            continue
-        if hook not in known:
-            hint = did_you_mean(hook, known) or "flowrun.hookspecs holds all"
-            raise PluginError(f"it implements `{hook}`, which is no hook of flowrun; {hint}")
-        given = list(inspect.signature(getattr(hookspecs, hook)).parameters)
-        for name in inspect.signature(function).parameters:
-            if name not in given:
-                raise PluginError(
-                    f"its `{hook}` asks for `{name}`; what this hook is given: {listed(given)}"
-                )
-
-
-def _import_file(path: Path) -> ModuleType:
-    digest = hashlib.sha1(str(path).encode(), usedforsecurity=False).hexdigest()[:8]
-    name = f"flowrun_local_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    _add_to_path(path.parent)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _add_to_path(folder: Path) -> None:
-    """Let a local plugin import the modules beside it; installed ones still come first."""
-    text = str(folder.resolve())
-    if text not in sys.path:
-        sys.path.append(text)

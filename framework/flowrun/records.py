@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
@@ -31,7 +32,7 @@ def runs_folder() -> Path:
 def make_record(run: RunInfo) -> dict[str, Any]:
     """All that is kept of a run, as JSON values."""
     recipe = run.plan.recipe
-    return {
+    record: dict[str, Any] = {
         "id": run.id,
         "recipe": recipe.name,
         "about": recipe.about,
@@ -64,6 +65,18 @@ def make_record(run: RunInfo) -> dict[str, Any]:
         "warnings": run.warnings,
         "environment": _environment(run),
     }
+    return {key: _finite(value) for key, value in record.items()}
+
+
+def _finite(value: Any) -> Any:
+    """The value with `inf` and `nan`, which JSON does not have, as strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
 
 
 def _step_record(step: StepResult) -> dict[str, Any]:

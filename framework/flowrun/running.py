@@ -10,42 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from flowrun.calling import Call, named_outputs, step_error
 from flowrun.context import Context, Message, Progress
 from flowrun.devices import choose_device
-from flowrun.errors import FlowrunError, StepError
 from flowrun.expectations import Outcome, judge
 from flowrun.listeners import Listeners
 from flowrun.planning import Plan, PlannedStep
-from flowrun.problems import shown_path
 from flowrun.records import make_record
-from flowrun.steps import CONTEXT, Step
 from flowrun.values import Values
 
-_MOST_LINES = 10  # of an exception's message are shown
-_WIDEST = 150  # columns of a line about a failed step
 Status = Literal["running", "ok", "unmet", "failed", "interrupted"]
-
-
-@dataclass(slots=True)
-class Call:
-    """The call a step is about to get: wrappers of `flowrun_step_call` may change it.
-
-    inputs: the values by parameter name; named: those of inputs that follow from the options, or
-    None; options: the converted options. Calling it calls the step's function.
-    """
-
-    step: PlannedStep
-    ctx: Context
-    inputs: dict[str, Any]
-    named: dict[str, Any] | None
-    options: dict[str, Any]
-
-    def __call__(self) -> Any:
-        step = self.step.step
-        keywords = {**self.inputs, **self.options}
-        if step.takes_context:
-            keywords[CONTEXT] = self.ctx
-        return step(*(() if self.named is None else (self.named,)), **keywords)
 
 
 @dataclass(slots=True)
@@ -193,12 +167,12 @@ def _run_step(
     try:
         hook = info.plan.registry.manager.hook.flowrun_step_call
         returned = hook(step=planned.step, ctx=ctx, call=call)
-        outputs = _named_outputs(planned, returned)
+        outputs = named_outputs(call, returned)
     except BaseException as error:
         result.seconds = time.perf_counter() - start
         listeners.tell("flowrun_step_failed", run=info, result=result, error=error)
         if isinstance(error, Exception):
-            raise _step_error(planned, call, values, error) from error
+            raise step_error(call, values, error) from error
         raise
     result.seconds = time.perf_counter() - start
     for name, value in outputs.items():
@@ -217,74 +191,3 @@ def _reporter(
     return lambda progress: listeners.tell(
         "flowrun_step_progress", run=info, result=result, progress=progress
     )
-
-
-def _named_outputs(planned: PlannedStep, returned: Any) -> dict[str, Any]:
-    """What a step returned, by output name; raises FlowrunError where it does not fit."""
-    step, names = planned.step, list(planned.wires.outputs)
-    if step.outputs_of is not None:
-        if isinstance(returned, dict) and list(returned.keys()) == names:
-            return returned
-        if isinstance(returned, dict) and set(returned) == set(names):
-            return {name: returned[name] for name in names}
-        found = (
-            f"the keys {', '.join(map(str, returned))}"
-            if isinstance(returned, dict)
-            else (f"{type(returned).__name__}")
-        )
-        wanted = f"a dict with {', '.join(names)}"
-    elif not names:
-        if returned is None:
-            return {}
-        found, wanted = type(returned).__name__, "nothing: its outputs are ()"
-    elif len(names) == 1:
-        if returned is not None:
-            return {names[0]: returned}
-        found, wanted = "None", f"the value of `{names[0]}`; is a `return` missing?"
-    else:
-        if isinstance(returned, (tuple, list)) and len(returned) == len(names):
-            return dict(zip(names, returned, strict=True))
-        count = len(returned) if isinstance(returned, (tuple, list)) else 1
-        found = f"{count} value{'s' if count != 1 else ''}"
-        wanted = f"{len(names)}: {', '.join(names)}"
-    raise FlowrunError(f"the step returned {found}; it should return {wanted} ({step.place})")
-
-
-def _step_error(planned: PlannedStep, call: Call, values: Values, error: Exception) -> StepError:
-    """The error that names the recipe's line, the step, its inputs and the message."""
-    message = str(error).strip() or type(error).__name__
-    shown = message.splitlines()
-    if not isinstance(error, FlowrunError):
-        message = _with_place(f"{type(error).__name__}: {message}", error, planned.step)
-        shown = [_cut(line) for line in message.splitlines()]
-    mark = planned.mark
-    lines = [
-        f"{mark}: the step `{planned.id}` failed",
-        f"  {mark.line + 1} | {mark.source.line(mark.line).strip()}",
-        *(f"    {line}" for line in shown[:_MOST_LINES]),
-    ]
-    if len(shown) > _MOST_LINES:
-        lines.append(f"    ... and {len(shown) - _MOST_LINES} lines more")
-    inputs = {**call.inputs, **(call.named or {})}
-    lines += [
-        _cut(f"    input   {name}: {values.described(value)}") for name, value in inputs.items()
-    ]
-    lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {call.ctx.seed}")
-    return StepError(message, step=planned.id, report="\n".join(lines))
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _WIDEST else f"{line[:_WIDEST]}..."
-
-
-def _with_place(message: str, error: Exception, step: Step[..., Any]) -> str:
-    """The message with the line of the step's own file on which it failed, after its first line."""
-    file, line, frame = step.function.__code__.co_filename, None, error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == file:
-            line = frame.tb_lineno
-        frame = frame.tb_next
-    if line is None:
-        return message
-    first, newline, rest = message.partition("\n")
-    return f"{first} ({shown_path(Path(file))}:{line}){newline}{rest}"

@@ -93,7 +93,10 @@ def _hint(line: str, what: str) -> str | None:
     if "[" in line and "{" in line and "expected" in what:
         return "inside { } a key with brackets needs quotes: {'losses[-1]': ...}"
     if "mapping values are not allowed" in what:
-        return "a colon and a space inside a text need quotes; or the line is indented wrongly"
+        return (
+            "a colon and a space inside a text need quotes; a step with keys below it needs a "
+            "colon of its own (`- gd_train:`); or the line is indented wrongly"
+        )
     if "expected key" in what or "'-' indicator" in what:
         return "is the line indented as those above it? The same kind starts in the same column"
     if "unknown escape character" in what:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowrun.extensions import Codec
+from flowrun.extensions import Codec, full_name
 
 _SCALARS = (str, int, float, bool, type(None))
 _SHOWN_ITEMS = 6
@@ -21,7 +21,7 @@ class Values:
     def codec(self, value: object) -> Codec | None:
         """The codec of the value's type or of the nearest type it inherits from."""
         for kind in type(value).__mro__:
-            codec = self._codecs.get(f"{kind.__module__}.{kind.__qualname__}")
+            codec = self._codecs.get(full_name(kind))
             if codec is not None:
                 return codec
         return None
@@ -44,7 +44,7 @@ class Values:
             if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):
                 return {"type": "list", "length": len(value), "value": list(value)}
             return {"type": "list", "length": len(value)}
-        return {"type": f"{type(value).__module__}.{type(value).__qualname__}"}
+        return {"type": full_name(type(value))}
 
     def text(self, value: object) -> str:
         """The value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.

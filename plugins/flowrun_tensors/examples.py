@@ -48,6 +48,7 @@ def _with_companions(recipe: Path) -> list[Path]:
     wanted = [recipe]
     for path in wanted:
         text = path.read_text(encoding="utf-8")
-        named = [other for other in sorted(_folder().iterdir()) if f" {other.name}" in text]
+        files = sorted(other for other in _folder().iterdir() if other.is_file())
+        named = [other for other in files if f" {other.name}" in text]
         wanted += [other for other in named if other not in wanted]
     return wanted

@@ -38,6 +38,13 @@ def check_fit(params: dict[str, torch.Tensor], X: torch.Tensor) -> None:
             f"the network takes {width} columns, and the data has the shape {tuple(X.shape)}; "
             "the columns must be those it was trained on, without the target"
         )
+    for what in ("dtype", "device"):
+        expected, found = getattr(params["W1"], what), getattr(X, what)
+        if expected != found:
+            raise FlowrunError(
+                f"the parameters are {expected}, and the data is {found}; give both steps the same "
+                f"`{what}:` in the recipe, or set it for the whole recipe"
+            )
 
 
 def activation_of(model: dict[str, Any] | None) -> str:

@@ -99,6 +99,7 @@ def test_a_conflict_stops_no_recipe_that_does_not_use_the_name(write: Write) -> 
             "from flowrun import hookimpl\n@hookimpl\ndef flowrun_stepz(): ...",
             "`flowrun_stepz`, which is no hook of flowrun; did you mean `flowrun_steps`?",
         ),
+        ("def flowrun_codecs():\n    return []", "put @flowrun.hookimpl above it"),
         (
             "from flowrun import hookimpl\n@hookimpl\ndef flowrun_steps(nope): ...",
             "nope",
@@ -154,3 +155,28 @@ def test_plugins_lists_versions_and_what_each_gives(flowrun: Flowrun, write: Wri
     assert "wine-red, wine-white" in text
     assert ".safetensors" in text
     assert "mine.py  (a local file)\n  steps     mine" in text
+
+
+@pytest.mark.parametrize("body", ["return None", "raise RuntimeError('own trouble')"])
+def test_a_hook_that_fails_ends_the_run_before_its_first_step(write: Write, body: str) -> None:
+    code = f"from flowrun import hookimpl\n@hookimpl\ndef flowrun_codecs():\n    {body}\n"
+    write("mine.py", code + STEP.format(name="mine", value=3))
+    with pytest.raises(PluginError, match=r"the plugin `mine\.py` .*flowrun_codecs"):
+        flowrun_api.run(recipe(write, "[mine]", "[mine.py]"))
+    assert not Path(".flowrun").exists()
+
+
+def test_a_codec_of_a_local_plugin_may_name_its_type_itself(flowrun: Flowrun, write: Write) -> None:
+    write(
+        "mine.py",
+        "from flowrun import Codec, Summary, hookimpl, step\n\n\n"
+        "class Price:\n    amount = 3.5\n\n\n"
+        "@hookimpl\ndef flowrun_codecs():\n"
+        "    return [Codec(Price, lambda p: Summary('price', dtype='euro'), lambda p: p.amount)]\n"
+        "\n\n@step(outputs='price')\ndef ask():\n    return Price()\n",
+    )
+    text = "recipe: r\nplugins: [mine.py]\nsteps: [ask]\nexpect: {price: {below: 4}}\n"
+    done = flowrun(write("r.yaml", text))
+    assert done.returncode == 0, done.stderr
+    assert "price euro" in done.stdout
+    assert "price 3.5, below 4: met" in done.stdout

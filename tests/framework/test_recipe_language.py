@@ -48,6 +48,7 @@ steps:
         ("${rows", "`${` without its `}`"),
         ("a ${many}", "cannot stand inside a text"),
         ("${many[7]}", "leads nowhere"),
+        ("${many[-3]}", "leads nowhere"),
         ("${many.x}", "leads nowhere"),
         ("${}", "does not begin with a name"),
         ("${a b}", "stops being a path"),
@@ -125,6 +126,13 @@ def test_extends_in_a_circle_is_an_error(write: Write) -> None:
     assert "round in a circle: b.yaml -> a.yaml" in found
 
 
+def test_plugins_of_parent_and_child_are_joined(write: Write) -> None:
+    write("base/parent.yaml", PARENT + "plugins: [a.py]\n")
+    recipe = load_recipe(write("c.yaml", "recipe: c\nextends: base/parent.yaml\nplugins: [b.py]\n"))
+    assert [scalar.text for scalar in recipe.plugins] == ["a.py", "b.py"]
+    assert recipe.plugins[0].mark.source.folder.name == "base"
+
+
 def test_extends_over_two_generations(write: Write) -> None:
     write("a.yaml", PARENT)
     write("b.yaml", "recipe: b\nextends: a.yaml\nseed: 4\n")
@@ -174,6 +182,7 @@ def test_set_reaches_the_keys_of_the_recipe_and_those_beside_a_step(write: Write
         ("seed=[", "not YAML"),
         ("seed=x", "a whole number from 0"),
         ("recipe=x", "the recipe has no `recipe` to set"),
+        ("split.id=x", "cannot be set"),
     ],
 )
 def test_a_setting_without_a_place_is_an_error_with_the_nearest_one(

@@ -252,6 +252,24 @@ def test_an_expectation_is_held_against_the_result(
     assert outcome[2] in found["found"]
 
 
+FORGETFUL = WRAPPER.replace("    return returned\n", "")
+
+
+def test_a_wrapper_that_loses_the_returned_value_is_blamed(recipe: Make, write: Write) -> None:
+    write("wrapper.py", FORGETFUL)
+    with pytest.raises(StepError, match="wrapper of flowrun_step_call lost what the step returned"):
+        flowrun.run(recipe("  - one"), plugins=("wrapper.py",))
+
+
+def test_numbers_json_does_not_have_are_kept_as_text(recipe: Make) -> None:
+    result = flowrun.run(recipe("  - one: {value: .inf}\n  - add: {by: -.inf}"))
+    (folder,) = Path(".flowrun/runs").iterdir()
+    record = json.loads((folder / "run.json").read_text())
+    assert record["plan"][0]["options"] == {"value": "inf"}
+    assert record["steps"][1]["outputs"]["x"]["value"] == "nan"
+    assert record == result.record
+
+
 def test_every_error_of_flowrun_is_a_flowrun_error() -> None:
     for name in ("RecipeError", "PluginError", "DeviceError", "StepError", "DataError"):
         assert issubclass(getattr(flowrun, name), FlowrunError)

@@ -135,7 +135,7 @@ def test_a_numpy_file_shares_its_memory_and_stays_as_it_is() -> None:
 
 def test_a_numpy_file_of_objects_is_refused() -> None:
     np.save("t.npy", np.array([Trap()], dtype=object), allow_pickle=True)
-    assert "cannot be read as an array of numbers" in failure("t.npy")
+    assert "cannot be read as arrays of numbers" in failure("t.npy")
     assert not Path("sprung").exists()
 
 
@@ -222,3 +222,33 @@ def test_save_into_a_file_is_refused() -> None:
     with pytest.raises(StepError, match="is a file, and the values need a folder"):
         save("params")
     assert Path("out").read_text() == "a file"
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".safetensors"])
+def test_tensors_are_saved_to_one_file_by_its_suffix(suffix: str) -> None:
+    torch.save({"x": torch.arange(6.0).reshape(2, 3).T, "y": torch.ones(2)}, "in.pt")
+    names = ["x"] if suffix == ".npy" else ["x", "y"]
+    steps = [
+        {"load": {"source": "in.pt", "values": ["x", "y"]}},
+        {"save": {"to": f"deep/out{suffix}", "values": names}},
+    ]
+    flowrun.run({"recipe": "r", "steps": steps})
+    loaded = load(f"deep/out{suffix}", values=["data"] if suffix == ".npy" else names)
+    assert loaded[next(iter(loaded))].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert [path.name for path in Path("deep").iterdir()] == [f"out{suffix}"]
+
+
+@pytest.mark.parametrize(
+    ("to", "values", "message"),
+    [
+        ("out.csv", ["params"], "only read, not written"),
+        ("out.npy", [], "name what goes into out.npy"),
+        ("out.pt", ["notes"], "`notes` is a str"),
+    ],
+)
+def test_what_a_file_cannot_hold_is_refused(to: str, values: list[str], message: str) -> None:
+    Path("make.py").write_text(SAVE)
+    steps = ["make", {"save": {"to": to, "values": values}}]
+    with pytest.raises(StepError, match=message):
+        flowrun.run({"recipe": "r", "plugins": ["make.py"], "steps": steps})
+    assert not Path(to).exists()

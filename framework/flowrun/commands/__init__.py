@@ -11,8 +11,8 @@ from click_default_group import DefaultGroup
 from flowrun.commands.plugins import plugins_command
 from flowrun.commands.run import run_command
 from flowrun.commands.steps import steps_command
-from flowrun.errors import FlowrunError
-from flowrun.plugins import Registry, error_line, new_registry
+from flowrun.errors import FlowrunError, error_line
+from flowrun.plugins import Registry, new_registry
 
 
 @click.group(

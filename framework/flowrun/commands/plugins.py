@@ -48,6 +48,6 @@ def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
         "steps": [step.name for step in plugin.steps],
         "formats": [suffix for item in ask("flowrun_formats") for suffix in item.suffixes],
         "data": [item.name for item in ask("flowrun_datasets")],
-        "codecs": [item.type for item in ask("flowrun_codecs")],
+        "codecs": [item.type_name for item in ask("flowrun_codecs")],
         "hooks": sorted(hook.removeprefix("flowrun_") for hook in hooks),
     }

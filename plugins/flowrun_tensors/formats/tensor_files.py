@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +45,68 @@ def read_safetensors(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is not a whole safetensors file: {error}") from error
 
 
-def read_npy(path: Path) -> dict[str, Any]:
-    """The array of a `.npy` file as a tensor over the same memory (copy-on-write)."""
+def read_numpy(path: Path) -> dict[str, Any]:
+    """The array of a `.npy` file as `data`, or those of a `.npz` file by name.
+
+    A `.npy` file is memory-mapped: the tensor has the file's memory, and what is written to it
+    stays in this process (copy-on-write).
+    """
+    numpy = _numpy(path)
+    try:
+        loaded = numpy.load(path, mmap_mode="c", allow_pickle=False)
+        if path.suffix.lower() == ".npy":
+            return {"data": torch.from_numpy(loaded)}
+        with loaded:
+            return _named({name: torch.from_numpy(loaded[name]) for name in loaded.files}, path)
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as arrays of numbers: {error}") from error
+
+
+def write_numpy(path: Path, named: dict[str, Any]) -> None:
+    """One tensor as a `.npy` file, or several by name as `.npz`."""
+    numpy = _numpy(path)
+    arrays = {name: tensor.numpy(force=True) for name, tensor in _tensors(path, named).items()}
+    with path.open("wb") as file:
+        if len(arrays) == 1:
+            numpy.save(file, next(iter(arrays.values())), allow_pickle=False)
+        else:
+            numpy.savez(file, **arrays)
+
+
+def write_pt(path: Path, named: dict[str, Any]) -> None:
+    """One tensor alone, or several in a dict by name, as torch.save writes them."""
+    tensors = {name: tensor.detach().clone() for name, tensor in _tensors(path, named).items()}
+    torch.save(next(iter(tensors.values())) if len(tensors) == 1 else tensors, path)
+
+
+def write_safetensors(path: Path, named: dict[str, Any]) -> None:
+    """Tensors by name."""
+    from safetensors.torch import save_file
+
+    tensors = _tensors(path, named)
+    save_file(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path
+    )
+
+
+def _tensors(path: Path, named: dict[str, Any]) -> dict[str, torch.Tensor]:
+    for name, value in named.items():
+        if not isinstance(value, torch.Tensor):
+            raise DataError(
+                f"`{name}` is a {type(value).__name__}, and a file of this kind holds tensors "
+                "alone; save to a folder to keep everything"
+            )
+    return named
+
+
+def _numpy(path: Path) -> Any:
     try:
         import numpy
     except ImportError:
         raise DataError(
             f"{path} needs NumPy, which is not installed: pip install 'flowrun[numpy]'"
         ) from None
-    try:
-        array = numpy.load(path, mmap_mode="c", allow_pickle=False)
-        return {"data": torch.from_numpy(array)}
-    except (ValueError, TypeError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as an array of numbers: {error}") from error
+    return numpy
 
 
 def _named(value: Any, path: Path) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, FlowrunError, Meta, step
+from flowrun import Context, FlowrunError, Format, Meta, replacing, step
 from flowrun_tensors.saving import write_folder
 
 _USUAL = ("params?", "model?", "mean?", "std?", "columns?", "metrics?")
@@ -20,7 +21,12 @@ def save(
     named: dict[str, Any],
     *,
     to: Annotated[
-        str, Meta(min_length=1, description="The folder, from the recipe's folder; made if needed.")
+        str,
+        Meta(
+            min_length=1,
+            description="A folder, or a file such as x.npy, from the recipe's folder; made if "
+            "needed.",
+        ),
     ],
     values: Annotated[
         tuple[str, ...],
@@ -31,14 +37,31 @@ def save(
     ] = (),
     ctx: Context,
 ) -> None:
-    """Save named values to a folder, with the normalization, so that new data can be scored.
+    """Save named values, with the normalization, so that new data can be scored.
 
-    Tensors go to one safetensors file, the rest to `values.json`; `load` with `values` reads them
-    back. What stood in the folder before is replaced only when the new values are whole.
+    To a folder: tensors go to one safetensors file, the rest to `values.json`; `load` with `values`
+    reads them back. To a file of a format that can be written (`.pt`, `.safetensors`, `.npy`,
+    `.npz`): the tensors that `values` names. What stood there before is replaced only when the new
+    values are whole.
     """
     if not named:
         raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")
-    folder = ctx.path(to)
-    for path in write_folder(folder, named):
-        ctx.writes(path)
-    ctx.log(f"{', '.join(named)} -> {folder}")
+    path = ctx.path(to)
+    chosen = ctx.formats.get(path.suffix.lower())
+    if chosen is None:
+        written = write_folder(path, named)
+    else:
+        written = [_write_file(path, named, chosen, bool(values))]
+    for file in written:
+        ctx.writes(file)
+    ctx.log(f"{', '.join(named)} -> {path}")
+
+
+def _write_file(path: Path, named: dict[str, Any], chosen: Format, is_chosen: bool) -> Path:
+    if chosen.write is None:
+        raise FlowrunError(f"{chosen.name} files ({path.name}) are only read, not written")
+    if not is_chosen:
+        raise FlowrunError(f"name what goes into {path.name}: `values: [...]`")
+    with replacing(path) as temporary:
+        chosen.write(temporary, named)
+    return path

@@ -1,0 +1,90 @@
+"""The module of a plugin: imported from a local file, and looked through for hooks and steps."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from flowrun import hookspecs
+from flowrun.errors import PluginError
+from flowrun.problems import did_you_mean, listed, nearest
+from flowrun.steps import Step
+
+
+def given_steps(module: Any) -> tuple[Step[..., Any], ...]:
+    """The steps of a plugin: those that stand in its module, and those `flowrun_steps` gives.
+
+    Raises PluginError where what it gives is no step, or where a hook of it is none of flowrun's.
+    """
+    if isinstance(module, ModuleType):
+        _check_hooks(module)
+    steps = {id(item): item for item in vars(module).values() if isinstance(item, Step)}
+    if hasattr(module, "flowrun_steps"):
+        given = module.flowrun_steps()
+        if given is None:
+            raise PluginError("flowrun_steps() gave None, not steps; is a `return` missing?")
+        for item in given:
+            if not isinstance(item, Step):
+                is_function = isinstance(item, FunctionType)
+                what = f"the function `{item.__name__}`" if is_function else repr(item)[:60]
+                raise PluginError(
+                    f"flowrun_steps() gave {what}, which is no step: "
+                    "decorate it with @step(outputs=...)"
+                )
+            steps[id(item)] = item
+    return tuple(steps.values())
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a local file under a name of its own; it may import the modules beside it."""
+    digest = hashlib.sha1(str(path).encode(), usedforsecurity=False).hexdigest()[:8]
+    name = f"flowrun_local_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    add_to_path(path.parent)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def add_to_path(folder: Path) -> None:
+    """Let a local plugin import the modules beside it; installed ones still come first."""
+    text = str(folder.resolve())
+    if text not in sys.path:
+        sys.path.append(text)
+
+
+def near_file(folder: Path, name: str) -> str | None:
+    """The question whether the most similar Python file beside a missing one was meant."""
+    near = nearest(name, (found.name for found in folder.glob("*.py")))
+    return f"did you mean `./{near}`?" if near else None
+
+
+def _check_hooks(module: ModuleType) -> None:
+    """Raise PluginError for a hook that flowrun does not have, or an argument it does not give."""
+    known = [hook for hook in vars(hookspecs) if hook.startswith("flowrun_")]
+    for hook, function in vars(module).items():
+        if getattr(function, "flowrun_impl", None) is None:
+            if hook in known and hook != "flowrun_steps" and isinstance(function, FunctionType):
+                raise PluginError(f"its `{hook}` is no hook yet: put @flowrun.hookimpl above it")
+            continue
+        if hook not in known:
+            hint = did_you_mean(hook, known) or "flowrun.hookspecs holds all"
+            raise PluginError(f"it implements `{hook}`, which is no hook of flowrun; {hint}")
+        given = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+        for name in inspect.signature(function).parameters:
+            if name not in given:
+                raise PluginError(
+                    f"its `{hook}` asks for `{name}`; what this hook is given: {listed(given)}"
+                )
