@@ -9,6 +9,7 @@ from .datasets import locate as locate
 from .errors import DataError as DataError
 from .errors import DeviceError as DeviceError
 from .errors import FlowrunError as FlowrunError
+from .errors import OptionError as OptionError
 from .errors import PluginError as PluginError
 from .errors import RecipeError as RecipeError
 from .errors import StepDefinitionError as StepDefinitionError

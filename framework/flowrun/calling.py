@@ -97,7 +97,7 @@ def step_error(call: Call, values: Values, error: Exception) -> StepError:
     lines += [
         _cut(f"    input   {name}: {values.described(value)}") for name, value in inputs.items()
     ]
-    options = ", ".join(f"{name}: {value}" for name, value in planned.options.items())
+    options = ", ".join(f"{name}: {value}" for name, value in planned.keywords.items())
     lines += [_cut(f"    options {options}")] if options else []
     lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {call.ctx.seed}")
     return StepError(message, step=planned.id, report="\n".join(lines))

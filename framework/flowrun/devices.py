@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flowrun.errors import DeviceError
 from flowrun.problems import Mark, Problem, listed, nearest
@@ -12,6 +13,21 @@ AUTO = "auto"
 KINDS = ("cpu", "cuda", "mps", "xpu")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 _NAME = re.compile(r"(cpu|cuda|mps|xpu)(:\d{1,3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Kinds of device a recipe needs (`cuda`), or needs to be absent (`no cuda`)."""
+
+    texts: tuple[str, ...] = ()
+
+    def unmet(self, present: Mapping[str, str]) -> str | None:
+        """Why this machine is not what is needed; None where it is."""
+        kinds = {name.partition(":")[0] for name in present}
+        for text in self.texts:
+            if (text.removeprefix("no ") in kinds) == text.startswith("no "):
+                return f"needs {text}, and this machine has: {listed(present)}"
+        return None
 
 
 def device_problem(name: object) -> tuple[str, str | None] | None:

@@ -19,6 +19,8 @@ TOP_KEYS = (
     "dtype",
     "vars",
     "plugins",
+    "section",
+    "needs",
     "steps",
     "expect",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from flowrun.problems import Problem, shown_path
 
@@ -34,6 +35,32 @@ class DeviceError(FlowrunError):
 
 class DataError(FlowrunError):
     """A file or data set that cannot be had, or is not what it should be."""
+
+
+class OptionError(FlowrunError):
+    """What is wrong with an option, found by a step that names its inputs or outputs by it.
+
+    option: the keys and positions that lead to the value: `("a", 2)` is the third item of `a`.
+    offset: the character of a text at which it is wrong, counted from 0. hint: what to do.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        offset: int | None = None,
+        hint: str | None = None,
+        *,
+        option: tuple[str | int, ...] = (),
+    ) -> None:
+        self.message = message
+        self.offset = offset
+        self.hint = hint
+        self.option = option
+        super().__init__(message if hint is None else f"{message}\n{hint}")
+
+    def of_option(self, *option: str | int) -> Self:
+        """The same error, said of this option."""
+        return type(self)(self.message, self.offset, self.hint, option=option)
 
 
 class StepError(FlowrunError):

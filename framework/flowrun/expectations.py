@@ -1,25 +1,27 @@
-"""`expect:` read from a recipe, and a run's values held against it."""
+"""`expect:` read from a recipe: of which values what is expected, or which step must fail."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowrun import nodes
-from flowrun.nodes import Entry, Node, Scalar, Sequence, described
+from flowrun.nodes import Entry, Node, Scalar, Sequence, described, plain
 from flowrun.problems import Mark, Problem, did_you_mean, listed
-from flowrun.value_paths import ValuePath, follow, parse_path
-from flowrun.values import Values, number_text
+from flowrun.value_paths import ValuePath, parse_path
 
-CHECKS = ("below", "above", "between", "equals")
-_SETTINGS = ("rtol", "atol")
+CHECKS = ("below", "above", "between", "equals", "shape", "dtype", "device")
+SETTINGS = ("rtol", "atol")
+_ERROR = "error"
+_ERROR_KEYS = ("step", "matches")
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One value of the result and the bounds it must keep."""
+    """One value of the result and the checks it must pass."""
 
     path: ValuePath
     checks: dict[str, Any]
@@ -27,29 +29,95 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """An expectation after a run: what was found, what was wanted, whether it is met."""
+class ExpectedError:
+    """A step that must fail, with a message in which the pattern is found."""
 
-    path: str
-    wanted: str
-    found: str
-    met: bool
+    step: str
+    matches: str
+    mark: Mark
 
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome for a record."""
-        return {"path": self.path, "wanted": self.wanted, "found": self.found, "met": self.met}
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return f"`{self.step}` fails with a message that matches `{self.matches}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """All that a recipe expects."""
+
+    values: tuple[Expectation, ...] = ()
+    error: ExpectedError | None = None
+
+    def __len__(self) -> int:
+        return len(self.values) + (self.error is not None)
 
 
 def read_expectations(
-    entries: Mapping[str, Entry], known: Iterable[str] | None, problems: list[Problem]
-) -> tuple[Expectation, ...]:
+    entries: Mapping[str, Entry],
+    known: Iterable[str] | None,
+    step_ids: Iterable[str],
+    problems: list[Problem],
+) -> Expectations:
     """The expectations of a recipe; `known` holds the names of the result's values, if known."""
     names = None if known is None else list(known)
-    found = (_read_one(entry, names, problems) for entry in entries.values())
-    return tuple(expectation for expectation in found if expectation is not None)
+    values, error = [], None
+    for key, entry in entries.items():
+        if key == _ERROR and _is_of_an_error(entry.value):
+            error = _read_error(entry, list(step_ids), problems)
+            continue
+        expectation = _read_value(entry, names, problems)
+        if expectation is not None:
+            values.append(expectation)
+    return Expectations(tuple(values), error)
 
 
-def _read_one(entry: Entry, known: list[str] | None, problems: list[Problem]) -> Expectation | None:
+def _is_of_an_error(node: Node) -> bool:
+    """Whether `error:` speaks of a failing step, and not of a value of that name."""
+    return isinstance(node, nodes.Mapping) and bool(node.entries.keys() & set(_ERROR_KEYS))
+
+
+def _read_error(entry: Entry, step_ids: list[str], problems: list[Problem]) -> ExpectedError | None:
+    texts: dict[str, str] = {}
+    assert isinstance(entry.value, nodes.Mapping)
+    for key, item in entry.value:
+        value = item.value.value if isinstance(item.value, Scalar) else None
+        if key not in _ERROR_KEYS:
+            hint = did_you_mean(key, _ERROR_KEYS)
+            expected = f"{listed(_ERROR_KEYS)}"
+            problems.append(Problem(f"`{key}` is not a check", item.key.mark, None, expected, hint))
+        elif not isinstance(value, str):
+            problems.append(
+                Problem(f"`{key}` does not fit", item.value.mark, described(item.value), "a string")
+            )
+        else:
+            texts[key] = value
+    step, matches = texts.get("step"), texts.get("matches", "")
+    if step is None:
+        if "step" not in entry.value.entries:
+            problems.append(Problem("`error` needs the `step` that must fail", entry.key.mark))
+        return None
+    node = entry.value.entries["step"].value
+    if step not in step_ids:
+        problems.append(
+            Problem(
+                f"there is no step `{step}` to fail",
+                node.mark,
+                expected=f"the id of a step: {listed(step_ids)}",
+                hint=did_you_mean(step, step_ids),
+            )
+        )
+    try:
+        re.compile(matches)
+    except re.error as error:
+        mark = entry.value.entries["matches"].value.mark
+        problems.append(Problem(f"`matches` is no regular expression: {error}", mark))
+    return ExpectedError(step, matches, entry.key.mark)
+
+
+def _read_value(
+    entry: Entry, known: list[str] | None, problems: list[Problem]
+) -> Expectation | None:
     mark = entry.key.mark
     try:
         path = parse_path(entry.key.text)
@@ -74,110 +142,50 @@ def _read_one(entry: Entry, known: list[str] | None, problems: list[Problem]) ->
         message = f"what is expected of `{path.text}` is a mapping"
         problems.append(Problem(message, node.mark, described(node), expected, hint))
         return None
+    count = len(problems)
     checks = {name: _read_check(name, item, problems) for name, item in node}
-    if not checks.keys() & set(CHECKS) and None not in checks.values():
+    if len(problems) == count and not checks.keys() & set(CHECKS):
         expected = f"at least one of: {listed(CHECKS)}"
         problems.append(Problem(f"nothing is expected of `{path.text}`", mark, expected=expected))
-    if any(value is None for value in checks.values()):
-        return None
-    return Expectation(path, checks, mark)
+    return Expectation(path, checks, mark) if len(problems) == count else None
 
 
 def _read_check(name: str, entry: Entry, problems: list[Problem]) -> Any:
-    """One check's bound; None (and a problem) where it is not one."""
+    """One check's bound, or None and a problem where it is not one."""
     node = entry.value
-    if name not in (*CHECKS, *_SETTINGS):
-        known = (*CHECKS, *_SETTINGS)
+    value = plain(node)
+    known = (*CHECKS, *SETTINGS)
+    if name not in known:
+        allowed, hint = f"one of: {listed(known)}", did_you_mean(name, known)
         problems.append(
-            Problem(
-                f"`{name}` is not a check",
-                entry.key.mark,
-                expected=f"one of: {listed(known)}",
-                hint=did_you_mean(name, known),
-            )
+            Problem(f"`{name}` is not a check", entry.key.mark, expected=allowed, hint=hint)
         )
         return None
-    if name == "between":
-        bounds = [_number(item) for item in node.items] if isinstance(node, Sequence) else []
-        low_high = [bound for bound in bounds if bound is not None]
-        if len(bounds) == len(low_high) == 2 and low_high[0] <= low_high[1]:
-            return low_high
-        expected = "two numbers, the lower one first: `[0.4, 0.6]`"
-        problems.append(Problem("`between` does not fit", node.mark, described(node), expected))
-        return None
-    if name == "equals" and isinstance(node, Scalar) and node.value is not None:
-        return node.value
-    number = _number(node)
-    if number is None or (name in _SETTINGS and number < 0):
-        expected = "a number" + (" of at least 0" if name in _SETTINGS else "")
+    expected = _unfit(name, node, value)
+    if expected is not None:
         problems.append(Problem(f"`{name}` does not fit", node.mark, described(node), expected))
         return None
-    return number
+    return value
 
 
-def _number(node: Node) -> float | None:
-    value = node.value if isinstance(node, Scalar) else None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
-        return value
-    return None
+def _unfit(name: str, node: Node, value: Any) -> str | None:
+    """What a check expects, where its bound is not that; None where it fits."""
+    if name == "equals":
+        is_mapping = isinstance(node, nodes.Mapping)
+        return "a number, a text, true, false, null, or a nested list" if is_mapping else None
+    if name == "between":
+        numbers = isinstance(node, Sequence) and [_is_number(item) for item in value]
+        fits = numbers == [True, True] and value[0] <= value[1]
+        return None if fits else "two numbers, the lower one first: `[0.4, 0.6]`"
+    if name == "shape":
+        fits = isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
+        return None if fits else "a list of whole numbers: `[1000, 11]`"
+    if name in ("dtype", "device"):
+        return None if isinstance(value, str) else "a name: `float32`, `cpu`"
+    fits = _is_number(value) and (name not in SETTINGS or value >= 0)
+    return None if fits else "a number" + (" of at least 0" if name in SETTINGS else "")
 
 
-def judge(
-    expectations: Iterable[Expectation], named: Mapping[str, Any], values: Values
-) -> list[Outcome]:
-    """Each check of each expectation held against the values of a run."""
-    outcomes: list[Outcome] = []
-    for expectation in expectations:
-        settings = {name: expectation.checks.get(name) for name in _SETTINGS}
-        for check, bound in expectation.checks.items():
-            if check in CHECKS:
-                wanted = _wanted(check, bound)
-                outcomes.append(
-                    _judge_one(expectation.path, check, bound, wanted, settings, named, values)
-                )
-    return outcomes
-
-
-def _judge_one(
-    path: ValuePath,
-    check: str,
-    bound: Any,
-    wanted: str,
-    settings: dict[str, float | None],
-    named: Mapping[str, Any],
-    values: Values,
-) -> Outcome:
-    try:
-        found = values.plain(follow(path, named[path.root]))
-    except LookupError as error:
-        return Outcome(path.text, wanted, str(error).strip("'"), met=False)
-    if check == "equals":
-        met = _equal(found, bound, settings)
-    elif isinstance(found, (int, float)) and not isinstance(found, bool):
-        met = _BOUNDS[check](found, bound)
-    else:
-        return Outcome(path.text, wanted, f"{type(found).__name__}, not a number", met=False)
-    return Outcome(path.text, wanted, number_text(found), met)
-
-
-_BOUNDS: dict[str, Callable[[float, Any], bool]] = {
-    "below": lambda found, bound: found < bound,
-    "above": lambda found, bound: found > bound,
-    "between": lambda found, bound: bound[0] <= found <= bound[1],
-}
-
-
-def _equal(found: Any, wanted: Any, settings: dict[str, float | None]) -> bool:
-    """Equality; of numbers within `atol + rtol * |wanted|`, both 0 unless given."""
-    if isinstance(found, bool) or isinstance(wanted, bool):
-        return found is wanted
-    if not (isinstance(found, (int, float)) and isinstance(wanted, (int, float))):
-        return bool(found == wanted)
-    tolerance = (settings["atol"] or 0.0) + (settings["rtol"] or 0.0) * abs(wanted)
-    return found == wanted or abs(found - wanted) <= tolerance
-
-
-def _wanted(check: str, bound: Any) -> str:
-    if check == "between":
-        return f"between {bound[0]} and {bound[1]}"
-    return f"{check} {bound}"
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and not math.isnan(value)

@@ -81,11 +81,15 @@ class Codec:
     type: the type, or its full name, such as `torch.Tensor`, so that naming it imports nothing.
     summary: a `Summary` of the value.
     plain: the value as numbers, strings and lists, for expectations and JSON.
+    difference: called with the value, a wanted plain value, `rtol` and `atol` (None where not
+        given); None where they are equal within that, else how and where they differ. Without it
+        the plain values are compared.
     """
 
     type: str | type
     summary: Callable[[Any], Summary]
     plain: Callable[[Any], Any]
+    difference: Callable[[Any, Any, float | None, float | None], str | None] | None = None
 
     @property
     def type_name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -46,9 +47,15 @@ def read_options(
         return None
     known = [option.name for option in step.options]
     unknown = {name: entry for name, entry in given.items() if name not in known}
+    values: dict[str, Any] = {}
+    if step.others is not None:
+        values[step.others.name] = {
+            name: _converted(step, replace(step.others, name=name), entry.value, problems)
+            for name, entry in unknown.items()
+        }
+        unknown = {}
     problems += [_unknown_option(step, entry, known) for entry in unknown.values()]
     meant = {_meant(name, known) for name in unknown}
-    values: dict[str, Any] = {}
     for option in step.options:
         if option.name in given:
             values[option.name] = _converted(step, option, given[option.name].value, problems)

@@ -11,7 +11,7 @@ from typing import Any
 from flowrun.devices import device_problem
 from flowrun.drafts import StepEntry
 from flowrun.errors import PluginError, RecipeError
-from flowrun.expectations import Expectation, read_expectations
+from flowrun.expectations import Expectations, read_expectations
 from flowrun.options import read_options
 from flowrun.overrides import Settings
 from flowrun.plugins import Plugin, Registry, new_registry
@@ -37,6 +37,14 @@ class PlannedStep:
     folder: Path
     mark: Mark
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The options as the step's function takes them, those of any name among the others."""
+        keywords = dict(self.options)
+        if self.step.others is not None:
+            keywords.update(keywords.pop(self.step.others.name))
+        return keywords
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -44,7 +52,7 @@ class Plan:
 
     recipe: Recipe
     steps: tuple[PlannedStep, ...]
-    expectations: tuple[Expectation, ...]
+    expectations: Expectations
     registry: Registry = field(repr=False)
 
 
@@ -133,7 +141,12 @@ class _Planner:
         return Plan(
             self._recipe,
             tuple(step for step in steps if step is not None),
-            read_expectations(self._recipe.expect, names, self._problems),
+            read_expectations(
+                self._recipe.expect,
+                names,
+                [entry.id for entry in self._recipe.steps],
+                self._problems,
+            ),
             self._registry,
         )
 
@@ -186,7 +199,7 @@ class _Planner:
             Problem(
                 f"there is no step `{entry.name}`",
                 entry.mark,
-                expected=f"one of: {listed(sorted(self._known), limit=24)}",
+                expected=f"one of: {listed(sorted(self._known))}",
                 hint=f"{failures}\n    {hint}" if failures else hint,
             )
         )

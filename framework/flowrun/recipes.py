@@ -7,7 +7,7 @@ from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flowrun.devices import AUTO, DTYPES, device_problem
+from flowrun.devices import AUTO, DTYPES, KINDS, Needs, device_problem
 from flowrun.drafts import Draft, StepEntry, read_draft
 from flowrun.errors import RecipeError
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described
@@ -29,6 +29,8 @@ class Recipe:
     dtype: str
     vars: dict[str, Node]
     plugins: tuple[Scalar, ...]
+    section: str
+    needs: Needs
     steps: tuple[StepEntry, ...]
     expect: dict[str, Entry]
     source: Source = field(repr=False)
@@ -123,6 +125,8 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         dtype=fields.choice("dtype", "float32"),
         vars=resolved,
         plugins=fields.plugins(),
+        section=fields.text("section"),
+        needs=fields.needs(),
         steps=steps,
         expect=fields.expect(),
         source=draft.source,
@@ -232,6 +236,22 @@ class _Fields:
                 Problem("`plugins` is a list", node.mark, described(node), expected)
             )
         return tuple(names)
+
+    def needs(self) -> Needs:
+        node = self._top["needs"].value if "needs" in self._top else None
+        if node is None:
+            return Needs()
+        items = node.items if isinstance(node, Sequence) else (node,)
+        texts = [item.value if isinstance(item, Scalar) else None for item in items]
+        for item, text in zip(items, texts, strict=True):
+            if not isinstance(text, str) or text.removeprefix("no ") not in KINDS:
+                expected = "kinds of device that must be there: `cuda`; or must not: `no cuda`"
+                hint = did_you_mean(str(text).removeprefix("no "), KINDS)
+                problem = Problem(
+                    "`needs` is not known", item.mark, described(item), expected, hint
+                )
+                self._problems.append(problem)
+        return Needs(tuple(str(text) for text in texts))
 
     def expect(self) -> dict[str, Entry]:
         node = self._top["expect"].value if "expect" in self._top else None

@@ -50,7 +50,7 @@ def make_record(run: RunInfo) -> dict[str, Any]:
                 "id": step.id,
                 "step": step.step.name,
                 "plugin": step.plugin,
-                "options": step.options,
+                "options": step.keywords,
                 "in": {**step.wires.inputs, **(step.wires.named or {})},
                 "out": step.wires.outputs,
                 "seed": step.seed,

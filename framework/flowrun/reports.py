@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowrun.context import Progress
-from flowrun.expectations import Outcome
 from flowrun.hookspecs import hookimpl
+from flowrun.judging import Outcome
 from flowrun.problems import shown_path
 from flowrun.running import RunInfo, StepResult
 
@@ -56,6 +56,9 @@ class Lines:
     @hookimpl
     def flowrun_run_finished(self, run: RunInfo) -> None:
         self._end_bar()
+        if run.status == "skipped":
+            click.echo(f"  skipped: {run.error}")
+            return
         for outcome in run.outcomes:
             click.echo(outcome_line(outcome))
         where = f", record in {shown_path(run.folder)}" if run.folder is not None else ""
@@ -72,7 +75,10 @@ class Lines:
 def outcome_line(outcome: Outcome) -> str:
     """An expectation in a line: what was found, what was wanted, whether it is met."""
     verdict = click.style("met", fg="green") if outcome.met else click.style("NOT MET", fg="red")
-    return f"  {'expect':<{_NAME_WIDTH}}{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}"
+    line = f"  {'expect':<{_NAME_WIDTH}}{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}"
+    if outcome.met or not outcome.difference:
+        return line
+    return f"{line}\n  {'':<{_NAME_WIDTH}}{outcome.difference}"
 
 
 @dataclass(eq=False)
@@ -88,14 +94,18 @@ class RunSummary:
     def flowrun_run_started(self, run: RunInfo) -> None:
         self.run = run
 
-    def line(self, width: int) -> str:
-        """One row of the table: recipe, result, expectations met, seconds."""
+    def line(self, width: int, with_sections: bool) -> str:
+        """One row of the table: recipe, section, result, expectations met, seconds."""
         if self.run is None:
             return f"{self.recipe:<{width}}  refused"
+        section = f"  {self.run.plan.recipe.section:<10}" if with_sections else ""
+        start = f"{self.recipe:<{width}}{section}"
+        if self.run.status == "skipped":
+            return f"{start}  skipped  {self.run.error}"
         met = sum(outcome.met for outcome in self.run.outcomes)
         expected = f"{met} of {len(self.run.outcomes)} expectations met"
         result = {"unmet": "not met"}.get(self.run.status, self.run.status)
-        return f"{self.recipe:<{width}}  {result:<8} {expected}  {self.run.seconds:.2f} s"
+        return f"{start}  {result:<8} {expected}  {self.run.seconds:.2f} s"
 
 
 class _ProgressBar:

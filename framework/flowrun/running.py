@@ -13,13 +13,14 @@ from typing import Any, Literal
 from flowrun.calling import Call, named_outputs, step_error
 from flowrun.context import Context, Message, Progress
 from flowrun.devices import choose_device
-from flowrun.expectations import Outcome, judge
+from flowrun.errors import StepError
+from flowrun.judging import Outcome, judge
 from flowrun.listeners import Listeners
 from flowrun.planning import Plan, PlannedStep
 from flowrun.records import make_record
 from flowrun.values import Values
 
-Status = Literal["running", "ok", "unmet", "failed", "interrupted"]
+Status = Literal["running", "ok", "unmet", "failed", "interrupted", "skipped"]
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Result:
     values: every named value as the last step left it.
     metrics: the value `metrics`, as plain numbers; empty where the recipe makes none.
     record: what `run.json` holds.
-    ok: whether every expectation is met.
+    ok: whether every expectation is met, or the recipe was skipped for what it needs.
     """
 
     values: dict[str, Any] = field(repr=False)
@@ -90,32 +91,26 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
     run's record, hear of the end in each of these cases.
     """
     present = plan.registry.devices
-    device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
-    devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
-    values = Values(plan.registry.codecs, plan.recipe.dtype)
+    skipped = plan.recipe.needs.unmet(present)
+    device = "cpu"
+    if skipped is None:
+        device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
+        for step in plan.steps:
+            choose_device(step.device or device, present, step.mark)
     started = datetime.now(UTC)
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     info = RunInfo(run_id, plan, device, present.get(device, ""), started)
+    values = Values(plan.registry.codecs, plan.recipe.dtype)
     named: dict[str, Any] = {}
     start = time.perf_counter()
     listeners.tell("flowrun_run_started", run=info)
     try:
-        for step, own_device in zip(plan.steps, devices, strict=True):
-            ctx = Context(
-                step=step.id,
-                seed=step.seed,
-                device=own_device,
-                dtype=step.dtype or plan.recipe.dtype,
-                folder=step.folder,
-                own_device=step.device is not None,
-                own_dtype=step.dtype is not None,
-                standin=standin,
-                present=present,
-                _registry=plan.registry,
-            )
-            _run_step(step, ctx, named, values, info, listeners)
-        info.outcomes = judge(plan.expectations, named, values)
-        info.status = "ok" if all(outcome.met for outcome in info.outcomes) else "unmet"
+        if skipped is None:
+            failure = _run_steps(info, named, values, listeners, present, standin)
+            info.outcomes = judge(plan.expectations, named, values, failure)
+            info.status = "ok" if all(outcome.met for outcome in info.outcomes) else "unmet"
+        else:
+            info.status, info.error = "skipped", skipped
     except KeyboardInterrupt:
         info.status, info.error = "interrupted", "interrupted"
         raise
@@ -127,9 +122,40 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
         info.record = make_record(info)
         listeners.tell("flowrun_run_finished", run=info)
     metrics = values.plain(named.get("metrics", {}))
-    return Result(
-        named, metrics if isinstance(metrics, dict) else {}, info.record, info.status == "ok"
-    )
+    is_ok = info.status in ("ok", "skipped")
+    return Result(named, metrics if isinstance(metrics, dict) else {}, info.record, is_ok)
+
+
+def _run_steps(
+    info: RunInfo,
+    named: dict[str, Any],
+    values: Values,
+    listeners: Listeners,
+    present: dict[str, str],
+    standin: bool,
+) -> StepError | None:
+    """Run the steps one after the other; gives the failure of the step that is expected to fail."""
+    plan = info.plan
+    for step in plan.steps:
+        ctx = Context(
+            step=step.id,
+            seed=step.seed,
+            device=choose_device(step.device or info.device, present),
+            dtype=step.dtype or plan.recipe.dtype,
+            folder=step.folder,
+            own_device=step.device is not None,
+            own_dtype=step.dtype is not None,
+            standin=standin,
+            present=present,
+            _registry=plan.registry,
+        )
+        try:
+            _run_step(step, ctx, named, values, info, listeners)
+        except StepError as error:
+            if plan.expectations.error is None or plan.expectations.error.step != step.id:
+                raise
+            return error
+    return None
 
 
 def _run_step(
@@ -160,7 +186,7 @@ def _run_step(
         files_written=ctx.files_written,
     )
     info.steps.append(result)
-    call = Call(planned, ctx, inputs, extra, dict(planned.options))
+    call = Call(planned, ctx, inputs, extra, planned.keywords)
     ctx._report = _reporter(info, result, listeners)
     listeners.tell("flowrun_step_started", run=info, result=result)
     start = time.perf_counter()

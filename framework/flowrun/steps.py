@@ -60,6 +60,7 @@ class Step(Generic[P, R]):
 
     `inputs` are the fixed ones. Where `inputs_of` is set, further input names follow from the
     options, and the function takes those values as one dict in its first positional parameter.
+    Where `others` is set, the step takes options of any name, of that type (`**named: str`).
     `outputs` are the fixed names; where `outputs_of` is set, they follow from the options, and
     the function returns a dict of them.
     """
@@ -69,6 +70,7 @@ class Step(Generic[P, R]):
     inputs: tuple[Input, ...]
     options: tuple[Option, ...]
     outputs: Names
+    others: Option | None = None
     inputs_of: NamesOf | None = None
     outputs_of: NamesOf | None = None
     takes_context: bool = False
@@ -102,7 +104,8 @@ def step(
 
     Positional parameters are inputs, wired by name; one with a default is optional. Keyword-only
     parameters are options, validated from their annotations; `ctx` among them receives the
-    run's `Context`.
+    run's `Context`. `**named: str` takes options of any name, all of one type; to the functions
+    of the options below they are one dict, `options.named`.
 
     outputs: the names of what is returned, in order: `("data",)`, `("X", "y")`, `()`. A function
         of the options (`lambda options: options.values`) where the names depend on them; the
@@ -140,15 +143,16 @@ def _read_signature(
 ) -> Step[P, R]:
     name = function.__name__
     signature = inspect.signature(function)
-    inputs, keywords = [], []
+    inputs, keywords, others = [], [], []
     for parameter in signature.parameters.values():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            star = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+        if parameter.kind is parameter.VAR_POSITIONAL:
             raise StepDefinitionError(
-                f"{_place(function)}: step `{name}` has `{star}{parameter.name}`; a step names "
-                "each input and option (names that depend on options: @step(inputs=...))"
+                f"{_place(function)}: step `{name}` has `*{parameter.name}`; a step names each "
+                "input (names that depend on options: @step(inputs=...))"
             )
-        if parameter.kind is parameter.KEYWORD_ONLY:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            others.append(parameter)
+        elif parameter.kind is parameter.KEYWORD_ONLY:
             keywords.append(parameter)
         else:
             inputs.append(Input(parameter.name, parameter.default is REQUIRED))
@@ -165,7 +169,7 @@ def _read_signature(
             )
         inputs = inputs[1:]
     options = [parameter for parameter in keywords if parameter.name != CONTEXT]
-    hints = _option_types(function, options)
+    hints = _option_types(function, [*options, *others])
     made = Step(
         name=name,
         function=function,
@@ -174,6 +178,7 @@ def _read_signature(
         outputs=() if callable(outputs) else _checked_names(function, outputs),
         inputs_of=inputs_of,
         outputs_of=outputs if callable(outputs) else None,
+        others=next((Option(p.name, hints[p.name], REQUIRED) for p in others), None),
         takes_context=len(options) < len(keywords),
         random=random,
         effect=effect,

@@ -81,6 +81,27 @@ class Values:
             )
         return self.text(value)
 
+    def difference(
+        self, value: object, wanted: Any, rtol: float | None, atol: float | None
+    ) -> str | None:
+        """None where the value equals the wanted plain one, else how and where it differs.
+
+        Numbers are equal within `atol + rtol * |wanted|`. Where neither is given, both are those of
+        torch.testing for the value's dtype (1e-7 for Python's floats); where one is given, the
+        other is 0.
+        """
+        codec = self.codec(value)
+        if codec is not None and codec.difference is not None:
+            return codec.difference(value, wanted, rtol, atol)
+        found = self.plain(value)
+        if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+            for index, (one, other) in enumerate(zip(found, wanted, strict=True)):
+                inner = self.difference(one, other, rtol, atol)
+                if inner is not None:
+                    return f"at [{index}]: {inner}"
+            return None
+        return _difference(found, wanted, rtol, atol)
+
     def plain(self, value: object) -> Any:
         """The value as plain Python numbers, lists and dicts, where a codec knows how."""
         codec = self.codec(value)
@@ -91,6 +112,25 @@ class Values:
         if isinstance(value, (list, tuple)):
             return [self.plain(item) for item in value]
         return value
+
+
+def _difference(
+    found: object, wanted: object, rtol: float | None, atol: float | None
+) -> str | None:
+    numbers = [
+        value
+        for value in (found, wanted)
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    if len(numbers) < 2:
+        same = type(found) is type(wanted) and found == wanted
+        return None if same else f"{found!r} is not {wanted!r}"
+    left, right = numbers
+    usual = 1e-7 if isinstance(left, float) and rtol is None and atol is None else 0.0
+    tolerance = (usual if atol is None else atol) + (usual if rtol is None else rtol) * abs(right)
+    if left == right or abs(left - right) <= tolerance:
+        return None
+    return f"off by {number_text(float(abs(left - right)))}"
 
 
 def number_text(value: object) -> str:

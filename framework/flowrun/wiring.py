@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowrun.drafts import StepEntry
-from flowrun.nodes import Mapping, Scalar, described
+from flowrun.errors import OptionError
+from flowrun.nodes import Mapping, Scalar, described, reach
 from flowrun.problems import Mark, Problem, did_you_mean, listed
 from flowrun.steps import Input, NamesOf, Step
 
@@ -82,6 +83,9 @@ class Wiring:
             return None
         try:
             names = [str(name) for name in names_of(options)]
+        except OptionError as error:
+            self._problems.append(_option_problem(error, entry))
+            return None
         except Exception as error:
             message = f"{step.name} cannot tell its {what} from its options: {error}"
             self._problems.append(Problem(message, entry.mark, hint=f"see {step.place}"))
@@ -188,3 +192,12 @@ class Wiring:
             else:
                 renames[name] = (value, item.value.mark)
         return renames
+
+
+def _option_problem(error: OptionError, entry: StepEntry) -> Problem:
+    """The problem of an option at its place in the recipe, to the character where that is known."""
+    node = reach(entry.options, error.option) if entry.options is not None else None
+    mark = entry.mark if node is None else node.mark
+    if isinstance(node, Scalar) and error.offset is not None and "\n" not in node.text:
+        mark = mark.shifted(error.offset + (1 if node.quoted else 0))
+    return Problem(f"{entry.name}: {error.message}", mark, hint=error.hint)

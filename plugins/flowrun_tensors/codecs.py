@@ -1,6 +1,8 @@
-"""How tensors are summarised, and turned into plain numbers."""
+"""How tensors are summarised, turned into plain numbers, and compared."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flowrun import Codec, Summary
 from flowrun_tensors.lazy import torch
@@ -22,4 +24,44 @@ def tensor_plain(tensor: torch.Tensor) -> object:
     return tensor.detach().tolist()
 
 
-CODECS = (Codec("torch.Tensor", tensor_summary, tensor_plain),)
+def tensor_difference(
+    tensor: torch.Tensor, wanted: Any, rtol: float | None, atol: float | None
+) -> str | None:
+    """How a tensor differs from nested lists; None where it does not.
+
+    Equal is what torch.testing.assert_close calls equal: `|found - wanted| <= atol + rtol *
+    |wanted|`, with its tolerances for the tensor's dtype where none are given. The wanted numbers
+    are taken in the tensor's dtype, or in float64 where that is of whole numbers. Of `rtol` and
+    `atol` one may be left out, and is 0 then.
+    """
+    if rtol is not None or atol is not None:
+        rtol, atol = rtol or 0.0, atol or 0.0
+    try:
+        expected = torch.tensor(wanted, device=tensor.device)
+    except (TypeError, ValueError, RuntimeError):
+        return f"a tensor of shape {tuple(tensor.shape)} against {type(wanted).__name__}"
+    if expected.shape != tensor.shape:
+        return f"shape {tuple(tensor.shape)} against {tuple(expected.shape)}"
+    found = tensor.detach()
+    if found.is_floating_point():
+        expected = torch.tensor(wanted, dtype=found.dtype, device=found.device)
+    elif expected.is_floating_point():
+        found, expected = found.double(), expected.double()
+    try:
+        torch.testing.assert_close(found, expected, rtol=rtol, atol=atol, check_dtype=False)
+    except AssertionError:
+        return _largest_difference(found, expected)
+    return None
+
+
+def _largest_difference(found: torch.Tensor, expected: torch.Tensor) -> str:
+    off = (found.double() - expected.double()).abs().nan_to_num(float("inf"))
+    flat = int(off.argmax())
+    index = [int(part) for part in torch.unravel_index(torch.tensor(flat), off.shape)]
+    return (
+        f"largest difference {float(off.flatten()[flat]):.5g} at {index}: found "
+        f"{found.flatten()[flat].item():.7g}, wanted {expected.flatten()[flat].item():.7g}"
+    )
+
+
+CODECS = (Codec("torch.Tensor", tensor_summary, tensor_plain, tensor_difference),)

@@ -187,3 +187,23 @@ def test_paths_start_from_the_file_that_a_step_stands_in(
     write("deep/child.yaml", "recipe: c\nextends: ../r.yaml\nsteps: [double]\n")
     steps = plan(tmp_path / "deep" / "child.yaml").steps
     assert [step.folder for step in steps] == [tmp_path, tmp_path / "deep"]
+
+
+OPEN = '''
+from flowrun import step
+
+@step(outputs=lambda options: tuple(options.named))
+def scaled(*, by: float = 2.0, **named: float):
+    """Give numbers of any name."""
+    return {name: by * value for name, value in named.items()}
+'''
+
+
+def test_options_of_any_name_are_converted_and_give_the_outputs(write: Write) -> None:
+    write("open.py", OPEN)
+    text = "recipe: r\nplugins: [open.py]\nsteps:\n  - scaled: {a: 1, by: 3, b: 2}\n"
+    (step,) = plan(write("r.yaml", text)).steps
+    assert step.keywords == {"by": 3.0, "a": 1.0, "b": 2.0}
+    assert list(step.wires.outputs) == ["a", "b"]
+    with pytest.raises(RecipeError, match=r"r\.yaml:4:17: scaled: the option `a` does not fit"):
+        plan(write("r.yaml", text.replace("a: 1", "a: x")))

@@ -64,8 +64,17 @@ def test_inputs_and_outputs_may_follow_from_the_options() -> None:
     assert copy.inputs_of(SimpleNamespace(take=["a"])) == ["a"]
 
 
+def test_options_of_any_name_share_one_type() -> None:
+    @step(outputs=lambda options: tuple(options.named))
+    def double(*, by: float = 2.0, **named: float) -> dict[str, float]:
+        return {name: by * value for name, value in named.items()}
+
+    assert double.others is not None
+    assert (double.others.name, double.others.annotation) == ("named", float)
+    assert [option.name for option in double.options] == ["by"]
+
+
 def stars(*values: int) -> None: ...
-def double_stars(**values: int) -> None: ...
 def context_first(ctx: int) -> None: ...
 def unreadable(*, size: Annotated[float, "nonsense"] = 1, other: Missing = 1) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
@@ -74,7 +83,6 @@ def unreadable(*, size: Annotated[float, "nonsense"] = 1, other: Missing = 1) ->
     ("function", "arguments", "message"),
     [
         (stars, {"outputs": ()}, "has `*values`"),
-        (double_stars, {"outputs": ()}, "has `**values`"),
         (context_first, {"outputs": ()}, "put it after a `*`"),
         (unreadable, {"outputs": ()}, "cannot be read: name 'Missing' is not defined"),
         (example, {"outputs": ()}, "goes on a function"),

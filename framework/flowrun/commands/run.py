@@ -144,8 +144,10 @@ class _Runner:
         if len(self.summaries) > 1 and not self.quiet:
             click.echo()
             width = max(len(summary.recipe) for summary in self.summaries)
+            runs = [summary.run for summary in self.summaries]
+            with_sections = any(run is not None and run.plan.recipe.section for run in runs)
             for summary in self.summaries:
-                click.echo(summary.line(width))
+                click.echo(summary.line(width, with_sections))
 
     def _plan(self, recipe: str) -> Plan:
         path = Path(recipe)

@@ -53,7 +53,10 @@ def _described(plugin: Plugin, step: Step[..., Any]) -> str:
     if body:
         lines += ["", body]
     lines += ["", "inputs", *_inputs(step), "", "outputs", *_outputs(step), "", "options"]
-    lines += [_option_text(option) for option in step.options] or ["  none"]
+    options = [_option_text(option) for option in step.options]
+    if step.others is not None:
+        options.append(_others_text(step.others))
+    lines += options or ["  none"]
     lines += ["", "example", *_example(step)]
     return "\n".join(lines)
 
@@ -76,6 +79,11 @@ def _option_text(option: Option) -> str:
     default = "required" if option.default is REQUIRED else f"default {_yaml(option.default)}"
     text = f"  {option.name}: {described_type(option.annotation)} ({default})"
     return text + (f"\n      {option.description}" if option.description else "")
+
+
+def _others_text(others: Option) -> str:
+    text = f"  any name: {described_type(others.annotation)}"
+    return text + (f"\n      {others.description}" if others.description else "")
 
 
 def _example(step: Step[..., Any]) -> list[str]:

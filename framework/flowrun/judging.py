@@ -1,0 +1,123 @@
+"""A run's values held against what the recipe expects of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowrun.errors import StepError
+from flowrun.expectations import CHECKS, SETTINGS, Expectation, Expectations, ExpectedError
+from flowrun.value_paths import follow
+from flowrun.values import Values, number_text
+
+_SHOWN = 60  # characters of a found or wanted value that a line shows
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An expectation after a run: what was found, what was wanted, whether it is met.
+
+    difference: where values were compared, the largest difference and where it lies.
+    """
+
+    path: str
+    wanted: str
+    found: str
+    met: bool
+    difference: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome for a record."""
+        fields = {"path": self.path, "wanted": self.wanted, "found": self.found, "met": self.met}
+        return fields | ({"difference": self.difference} if self.difference else {})
+
+
+def judge(
+    expectations: Expectations,
+    named: Mapping[str, Any],
+    values: Values,
+    failure: StepError | None = None,
+) -> list[Outcome]:
+    """Each check of each expectation held against the values of a run, and its failure, if any."""
+    outcomes = [] if expectations.error is None else [_judge_error(expectations.error, failure)]
+    for expectation in expectations.values:
+        found, missing = _found(expectation, named)
+        for check, bound in expectation.checks.items():
+            if check in CHECKS:
+                wanted = _wanted(check, bound)
+                if missing is not None:
+                    outcome = Outcome(expectation.path.text, wanted, missing, met=False)
+                else:
+                    outcome = _judge_value(expectation, check, bound, found, values)
+                outcomes.append(outcome)
+    return outcomes
+
+
+def _judge_error(wanted: ExpectedError, failure: StepError | None) -> Outcome:
+    found = "no step failed"
+    met = False
+    if failure is not None:
+        found = f"`{failure.step}` failed: {_short(failure.message.partition(chr(10))[0])}"
+        met = failure.step == wanted.step and bool(re.search(wanted.matches, failure.message))
+    return Outcome("error", wanted.text, found, met)
+
+
+def _found(expectation: Expectation, named: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """The value an expectation speaks of, or why there is none."""
+    path = expectation.path
+    if path.root not in named:
+        return None, f"`{path.root}` was not made: the run ended before"
+    try:
+        return follow(path, named[path.root]), None
+    except LookupError as error:
+        return None, str(error).strip("'")
+
+
+def _judge_value(
+    expectation: Expectation, check: str, bound: Any, value: Any, values: Values
+) -> Outcome:
+    path, wanted = expectation.path.text, _wanted(check, bound)
+    if check in ("shape", "dtype", "device"):
+        found = values.summary(value).get(check)
+        return Outcome(path, wanted, _plain_text(found), _is_as_named(check, found, bound))
+    found = values.plain(value)
+    if check == "equals":
+        rtol, atol = (expectation.checks.get(name) for name in SETTINGS)
+        difference = values.difference(value, bound, rtol, atol)
+        return Outcome(path, wanted, _plain_text(found), difference is None, difference or "")
+    if isinstance(found, (int, float)) and not isinstance(found, bool):
+        return Outcome(path, wanted, number_text(found), _BOUNDS[check](found, bound))
+    return Outcome(path, wanted, f"{type(found).__name__}, not a number", met=False)
+
+
+_BOUNDS: dict[str, Callable[[float, Any], bool]] = {
+    "below": lambda found, bound: found < bound,
+    "above": lambda found, bound: found > bound,
+    "between": lambda found, bound: bound[0] <= found <= bound[1],
+}
+
+
+def _is_as_named(check: str, found: Any, wanted: Any) -> bool:
+    """Whether a shape, dtype or device is the wanted one; `cuda` stands for any `cuda:N`."""
+    if check == "shape":
+        return found is not None and list(found) == wanted
+    return found == wanted or (check == "device" and str(found).partition(":")[0] == wanted)
+
+
+def _wanted(check: str, bound: Any) -> str:
+    if check == "between":
+        return f"between {bound[0]} and {bound[1]}"
+    return f"{check} {_short(str(bound))}"
+
+
+def _plain_text(value: Any) -> str:
+    """A number, a list of numbers or a shape as a line shows it."""
+    if isinstance(value, (list, tuple)):
+        return _short(f"[{', '.join(map(_plain_text, value))}]")
+    return _short(number_text(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -1,0 +1,221 @@
+"""Expressions evaluated on named values, each operation torch's own, sizes bounded."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowrun_tensors.expressions import vocabulary
+from flowrun_tensors.expressions.parsing import Expression, ExpressionError, function_name
+from flowrun_tensors.lazy import torch
+
+MOST_ELEMENTS = 2**30  # of one tensor that an expression makes
+MOST_BITS = 4096  # of a whole number
+
+_BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.Pow: operator.pow, ast.MatMult: operator.matmul, ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_, ast.BitXor: operator.xor, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}  # fmt: skip
+_IN_PLACE: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.iadd, ast.Sub: operator.isub, ast.Mult: operator.imul,
+    ast.Div: operator.itruediv, ast.FloorDiv: operator.ifloordiv, ast.Mod: operator.imod,
+    ast.Pow: operator.ipow, ast.BitAnd: operator.iand, ast.BitOr: operator.ior,
+    ast.BitXor: operator.ixor,
+}  # fmt: skip
+_UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Invert: operator.invert,
+}  # fmt: skip
+
+
+def evaluate(
+    expression: Expression,
+    values: Mapping[str, Any],
+    library: Any = torch,
+    kind: type | None = None,
+) -> Any:
+    """The value of an expression; shapes become lists, dtypes and devices their names.
+
+    An augmented assignment changes a copy of its target in place, as torch does. `library` is
+    where functions come from, and `kind` its class of arrays: torch and its Tensor, unless NumPy's
+    are given. Raises ExpressionError where a number or tensor would become too large, and where
+    the operations do not fit the values; torch's own errors come through as they are.
+    """
+    evaluator = _Evaluator(values, library, kind or torch.Tensor)
+    try:
+        result = evaluator.of(expression.tree)
+        if expression.target is not None and expression.operator is not None:
+            result = evaluator.assigned(values[expression.target], expression.operator, result)
+    except (ArithmeticError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise ExpressionError(f"`{expression.text}`: {error}") from error
+    return _as_value(result, expression.text)
+
+
+def _as_value(result: Any, text: str) -> Any:
+    if isinstance(result, torch.Size) or type(result) is tuple:
+        return list(result)
+    if isinstance(result, (torch.dtype, torch.device)):
+        return str(result).removeprefix("torch.")
+    if isinstance(result, tuple):
+        raise ExpressionError(f"`{text}` gives two tensors: take `.values` or `.indices` of it")
+    return result
+
+
+class _Evaluator:
+    """Evaluates a tree over named values with the functions and arrays of one library."""
+
+    def __init__(self, values: Mapping[str, Any], library: Any, kind: type) -> None:
+        self._values = values
+        self._library = library
+        self._kind = kind
+
+    def assigned(self, target: Any, kind: ast.operator, value: Any) -> Any:
+        """The target changed in place, on a copy of it."""
+        if isinstance(target, self._kind):
+            target = target.clone() if isinstance(target, torch.Tensor) else target.copy()
+        if type(kind) not in _IN_PLACE:
+            raise ValueError("this operator has no in-place form")
+        try:
+            return _IN_PLACE[type(kind)](target, value)
+        except RuntimeError as error:
+            if "can't be cast" not in str(error):
+                raise
+            dtype = str(getattr(value, "dtype", "float32")).removeprefix("torch.")
+            raise ValueError(
+                f"{error}\nan assignment in place keeps the dtype of its left side: convert that "
+                f"first, with `cast: {{name: {dtype}}}`"
+            ) from error
+
+    def of(self, node: ast.AST) -> Any:
+        """The value of one node; the parser has let nothing else through than is handled here."""
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            return self._named(node.id)
+        if isinstance(node, ast.BinOp):
+            return self._binary(node.op, self.of(node.left), self.of(node.right))
+        if isinstance(node, ast.Compare):
+            return self._binary(node.ops[0], self.of(node.left), self.of(node.comparators[0]))
+        if isinstance(node, ast.UnaryOp):
+            return _UNARY[type(node.op)](self.of(node.operand))
+        if isinstance(node, ast.Subscript):
+            return self._indexed(self.of(node.value), self.of(node.slice))
+        if isinstance(node, ast.Slice):
+            return slice(*(part and self.of(part) for part in (node.lower, node.upper, node.step)))
+        if isinstance(node, (ast.Tuple, ast.List)):
+            items = [self.of(item) for item in node.elts]
+            return tuple(items) if isinstance(node, ast.Tuple) else items
+        if isinstance(node, ast.Call):
+            return self._called(node)
+        assert isinstance(node, ast.Attribute)
+        if isinstance(node.value, ast.Name) and node.value.id == "torch":
+            return getattr(self._library, node.attr)
+        return self._attribute(self.of(node.value), node.attr)
+
+    def _named(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if name in vocabulary.CONSTANTS:
+            return vocabulary.CONSTANTS[name]
+        return getattr(self._library, name)
+
+    def _binary(self, kind: ast.AST, left: Any, right: Any) -> Any:
+        if isinstance(left, self._kind) and isinstance(right, self._kind):
+            if isinstance(kind, ast.MatMult):
+                _check_product(left, right)
+            else:
+                _check_broadcast(left, right)
+        elif isinstance(left, (list, tuple)) or isinstance(right, (list, tuple)):
+            raise ValueError("a list stands for a tensor only inside an index")
+        elif isinstance(left, int) and isinstance(right, int):
+            _check_whole(kind, left, right)
+        return _BINARY[type(kind)](left, right)
+
+    def _indexed(self, value: Any, index: Any) -> Any:
+        if isinstance(value, self._kind):
+            _check_index(value, index)
+        return value[index]
+
+    def _attribute(self, value: Any, name: str) -> Any:
+        of_a_pair = name in ("values", "indices")
+        if isinstance(value, self._kind) == of_a_pair or not hasattr(value, name):
+            raise ValueError(f"`.{name}` of a {type(value).__name__}, which has none")
+        return getattr(value, name)
+
+    def _called(self, node: ast.Call) -> Any:
+        arguments = [self.of(argument) for argument in node.args]
+        keywords = {str(keyword.arg): self.of(keyword.value) for keyword in node.keywords}
+        name = function_name(node.func)
+        operands = list(arguments)
+        if name is not None:
+            function = getattr(self._library, name)
+        else:
+            assert isinstance(node.func, ast.Attribute)
+            name, receiver = node.func.attr, self.of(node.func.value)
+            if not isinstance(receiver, self._kind):
+                raise ValueError(f"`.{name}()` of a {type(receiver).__name__}, which has none")
+            function = getattr(receiver, name)
+            operands.insert(0, receiver)
+        _check_call(name, [value for value in operands if isinstance(value, self._kind)])
+        return function(*arguments, **keywords)
+
+
+def _check_whole(kind: ast.AST, left: int, right: int) -> None:
+    """Refuse whole numbers of absurd size before they are computed."""
+    if isinstance(kind, ast.Pow):
+        bits = left.bit_length() * max(right, 0)
+    elif isinstance(kind, ast.Mult):
+        bits = left.bit_length() + right.bit_length()
+    else:
+        return
+    if bits > MOST_BITS:
+        raise ValueError(f"a whole number of more than {MOST_BITS} bits")
+
+
+def _check_elements(shape: tuple[int, ...]) -> None:
+    count = math.prod(shape)
+    if count > MOST_ELEMENTS:
+        raise ValueError(f"a tensor of the shape {tuple(shape)}, more than 2**30 elements")
+
+
+def _check_broadcast(*operands: Any) -> None:
+    try:
+        shape = torch.broadcast_shapes(*(tuple(operand.shape) for operand in operands))
+    except RuntimeError:
+        return  # the operation itself says what does not fit
+    _check_elements(tuple(shape))
+
+
+def _check_product(left: Any, right: Any) -> None:
+    if left.ndim >= 2 and right.ndim >= 2:
+        _check_elements((*left.shape[:-1], right.shape[-1]))
+
+
+def _check_index(value: Any, index: Any) -> None:
+    """Refuse an index by tensors or lists whose result would be larger than allowed."""
+    parts = index if isinstance(index, tuple) else (index,)
+    counts = [
+        len(part) if isinstance(part, list) else math.prod(part.shape)
+        for part in parts
+        if isinstance(part, list) or hasattr(part, "shape")
+    ]
+    if counts and value.ndim:
+        _check_elements((math.prod(counts), max(math.prod(value.shape[1:]), 1)))
+
+
+def _check_call(name: str, operands: list[Any]) -> None:
+    """Refuse the calls whose result may be far larger than what they take."""
+    if name == "outer":
+        _check_elements(tuple(math.prod(operand.shape) for operand in operands))
+    elif name == "diag" and operands and operands[0].ndim == 1:
+        _check_elements((len(operands[0]), len(operands[0])))
+    elif name in ("matmul", "mm", "mv", "dot") and len(operands) == 2:
+        _check_product(*operands)
+    elif len(operands) > 1:
+        _check_broadcast(*operands)

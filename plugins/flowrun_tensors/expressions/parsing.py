@@ -1,0 +1,216 @@
+"""Expressions parsed and held against the vocabulary; nothing of torch is needed for that."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowrun import OptionError, did_you_mean
+from flowrun_tensors.expressions import vocabulary
+
+MOST_CHARACTERS = 2_000
+MOST_NODES = 500
+MOST_DEPTH = 40
+
+_OPERATORS = (
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult,
+    ast.BitAnd, ast.BitOr, ast.BitXor,
+    ast.UAdd, ast.USub, ast.Invert,
+    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
+)  # fmt: skip
+_REFUSED = {
+    ast.Lambda: "a function",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.JoinedStr: "a formatted string",
+    ast.NamedExpr: "an assignment",
+    ast.IfExp: "a condition (use `where`)",
+    ast.BoolOp: "`and` or `or` (use `&` and `|`)",
+    ast.Not: "`not` (use `~`)",
+    ast.Await: "`await`",
+    ast.Yield: "`yield`",
+    ast.Dict: "a dict",
+    ast.Set: "a set",
+    ast.Starred: "a star",
+    ast.In: "`in`",
+    ast.NotIn: "`in`",
+    ast.Is: "`is`",
+    ast.IsNot: "`is`",
+    ast.LShift: "a shift",
+    ast.RShift: "a shift",
+}
+
+
+class ExpressionError(OptionError):
+    """An expression that is not of the language, or that cannot be evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: its text, its tree, the values it names, in the order it names them.
+
+    target: the name on the left of an augmented assignment (`a += b`), else None.
+    """
+
+    text: str
+    tree: ast.expr
+    names: tuple[str, ...]
+    target: str | None = None
+    operator: ast.operator | None = field(default=None, repr=False)
+
+
+def parse_expression(text: str) -> Expression:
+    """Parse an expression, or one augmented assignment to a name such as `a += b`.
+
+    Raises ExpressionError with the offset of what is not of the language, and the nearest name.
+    """
+    _check_size(text)
+    try:
+        (statement,) = ast.parse(text.strip(), mode="exec").body
+    except SyntaxError as error:
+        raise ExpressionError(f"not an expression: {error.msg}", (error.offset or 1) - 1) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ExpressionError("not one expression; one value is computed for each name") from None
+    reader = _Reader(text)
+    if isinstance(statement, ast.Expr):
+        reader.visit(statement.value)
+        return Expression(text, statement.value, tuple(reader.names))
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+        target = statement.target.id
+        reader.names[target] = None
+        reader.visit(statement.op)
+        reader.visit(statement.value)
+        return Expression(text, statement.value, tuple(reader.names), target, statement.op)
+    hint = "write `name: expression` in the recipe" if isinstance(statement, ast.Assign) else ""
+    raise ExpressionError("a statement, not an expression", 0, hint or None)
+
+
+def _check_size(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise ExpressionError(f"longer than {MOST_CHARACTERS} characters")
+    depth = 0
+    for offset, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if depth > MOST_DEPTH:
+            raise ExpressionError(f"nested deeper than {MOST_DEPTH} levels", offset)
+
+
+class _Reader:
+    """Walks a tree once: refuses what is not of the language, collects the names of values."""
+
+    def __init__(self, text: str) -> None:
+        self.names: dict[str, None] = {}
+        self._count = 0
+        self._indent = len(text) - len(text.lstrip())
+
+    def visit(self, node: ast.AST, depth: int = 1) -> None:
+        self._count += 1
+        if self._count > MOST_NODES:
+            raise ExpressionError(f"more than {MOST_NODES} parts")
+        if depth > MOST_DEPTH * 2:
+            raise ExpressionError(f"nested deeper than {MOST_DEPTH} levels")
+        if isinstance(node, ast.Constant):
+            self._check_constant(node)
+        elif isinstance(node, ast.Name):
+            if node.id not in vocabulary.CONSTANTS and node.id not in vocabulary.DTYPES:
+                self._check_name(node.id, node)
+                self.names[node.id] = None
+        elif isinstance(node, ast.Call):
+            self._visit_call(node, depth)
+        elif isinstance(node, ast.Attribute):
+            self._visit_attribute(node, depth)
+        elif isinstance(node, ast.Compare) and len(node.ops) > 1:
+            self._refuse("a chain of comparisons (join two with `&`)", node)
+        elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript, ast.Slice,
+                               ast.Tuple, ast.List)):  # fmt: skip
+            for child in ast.iter_child_nodes(node):
+                if not isinstance(child, ast.expr_context):
+                    self.visit(child, depth + 1)
+        elif not isinstance(node, _OPERATORS):
+            self._refuse(_REFUSED.get(type(node), type(node).__name__), node)
+
+    def _visit_call(self, node: ast.Call, depth: int) -> None:
+        name = function_name(node.func)
+        if name is not None:
+            if name not in vocabulary.FUNCTIONS:
+                self._unknown("function", name, vocabulary.FUNCTIONS, node.func)
+        elif isinstance(node.func, ast.Attribute):
+            method = node.func.attr
+            if method not in vocabulary.METHODS:
+                self._unknown("method", method, vocabulary.METHODS, node.func)
+            self.visit(node.func.value, depth + 1)
+        else:
+            self._refuse("a call of something without a name", node)
+        for argument in node.args:
+            self.visit(argument, depth + 1)
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                self._refuse("`**`", node)
+            elif keyword.arg not in vocabulary.KEYWORDS:
+                self._unknown("keyword", keyword.arg, vocabulary.KEYWORDS, keyword)
+            self.visit(keyword.value, depth + 1)
+
+    def _visit_attribute(self, node: ast.Attribute, depth: int) -> None:
+        if isinstance(node.value, ast.Name) and node.value.id == "torch":
+            if node.attr not in vocabulary.DTYPES:
+                self._unknown("dtype", node.attr, vocabulary.DTYPES, node)
+            return
+        if node.attr not in vocabulary.ATTRIBUTES:
+            self._unknown("attribute", node.attr, vocabulary.ATTRIBUTES, node)
+        self.visit(node.value, depth + 1)
+
+    def _check_constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, (str, bytes, complex)):
+            self._refuse(f"a {type(node.value).__name__}", node)
+
+    def _check_name(self, name: str, node: ast.AST) -> None:
+        if name.startswith("__"):
+            self._refuse(f"the name `{name}`", node)
+
+    def _unknown(self, kind: str, name: str, known: frozenset[str], node: ast.AST) -> None:
+        raise ExpressionError(
+            f"there is no {kind} `{name}` in expressions",
+            self._offset(node),
+            did_you_mean(name, known) or f"allowed: {', '.join(sorted(known))}",
+        )
+
+    def _refuse(self, what: str, node: ast.AST) -> None:
+        raise ExpressionError(f"{what} is not part of expressions", self._offset(node))
+
+    def _offset(self, node: ast.AST) -> int:
+        """Where a node's own name begins: that of an attribute stands after its dot."""
+        if isinstance(node, ast.Attribute):
+            return int(node.end_col_offset or 0) - len(node.attr) + self._indent
+        return int(getattr(node, "col_offset", 0)) + self._indent
+
+
+def function_name(node: ast.expr) -> str | None:
+    """`exp` of `exp(...)` or `torch.exp(...)`; None for a method."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr if node.value.id == "torch" else None
+    return None
+
+
+def parse_option(text: str, option: str) -> Expression:
+    """Parse the text of a step's option; an ExpressionError names the option."""
+    try:
+        return parse_expression(text)
+    except ExpressionError as error:
+        raise error.of_option(option) from None
+
+
+def expression_inputs(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """The values that expressions, computed in this order, take from outside."""
+    needed: dict[str, None] = {}
+    made: set[str] = set()
+    for name, text in texts.items():
+        needed.update(dict.fromkeys(parse_option(text, name).names))
+        for used in made & needed.keys():
+            del needed[used]
+        made.add(name)
+    return tuple(needed)

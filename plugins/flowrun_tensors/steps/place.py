@@ -1,0 +1,33 @@
+"""The step `place`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flowrun import Context, FlowrunError, Meta, step
+from flowrun_tensors.lazy import torch
+
+Device = Annotated[
+    str,
+    Meta(pattern=r"^(cpu|cuda|mps|xpu)(:\d+)?$", description="A name, and the device it goes to."),
+]
+
+
+@step(
+    inputs=lambda options: tuple(options.named),
+    outputs=lambda options: tuple(options.named),
+)
+def place(values: dict[str, Any], *, ctx: Context, **named: Device) -> dict[str, torch.Tensor]:
+    """Copy tensors to a device: `place: {a: cuda}`.
+
+    Each named tensor keeps its shape and dtype. Raises what torch says where the device is not
+    there (`Torch not compiled with CUDA enabled`), with the devices that are.
+    """
+    placed = {}
+    for name, device in named.items():
+        try:
+            placed[name] = values[name].to(device)
+        except (AssertionError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise FlowrunError(f"{reason}\nthis machine has: {', '.join(ctx.present)}") from error
+    return placed

@@ -1,0 +1,62 @@
+"""The step `tensor`: values written in the recipe."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
+
+from flowrun import Context, Meta, OptionError, step
+from flowrun_tensors.lazy import torch
+
+Literals = Annotated[Any, Meta(description="A name, and its number, bool or nested list.")]
+
+
+def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
+    """The names, once every list among them is even."""
+    for name, value in options.named.items():
+        _check_even(value, name, (name,))
+    return tuple(options.named)
+
+
+@step(outputs=_outputs)
+def tensor(
+    *,
+    dtype: Annotated[
+        Literal["bool", "int32", "int64", "float16", "bfloat16", "float32", "float64"] | None,
+        Meta(description="Of all of them; by default what torch.tensor finds fit."),
+    ] = None,
+    ctx: Context,
+    **named: Literals,
+) -> dict[str, Any]:
+    """Make tensors from numbers and nested lists, each by its name.
+
+    A number gives a tensor of shape `()`, a list `(n,)`, a list of lists `(n, m)`, and so on, on
+    the step's device. Whole numbers become int64, others the recipe's dtype. Lists of uneven
+    length are an error that names the row.
+    """
+    kind = getattr(torch, dtype) if dtype is not None else None
+    return {name: torch.tensor(value, dtype=kind, device=ctx.device)
+            for name, value in named.items()}  # fmt: skip
+
+
+def _check_even(value: Any, name: str, path: tuple[str | int, ...]) -> tuple[int, ...]:
+    """The shape of nested lists; raises OptionError at the first row that does not fit."""
+    if not isinstance(value, list):
+        if isinstance(value, (int, float)):
+            return ()
+        raise OptionError(
+            f"`{name}` holds {value!r}, which is no number", option=path, hint="write numbers only"
+        )
+    shapes = [_check_even(item, name, (*path, row)) for row, item in enumerate(value)]
+    for row, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            found = f"{shape[0]} values" if shape else "a number"
+            wanted = f"{shapes[0][0]} values" if shapes[0] else "a number"
+            where = "".join(f"[{index}]" for index in (*path[1:], row))
+            raise OptionError(
+                f"the rows of `{name}` are not of one length: row {row} (`{name}{where}`) is "
+                f"{found}, and the first is {wanted}",
+                option=(*path, row),
+                hint="make every row as long as the first",
+            )
+    return (len(value), *(shapes[0] if shapes else ()))

@@ -1,0 +1,136 @@
+"""What a recipe may expect: tensors, shapes, dtypes, devices, failures; and what it may need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import flowrun
+from flowrun import RecipeError, StepError
+from tests.conftest import Flowrun
+
+MAKE = {"tensor": {"m": [[1.0, 2.0], [3.0, 4.0]], "n": [1, 2], "error": 2.5}}
+
+
+def outcomes(expect: dict[str, object], *more: object) -> list[dict[str, object]]:
+    recipe = {"recipe": "r", "steps": [MAKE, *more], "expect": expect}
+    found: list[dict[str, object]] = flowrun.run(recipe).record["expectations"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "checks", "met"),
+    [
+        ("m", {"equals": [[1, 2], [3, 4]]}, True),
+        ("m", {"equals": [[1, 2], [3, 4.000001]]}, True),
+        ("m", {"equals": [[1, 2], [3, 4.0001]]}, False),
+        ("m", {"equals": [[1, 2], [3, 4.0001]], "atol": 1e-3}, True),
+        ("m", {"equals": [[1, 2], [3, 4.1]], "rtol": 0.1}, True),
+        ("m", {"equals": [1, 2]}, False),
+        ("n", {"equals": [1, 2]}, True),
+        ("n", {"equals": [1.4, 2]}, False),
+        ("n", {"equals": [1.4, 2], "atol": 0.5}, True),
+        ("m[1, 0]", {"equals": 3}, True),
+        ("m[0]", {"equals": [1, 2]}, True),
+        ("m", {"shape": [2, 2], "dtype": "float32", "device": "cpu"}, True),
+        ("m", {"shape": [4]}, False),
+        ("n", {"dtype": "float32"}, False),
+        ("m", {"device": "cuda"}, False),
+        ("error", {"below": 3}, True),
+        ("error", {"equals": 2.5}, True),
+    ],
+)
+def test_a_value_is_held_against_its_checks(
+    path: str, checks: dict[str, object], met: bool
+) -> None:
+    assert all(outcome["met"] for outcome in outcomes({path: checks})) == met
+
+
+def test_a_comparison_that_fails_says_by_how_much_and_where() -> None:
+    (outcome,) = outcomes({"m": {"equals": [[1, 2], [3.5, 4.1]]}})
+    assert outcome["found"] == "[[1, 2], [3, 4]]"
+    assert outcome["difference"] == ("largest difference 0.5 at [1, 0]: found 3, wanted 3.5")
+    (outcome,) = outcomes({"m": {"equals": [1, 2, 3]}})
+    assert outcome["difference"] == "shape (2, 2) against (3,)"
+
+
+def test_plain_values_are_compared_too() -> None:
+    steps = {"compute": {"shape": "m.shape", "kind": "m.dtype"}}
+    expect = {"shape": {"equals": [2, 2]}, "kind": {"equals": "float32"}}
+    assert all(outcome["met"] for outcome in outcomes(expect, steps))
+    (outcome,) = outcomes({"shape": {"equals": [2, 3]}}, steps)
+    assert outcome["difference"] == "at [1]: off by 1"
+
+
+FAILS = {"compute": {"c": "m @ m[0, :, None][:1]"}}
+
+
+def test_a_recipe_may_expect_a_step_to_fail() -> None:
+    expect = {"error": {"step": "compute", "matches": "shapes cannot be multiplied"}}
+    (outcome,) = outcomes(expect, FAILS)
+    assert outcome["met"]
+
+
+def test_another_message_or_no_failure_is_not_what_was_expected() -> None:
+    expect = {"error": {"step": "compute", "matches": "nonsense"}}
+    (outcome,) = outcomes(expect, FAILS)
+    assert not outcome["met"]
+    assert "shapes cannot be multiplied" in str(outcome["found"])
+    (outcome,) = outcomes(expect, {"compute": {"c": "m + 1"}})
+    assert (outcome["met"], outcome["found"]) == (False, "no step failed")
+
+
+def test_another_step_that_fails_fails_the_run() -> None:
+    with pytest.raises(StepError):
+        outcomes({"error": {"step": "tensor", "matches": ""}}, FAILS)
+
+
+def test_values_that_the_failure_kept_from_being_made_are_not_met() -> None:
+    expect = {"error": {"step": "compute", "matches": ""}, "c": {"below": 1}}
+    failed, value = outcomes(expect, FAILS)
+    assert failed["met"]
+    assert (value["met"], value["found"]) == (False, "`c` was not made: the run ended before")
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        ({"error": {"step": "comptue"}}, "did you mean `compute`?"),
+        ({"error": {"step": "compute", "matches": "("}}, "no regular expression"),
+        ({"error": {"matches": "x"}}, "needs the `step`"),
+        ({"error": {"step": "compute", "match": "x"}}, "did you mean `matches`?"),
+        ({"m": {"shape": 3}}, "a list of whole numbers"),
+        ({"m": {"dtype": 32}}, "a name"),
+        ({"m": {"equals": {"a": 1}}}, "a nested list"),
+    ],
+)
+def test_a_mistake_in_what_is_expected_is_found(expect: dict[str, object], message: str) -> None:
+    recipe = {"recipe": "r", "steps": [MAKE, {"compute": {"c": "m"}}], "expect": expect}
+    with pytest.raises(RecipeError, match=message.replace("?", r"\?")):
+        flowrun.plan(recipe)
+
+
+def test_what_a_machine_lacks_skips_the_recipe_with_the_reason(flowrun: Flowrun) -> None:
+    text = "recipe: r\nsection: gpu\nneeds: xpu\ndevice: xpu\nsteps: [tensor: {a: [1]}]\n"
+    Path("a.yaml").write_text(text)
+    Path("b.yaml").write_text(text.replace("xpu", "cpu"))
+    done = flowrun("a.yaml", "b.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "  skipped: needs xpu, and this machine has: " in done.stdout
+    table = done.stdout.splitlines()[-2:]
+    assert table[0].split()[:5] == ["r", "gpu", "skipped", "needs", "xpu,"]
+    assert table[1].split()[:3] == ["r", "gpu", "ok"]
+
+
+def test_what_a_machine_must_not_have_skips_it_too() -> None:
+    recipe = {"recipe": "r", "needs": ["no cpu"], "steps": [MAKE]}
+    result = flowrun.run(recipe)
+    assert result.record["status"] == "skipped"
+    assert result.ok
+    assert result.values == {}
+
+
+def test_an_unknown_need_is_an_error() -> None:
+    with pytest.raises(RecipeError, match="did you mean `cuda`"):
+        flowrun.plan({"recipe": "r", "needs": "cdua", "steps": [MAKE]})
