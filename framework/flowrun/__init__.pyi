@@ -27,9 +27,9 @@ from .problems import did_you_mean as did_you_mean
 from .problems import listed as listed
 from .recipes import Recipe as Recipe
 from .recipes import load_recipe as load_recipe
-from .running import Result as Result
-from .running import RunInfo as RunInfo
-from .running import StepResult as StepResult
+from .runs import Result as Result
+from .runs import RunInfo as RunInfo
+from .runs import StepResult as StepResult
 from .steps import Meta as Meta
 from .steps import Step as Step
 from .steps import step as step

@@ -12,7 +12,8 @@ from flowrun.overrides import Settings
 from flowrun.planning import Plan, plan
 from flowrun.recipes import Recipe
 from flowrun.records import RecordWriter
-from flowrun.running import Result, execute
+from flowrun.running import execute
+from flowrun.runs import Result
 
 
 def run(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowrun.calling import Call
     from flowrun.context import Context, Progress
     from flowrun.extensions import Codec, Dataset, Format
-    from flowrun.running import RunInfo, StepResult
+    from flowrun.runs import RunInfo, StepResult
     from flowrun.steps import Step
 
 hookspec = pluggy.HookspecMarker("flowrun")

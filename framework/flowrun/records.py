@@ -9,16 +9,14 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from flowrun.files import file_digest, replacing
 from flowrun.hookspecs import hookimpl
 from flowrun.nodes import plain
-
-if TYPE_CHECKING:
-    from flowrun.running import RunInfo, StepResult
+from flowrun.runs import RunInfo, StepResult
 
 HOME = "FLOWRUN_HOME"
 _ENCODER = msgspec.json.Encoder(enc_hook=str)

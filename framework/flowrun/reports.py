@@ -12,7 +12,7 @@ from flowrun.context import Progress
 from flowrun.hookspecs import hookimpl
 from flowrun.judging import Outcome
 from flowrun.problems import shown_path
-from flowrun.running import RunInfo, StepResult
+from flowrun.runs import RunInfo, StepResult
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

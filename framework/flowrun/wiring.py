@@ -83,10 +83,12 @@ class Wiring:
             return None
         try:
             names = [str(name) for name in names_of(options)]
-        except OptionError as error:
-            self._problems.append(_option_problem(error, entry))
-            return None
         except Exception as error:
+            wrong = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+            found = [_option_problem(one, entry) for one in wrong if isinstance(one, OptionError)]
+            if len(found) == len(wrong):
+                self._problems.extend(found)
+                return None
             message = f"{step.name} cannot tell its {what} from its options: {error}"
             self._problems.append(Problem(message, entry.mark, hint=f"see {step.place}"))
             return None

@@ -99,13 +99,14 @@ def test_compute_takes_values_from_above_and_from_itself() -> None:
 def test_a_wrong_expression_is_found_while_planning_at_its_character() -> None:
     Path("r.yaml").write_text(
         "recipe: r\nsteps:\n  - tensor: {a: [1]}\n  - compute: {c: 2 * a.maen()}\n"
-        "  - compute: {d: 'a.__class__'}\n"
+        "  - compute: {d: 'a.__class__', e: a +}\n"
     )
     with pytest.raises(RecipeError) as caught:
         flowrun.plan("r.yaml")
-    first, second = caught.value.problems
+    first, second, third = caught.value.problems
     assert str(first).startswith("r.yaml:4:24: compute: there is no method `maen`")
     assert str(second).startswith("r.yaml:5:21: compute: there is no attribute `__class__`")
+    assert str(third).startswith("r.yaml:5:39: compute: not an expression: invalid syntax")
 
 
 def test_a_value_nobody_gives_is_missing_before_anything_runs() -> None:

@@ -205,12 +205,21 @@ def parse_option(text: str, option: str) -> Expression:
 
 
 def expression_inputs(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """The values that expressions, computed in this order, take from outside."""
+    """The values that expressions, computed in this order, take from outside.
+
+    Raises all that is wrong with them at once, as a group of ExpressionErrors.
+    """
     needed: dict[str, None] = {}
     made: set[str] = set()
+    errors = []
     for name, text in texts.items():
-        needed.update(dict.fromkeys(parse_option(text, name).names))
-        for used in made & needed.keys():
-            del needed[used]
+        try:
+            names = parse_option(text, name).names
+        except ExpressionError as error:
+            errors.append(error)
+        else:
+            needed.update((used, None) for used in names if used not in made)
         made.add(name)
+    if errors:
+        raise ExceptionGroup("expressions", errors)
     return tuple(needed)
