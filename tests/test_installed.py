@@ -8,9 +8,11 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,15 +49,32 @@ def build_wheel(tree: Path, folder: Path) -> Path:
     return wheel
 
 
-class Stranger:
-    """A virtual environment with flowrun's wheel in it, and this one's third-party packages."""
+def needed_by(package: Distribution, found: dict[str, Distribution]) -> dict[str, Distribution]:
+    """The distributions that one needs, by its own word and without extras, and those they need."""
+    for text in package.requires or []:
+        requirement = Requirement(text)
+        key = requirement.name.lower()
+        if key in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found[key] = distribution(requirement.name)
+        needed_by(found[key], found)
+    return found
 
-    def __init__(self, folder: Path) -> None:
+
+class Stranger:
+    """A virtual environment with flowrun's wheel, and of this one only what the wheel needs."""
+
+    def __init__(self, folder: Path, wheel: Path) -> None:
         self.folder = folder
         venv.create(folder, with_pip=False, symlinks=True)
+        self.install(wheel)
         site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-        # A plain path in a .pth file adds the packages but not the editable install's finder.
-        (site / "third_party.pth").write_text(sysconfig.get_path("purelib"))
+        (flowrun,) = distributions(name="flowrun", path=[str(site)])
+        for needed in needed_by(flowrun, {}).values():
+            tops = {file.parts[0] for file in needed.files or [] if file.parts[0] != ".."}
+            for top in tops - {"__pycache__"}:
+                if not (site / top).exists():
+                    (site / top).symlink_to(Path(str(needed.locate_file(top))).resolve())
 
     def install(self, wheel: Path) -> None:
         subprocess.run(
@@ -87,9 +106,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Stranger:
     tree = shutil.copytree(ROOT, folder / "tree", ignore=ignored)
     wheel = build_wheel(tree, folder / "wheels")
     shutil.rmtree(tree)
-    made = Stranger(folder / "venv")
-    made.install(wheel)
-    return made
+    return Stranger(folder / "venv", wheel)
 
 
 def test_the_wheel_alone_runs_the_main_job_in_an_empty_folder(

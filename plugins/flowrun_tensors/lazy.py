@@ -9,7 +9,6 @@ Modules of this plugin write `from flowrun_tensors.lazy import torch` where othe
 from __future__ import annotations
 
 import importlib
-import warnings
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ else:
         """Stands for a module until one of its attributes is asked for."""
 
         def __getattr__(self, name: str) -> Any:
-            module = _imported(self.__name__)
+            module = importlib.import_module(self.__name__)
             # From now on attributes are found without coming here.
             self.__dict__.update(
                 (key, value) for key, value in vars(module).items() if not key.startswith("__")
@@ -33,10 +32,3 @@ else:
 
     torch = _AtFirstUse("torch")
     functional = _AtFirstUse("torch.nn.functional")
-
-
-def _imported(name: str) -> ModuleType:
-    with warnings.catch_warnings():
-        # torch says so at its import; flowrun needs NumPy for .npy files alone.
-        warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-        return importlib.import_module(name)

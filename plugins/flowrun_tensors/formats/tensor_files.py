@@ -51,7 +51,8 @@ def read_numpy(path: Path) -> dict[str, Any]:
     A `.npy` file is memory-mapped: the tensor has the file's memory, and what is written to it
     stays in this process (copy-on-write).
     """
-    numpy = _numpy(path)
+    import numpy
+
     try:
         loaded = numpy.load(path, mmap_mode="c", allow_pickle=False)
         if path.suffix.lower() == ".npy":
@@ -64,7 +65,8 @@ def read_numpy(path: Path) -> dict[str, Any]:
 
 def write_numpy(path: Path, named: dict[str, Any]) -> None:
     """One tensor as a `.npy` file, or several by name as `.npz`."""
-    numpy = _numpy(path)
+    import numpy
+
     arrays = {name: tensor.numpy(force=True) for name, tensor in _tensors(path, named).items()}
     with path.open("wb") as file:
         if len(arrays) == 1:
@@ -97,16 +99,6 @@ def _tensors(path: Path, named: dict[str, Any]) -> dict[str, torch.Tensor]:
                 "alone; save to a folder to keep everything"
             )
     return named
-
-
-def _numpy(path: Path) -> Any:
-    try:
-        import numpy
-    except ImportError:
-        raise DataError(
-            f"{path} needs NumPy, which is not installed: pip install 'flowrun[numpy]'"
-        ) from None
-    return numpy
 
 
 def _named(value: Any, path: Path) -> dict[str, Any]:

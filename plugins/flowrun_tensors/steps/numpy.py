@@ -23,12 +23,10 @@ def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
     Tensors on the CPU are handed over as arrays on the same memory, nothing is copied, and arrays
     come back as tensors likewise. The expressions are those of `compute`; functions and methods
     are NumPy's of the same name, with NumPy's meaning (its `std` divides by n). Raises FlowrunError
-    where NumPy is not installed, or a tensor lies on another device.
+    where a tensor lies on another device.
     """
-    try:
-        import numpy as library
-    except ImportError:
-        raise FlowrunError("NumPy is not installed: pip install 'flowrun[numpy]'") from None
+    import numpy as library
+
     known = {name: _as_array(value, name) for name, value in values.items()}
     made = {}
     for name, text in named.items():
