@@ -127,12 +127,15 @@ def test_every_example_is_listed_and_written_with_what_it_needs(
     listed = stranger.flowrun("examples", cwd=tmp_path).stdout
     names = [line.split()[0] for line in listed.splitlines()]
     shipped = {path.stem for path in (ROOT / "recipes").glob("*.yaml")}
-    assert set(names) == shipped
+    assert set(names) == shipped | {"article"}
     for name in names:
         (tmp_path / name).mkdir()
         assert stranger.flowrun("examples", name, cwd=tmp_path / name).returncode == 0
     assert (tmp_path / "white_linear" / "red_linear.yaml").is_file()
     assert (tmp_path / "predict_red" / "new_bottles.csv").is_file()
+    article = sorted(path.name for path in (ROOT / "recipes" / "article").glob("*.yaml"))
+    written = tmp_path / "article" / "article"
+    assert sorted(path.name for path in written.iterdir()) == article
 
 
 def test_an_example_never_replaces_a_file_that_was_changed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class Context:
 
     def path(self, name: str | Path) -> Path:
         """A path of the recipe: relative ones start from the recipe's folder, `~` is expanded."""
-        return self.folder / Path(name).expanduser()
+        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
 
     def log(self, text: str) -> None:
         """Say something about what the step did; it is shown below the step's line."""

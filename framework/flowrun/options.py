@@ -1,16 +1,24 @@
-"""Options held against their annotated types, and those types put into words."""
+"""The options of a step as a recipe gives them, held against what the step declares."""
 
 from __future__ import annotations
 
 import copy
 import re
 from dataclasses import replace
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import msgspec
-from msgspec import inspect as types
 
 from flowrun.nodes import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
+from flowrun.option_types import (
+    annotation_text,
+    choices,
+    convert,
+    described_type,
+    is_of_a_class,
+    spoken,
+    takes_a_list,
+)
 from flowrun.problems import Mark, Problem, did_you_mean, listed, nearest
 from flowrun.steps import REQUIRED, Option, Step
 
@@ -108,21 +116,21 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
             int(index) if index else name for index, name in _PATH_PART.findall(path.rstrip("`"))
         ]
         at = reach(node, tuple(parts))
-        choices = _choices(option.annotation)
         hint = None
-        if _is_of_a_class(option.annotation):
+        if is_of_a_class(option.annotation):
             problems.append(_not_for_recipes(step, option, node.mark))
             return None
         if isinstance(at, Scalar) and isinstance(at.value, str):
-            hint = did_you_mean(at.value, choices) or _meant_hint(at.value, option.annotation)
-        if isinstance(node, Scalar) and _takes_a_list(option.annotation):
+            hint = did_you_mean(at.value, choices(option.annotation))
+            hint = hint or _meant_hint(at.value, option.annotation)
+        if isinstance(node, Scalar) and takes_a_list(option.annotation):
             hint = hint or f"a list of one is written `[{node.text}]`"
         problems.append(
             Problem(
                 f"{step.name}: the option `{option.name}` does not fit",
                 at.mark,
                 described(at),
-                described_type(option.annotation) if not parts else _spoken(message),
+                described_type(option.annotation) if not parts else spoken(message),
                 hint,
             )
         )
@@ -137,96 +145,10 @@ def _not_for_recipes(step: Step[..., Any], option: Option, mark: Mark) -> Proble
     return Problem(
         f"{step.name}: a recipe cannot give the option `{option.name}`, because of its type",
         mark,
-        found=f"{_annotation_text(option.annotation)} ({step.place})",
+        found=f"{annotation_text(option.annotation)} ({step.place})",
         expected="str, int, float, bool, a Literal, or lists and dicts of these",
         hint="change the annotation in the step, and make the object inside the step",
     )
-
-
-def _annotation_text(annotation: Any) -> str:
-    if isinstance(annotation, type):
-        return f"{annotation.__module__}.{annotation.__qualname__}"
-    return str(annotation)
-
-
-def _is_of_a_class(annotation: Any) -> bool:
-    """Whether a class that YAML knows nothing of (a torch.dtype, a Path) is what is annotated."""
-    kind = types.type_info(annotation)
-    while isinstance(kind, types.Metadata):
-        kind = kind.type
-    parts = kind.types if isinstance(kind, types.UnionType) else (kind,)
-    return any(isinstance(part, types.CustomType) for part in parts)
-
-
-def _takes_a_list(annotation: Any) -> bool:
-    kind = types.type_info(annotation)
-    while isinstance(kind, types.Metadata):
-        kind = kind.type
-    return isinstance(kind, (types.ListType, types.VarTupleType))
-
-
-def convert(value: Any, annotation: Any) -> Any:
-    """`value` as the annotated type; raises msgspec.ValidationError.
-
-    A number written with an exponent (`1e3`) is a whole number where one is expected.
-    """
-    if annotation is Any:
-        return value
-    try:
-        return msgspec.convert(value, annotation)
-    except msgspec.ValidationError:
-        if isinstance(value, float) and value.is_integer():
-            return msgspec.convert(int(value), annotation)
-        raise
-
-
-def described_type(annotation: Any) -> str:
-    """A type in words: `a number greater than 0`, `one of: randn, xavier`."""
-    if annotation is Any:
-        return "any value"
-    return _words(types.type_info(annotation))
-
-
-def _words(kind: types.Type) -> str:
-    if isinstance(kind, types.Metadata):
-        return _words(kind.type)
-    if isinstance(kind, types.UnionType):
-        return " or ".join(_words(part) for part in kind.types)
-    if isinstance(kind, types.LiteralType):
-        return f"one of: {', '.join(map(str, kind.values))}"
-    if isinstance(kind, (types.IntType, types.FloatType)):
-        noun = "a whole number" if isinstance(kind, types.IntType) else "a number"
-        return noun + _bounds(kind)
-    if isinstance(kind, types.StrType):
-        return "a string" + (" that is not empty" if kind.min_length else "")
-    if isinstance(kind, (types.ListType, types.VarTupleType)):
-        few = f" (at least {kind.min_length})" if kind.min_length else ""
-        item = _words(kind.item_type)
-        return f"a list{few}" + ("" if item == "any value" else f", each {item}")
-    if isinstance(kind, types.DictType):
-        item = _words(kind.value_type)
-        return "a mapping" + ("" if item == "any value" else f" of names to {item}")
-    names: dict[type[types.Type], str] = {
-        types.BoolType: "true or false",
-        types.NoneType: "null",
-        types.AnyType: "any value",
-    }
-    if isinstance(kind, types.CustomType):
-        return f"a {_annotation_text(kind.cls)}"
-    return names.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
-
-
-def _bounds(kind: types.IntType | types.FloatType) -> str:
-    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    bounds = {sign: getattr(kind, attribute) for attribute, sign in signs.items()}
-    return " and".join(f" {sign} {bound:g}" for sign, bound in bounds.items() if bound is not None)
-
-
-def _choices(annotation: Any) -> list[str]:
-    """The strings a `Literal` (alone, or within a union or Annotated) allows."""
-    if get_origin(annotation) is Literal:
-        return [choice for choice in get_args(annotation) if isinstance(choice, str)]
-    return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
 def _meant_hint(text: str, annotation: Any) -> str | None:
@@ -243,16 +165,3 @@ def _meant_hint(text: str, annotation: Any) -> str | None:
     except ValueError:
         return None
     return f"for a number write {bare}, without quotes, underscores or commas"
-
-
-def _spoken(message: str) -> str:
-    """msgspec's `Expected `int`, got `str`` with the field's words for types."""
-    expected = message.partition(", got")[0].removeprefix("Expected ")
-    for code, words in (
-        ("`int`", "a whole number"),
-        ("`float`", "a number"),
-        ("`str`", "a string"),
-        ("`bool`", "true or false"),
-    ):
-        expected = expected.replace(code, words)
-    return expected

@@ -91,7 +91,10 @@ def _hint(line: str, what: str) -> str | None:
         name = line.partition("${")[2].partition("}")[0] or "name"
         return f'inside {{ }} write a reference in quotes: "${{{name}}}"'
     if "[" in line and "{" in line and "expected" in what:
-        return "inside { } a key with brackets needs quotes: {'losses[-1]': ...}"
+        return (
+            "inside { } a key or a value with brackets or commas of its own needs quotes: "
+            "{'losses[-1]': ...}, {c: 'cat([a, b])'}"
+        )
     if "mapping values are not allowed" in what:
         return (
             "a colon and a space inside a text need quotes; a step with keys below it needs a "

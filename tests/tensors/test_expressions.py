@@ -183,7 +183,7 @@ HOSTILE = [
 def test_a_hostile_expression_ends_in_a_clear_error_within_a_second(text: str) -> None:
     values = {**VALUES, "big": torch.zeros(100_000)}
     start = time.perf_counter()
-    with pytest.raises((ExpressionError, KeyError)) as caught:
+    with pytest.raises(ExpressionError) as caught:
         evaluate(parse_expression(text), values)
     assert time.perf_counter() - start < 1
     assert len(str(caught.value)) < 1_500

@@ -114,6 +114,12 @@ def test_named_values_are_taken_from_files_that_hold_several() -> None:
         assert "it holds: X, y" in failure(source)
 
 
+def test_a_lone_tensor_goes_by_the_name_the_recipe_gives_it() -> None:
+    torch.save(torch.ones(2, 2), "t.pt")
+    assert list(load("t.pt", values=["X_train"])) == ["X_train"]
+    assert "holds no `X`" in failure("t.pt", values=["X", "y"])
+
+
 def test_a_safetensors_file_of_one_tensor_is_the_data() -> None:
     save_file({"anything": torch.ones(2, 2)}, "t.safetensors")
     assert load("t.safetensors")["data"].tolist() == [[1, 1], [1, 1]]

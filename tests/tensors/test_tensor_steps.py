@@ -96,6 +96,16 @@ def test_compute_takes_values_from_above_and_from_itself() -> None:
     assert plan.steps[1].wires.named == {"a": "a"}
 
 
+def test_a_name_may_be_used_and_then_made_again() -> None:
+    steps = [
+        {"tensor": {"data": [3, 1, 2]}},
+        {"compute": {"data": "data * 2", "sorted": "data.sort().values"}},
+    ]
+    values = run(*steps)
+    assert values["data"].tolist() == [6, 2, 4]
+    assert values["sorted"].tolist() == [2, 4, 6]
+
+
 def test_a_wrong_expression_is_found_while_planning_at_its_character() -> None:
     Path("r.yaml").write_text(
         "recipe: r\nsteps:\n  - tensor: {a: [1]}\n  - compute: {c: 2 * a.maen()}\n"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flowrun.errors import PluginError
-from flowrun.options import described_type
+from flowrun.option_types import described_type
 from flowrun.planning import load_plugins
 from flowrun.plugins import Plugin, Registry
 from flowrun.problems import did_you_mean

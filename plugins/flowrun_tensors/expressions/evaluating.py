@@ -123,7 +123,9 @@ class _Evaluator:
             return self._values[name]
         if name in vocabulary.CONSTANTS:
             return vocabulary.CONSTANTS[name]
-        return getattr(self._library, name)
+        if name in vocabulary.DTYPES:
+            return getattr(self._library, name)
+        raise ValueError(f"there is no value `{name}`")
 
     def _binary(self, kind: ast.AST, left: Any, right: Any) -> Any:
         if isinstance(left, self._kind) and isinstance(right, self._kind):

@@ -28,7 +28,10 @@ def load(
     ],
     values: Annotated[
         tuple[str, ...],
-        Meta(description="Names to take from a source that holds several; they are the outputs."),
+        Meta(
+            description="Names to take from a source that holds several, or one name for a lone "
+            "tensor; they are the outputs."
+        ),
     ] = (),
     sha256: Annotated[
         str | None, Meta(description="The checksum an https address must have, in hexadecimal.")
@@ -60,6 +63,8 @@ def load(
     else:
         named = _read_file(ctx.reads(path), {"delimiter": delimiter, "header": header}, ctx)
     named.setdefault("columns", None)
+    if len(values) == 1 and named.keys() == {"data", "columns"}:
+        named[values[0]] = named["data"]  # a lone tensor goes by the name the recipe gives it
     wanted = values or ("data", "columns")
     missing = [name for name in wanted if name not in named]
     if missing:
