@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

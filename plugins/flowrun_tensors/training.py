@@ -64,8 +64,8 @@ def descend(
             previous = current
         if (step + 1) % _BLOCK == 0:
             _require_finite(losses, step + 1 - _BLOCK, step + 1, settings.lr)
-            if ctx.wants_progress:
-                ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
+        if ctx.wants_progress:
+            ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
     _require_finite(losses, 0, taken, settings.lr)
     return {name: value.detach() for name, value in params.items()}, losses[:taken]
 

@@ -135,13 +135,36 @@ def test_steps_describes_one_step_in_full(flowrun: Flowrun) -> None:
     assert "lr: a number > 0 (default 0.01)\n      Learning rate." in text
     assert "loss: one of: huber, mae, mse (default mse)" in text
     assert "batch_size: a whole number >= 1 or null (default null)" in text
-    assert "example\n  - gd_train" in text
+    assert text.endswith("example\n  - gd_train: {lr: 0.01, steps: 1000}\n")
 
 
-def test_every_built_in_option_is_described(flowrun: Flowrun) -> None:
-    for _, step in flowrun_api.plan({"recipe": "r", "steps": ["bench"]},
-                                    set=["bench.measure=add"]).registry.steps["bench"]:  # fmt: skip
-        assert all(option.description for option in step.options)
+BUILT_IN = {
+    name: step
+    for name, givers in flowrun_api.plan(
+        {"recipe": "r", "steps": [{"load": {"source": "x"}}]}
+    ).registry.steps.items()
+    for _, step in givers
+}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_option_of_a_built_in_step_is_described(name: str) -> None:
+    step = BUILT_IN[name]
+    options = [*step.options, *([step.others] if step.others else [])]
+    assert all(option.description for option in options)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_example_of_a_built_in_step_can_stand_in_a_recipe(
+    flowrun: Flowrun, write: Write, name: str
+) -> None:
+    example = flowrun("steps", name).stdout.rpartition("example\n")[2]
+    assert example.strip().startswith(f"- {name}")
+    try:
+        flowrun_api.plan(write("r.yaml", f"recipe: r\nsteps:\n{example}\n"))
+    except RecipeError as error:  # alone it may lack its inputs, and nothing else
+        for problem in error.problems:
+            assert "no step above it gives that" in problem.message
 
 
 def test_an_unknown_step_is_answered_with_the_nearest(flowrun: Flowrun) -> None:

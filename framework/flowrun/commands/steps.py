@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from typing import Any
 
 import click
@@ -87,13 +88,13 @@ def _others_text(others: Option) -> str:
 
 
 def _example(step: Step[..., Any]) -> list[str]:
-    """A line of a recipe with the step: its docstring's own, or its required options."""
+    """A line of a recipe: the one its docstring gives as `name: {...}`, or its required options."""
+    words = " ".join((inspect.getdoc(step.function) or "").split())
+    given = re.search(rf"`({step.name}: \{{[^`]*\}})`", words)
+    if given is not None:
+        return [f"  - {given[1]}"]
     needed = [option.name for option in step.options if option.default is REQUIRED]
-    shown = needed or [option.name for option in step.options][:2]
-    given = {option.name: option.default for option in step.options}
-    settings = ", ".join(
-        f"{name}: {'...' if given[name] is REQUIRED else _yaml(given[name])}" for name in shown
-    )
+    settings = ", ".join(f"{name}: ..." for name in needed)
     return [f"  - {step.name}: {{{settings}}}" if settings else f"  - {step.name}"]
 
 

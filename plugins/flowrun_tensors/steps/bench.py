@@ -28,10 +28,11 @@ def bench(
 ) -> dict[str, Any]:
     """Measure what tensors and devices are good for (torch.utils.benchmark, medians).
 
-    `add`: the sum of two sequences of n whole numbers, as lists with a comprehension and as int64
-    tensors: `lists` and `tensors` in seconds, `ratio` between them. `matmul`: the product of two
-    n by n matrices of the recipe's dtype on every device present: for each (`cpu`, `cuda_0`)
-    `seconds` and `gflops` (2 n^3 operations in 10^9 a second). Devices are synchronized.
+    `bench: {measure: add, n: 1000000}`: the sum of two sequences of n whole numbers, as lists with
+    a comprehension and as int64 tensors: `lists` and `tensors` in seconds, `ratio` between them.
+    `bench: {measure: matmul}`: the product of two n by n matrices of the recipe's dtype on every
+    device present: for each (`cpu`, `cuda_0`) `seconds` and `gflops` (2 n^3 operations in 10^9 a
+    second). Devices are synchronized.
     """
     size = n or _SIZES[measure]
     if measure == "add":

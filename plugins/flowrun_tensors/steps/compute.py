@@ -19,6 +19,8 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
 def compute(values: dict[str, Any], **named: Text) -> dict[str, Any]:
     """Compute values from expressions, one after the other; a later one may use an earlier one.
 
+    Two at once: `compute: {c: 2 * (a + b), error: ((a - b) ** 2).mean()}`.
+
     An expression has numbers, names of values, `+ - * / // % ** @`, comparisons, `& | ~`, indices
     and slices as Python writes them (`data[:, :-1]`, `data[index]`, `data[[3, 2, 1, 0]]`), torch's
     functions (`exp(a)`, `maximum(a, b)`, also as `torch.exp(a)`) and a tensor's methods and

@@ -34,6 +34,8 @@ def gd_train(
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Train by gradient descent, the loop one writes by hand.
 
+    As the article trains: `gd_train: {lr: 0.01, steps: 1000}`.
+
     From `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and of
     one dtype, come the trained `params` and `losses` of `(steps taken,)`, the loss before each
     update. Each update subtracts `lr` times the gradient (autograd's).

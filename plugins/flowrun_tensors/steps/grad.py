@@ -26,6 +26,8 @@ def grad(
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Differentiate an expression by named values (torch.autograd).
 
+    By two values: `grad: {of: a ** 2 + (b - 4) ** 2, by: [a, b]}`.
+
     Gives `f`, the expression's value, of shape `()`, and `grads`, a dict of the derivatives by
     name, each of its value's shape; zeros for a value the expression does not depend on. Raises
     FlowrunError where the expression is not a scalar, or a value is not floating.

@@ -30,6 +30,8 @@ def init_params(
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Draw the first parameters of a network of linear layers.
 
+    Two layers for one target: `init_params: {layers: [64, 1], activation: relu, scale: 0.1}`.
+
     For layer k: `Wk` of `(inputs, outputs)` and `bk` of `(outputs,)` in `params`, with the dtype
     and device of `X_train` of `(n, d)`; the first layer takes its d columns. `model` says how they
     are used (layers, activation). `randn` draws weights and biases from the standard normal;

@@ -45,7 +45,7 @@ def load(
     ] = None,
     ctx: Context,
 ) -> dict[str, Any]:
-    """Load a table of numbers, or named values.
+    """Load a table of numbers, or named values: `load: {source: wine-red}`.
 
     Gives `data`, a tensor `(rows, columns)` on the step's device, and `columns`, the names of the
     columns or null. With `values`, gives those names instead, from a folder that `save` wrote, a

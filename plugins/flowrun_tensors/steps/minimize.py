@@ -37,6 +37,8 @@ def minimize(
 ) -> dict[str, torch.Tensor]:
     """Gradient descent on an expression over one named value: `x <- x - lr * df/dx`.
 
+    Of two numbers: `minimize: {of: "x[0] ** 2 + (x[1] - 4) ** 2", by: x, lr: 0.1, steps: 50}`.
+
     Gives the value under its own name, `trace` of `(steps taken,)`, the expression before each
     update, and `points` of `(steps taken + 1, ...)`, the value from the first to the last. With
     `accumulate` the gradients of all steps are added up, as `backward` does unless they are reset;

@@ -18,7 +18,7 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
 
 @step(inputs=_inputs, outputs=lambda options: tuple(options.named))
 def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
-    """Compute values as `compute` does, but with NumPy.
+    """Compute values as `compute` does, but with NumPy: `numpy: {c: a - a.mean()}`.
 
     Tensors on the CPU are handed over as arrays on the same memory, nothing is copied, and arrays
     come back as tensors likewise. The expressions are those of `compute`; functions and methods

@@ -28,6 +28,7 @@ def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
 def random(*, ctx: Context, **named: Rule) -> dict[str, Any]:
     """Draw tensors from the step's own seed, or fill them, each by its name.
 
+    A draw and an order: `random: {x: {randn: [2, 3]}, index: {randperm: 4}}`.
     `{randn: [2, 3]}`, `{rand: [2, 3]}`, `{zeros: [2]}`, `{ones: [2]}`: by shape, a number or a
     list, floating. `{randperm: n}`: the numbers 0 to n-1 in random order. `{arange: n}`, or
     `{arange: [start, end, step]}`: as Python's range. `{randint: [2, 3], low: 0, high: 10}`: whole

@@ -39,10 +39,10 @@ def save(
 ) -> None:
     """Save named values, with the normalization, so that new data can be scored.
 
-    To a folder: tensors go to one safetensors file, the rest to `values.json`; `load` with `values`
-    reads them back. To a file of a format that can be written (`.pt`, `.safetensors`, `.npy`,
-    `.npz`): the tensors that `values` names. What stood there before is replaced only when the new
-    values are whole.
+    To a folder (`save: {to: out/red_linear}`): tensors go to one safetensors file, the rest to
+    `values.json`; `load` with `values` reads them back. To a file of a format that can be written
+    (`.pt`, `.safetensors`, `.npy`, `.npz`): the tensors that `values` names. What stood there
+    before is replaced only when the new values are whole.
     """
     if not named:
         raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")

@@ -26,8 +26,9 @@ def split(
 
     From `data` of `(rows, columns)` come `X_train` of `(train, features)`, `y_train` of
     `(train, targets)`, and `X_val`, `y_val` of the rows that are left, in the table's order:
-    shuffle first. Targets keep two dimensions. Raises FlowrunError where rows or columns would
-    not be enough for all four.
+    shuffle first. `split: {train: 1000, targets: 1}`, or `split: {train: 0.8, targets: [quality]}`.
+    Targets keep two dimensions. Raises FlowrunError where rows or columns would not be enough for
+    all four.
     """
     if data.ndim != 2:
         raise FlowrunError(f"split takes a table, and `data` has the shape {tuple(data.shape)}")

@@ -30,6 +30,8 @@ def tensor(
 ) -> dict[str, Any]:
     """Make tensors from numbers and nested lists, each by its name.
 
+    Two at once: `tensor: {a: [1, 2, 3], m: [[0.4, 1.8], [0.1, 1.4]]}`.
+
     A number gives a tensor of shape `()`, a list `(n,)`, a list of lists `(n, m)`, and so on, on
     the step's device. Whole numbers become int64, others the recipe's dtype. Lists of uneven
     length are an error that names the row.
