@@ -26,6 +26,7 @@ TOP_KEYS = (
 )
 STEP_KEYS = ("id", "in", "out", "device", "dtype", "cache")
 _MERGED_KEYS = ("vars", "expect")
+_SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,6 @@ def read_draft(
     steps = _step_entries(root.entries.get("steps"), problems)
     draft = Draft(source, top, tuple(steps))
     return _extended(draft, problems, (*parents, source)) if "extends" in top else draft
-
-
-_SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
 
 
 def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) -> Draft:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence as AnySequence
 from dataclasses import replace
 
 from flowrun.drafts import STEP_KEYS, Draft, StepEntry
+from flowrun.errors import RecipeError
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described
 from flowrun.problems import Mark, Problem, Source, did_you_mean, listed
-from flowrun.reading import parse
+from flowrun.reading import as_json, parse
 from flowrun.value_paths import parse_path
 
 Settings = AnyMapping[str, object] | AnySequence[str]
@@ -26,8 +26,10 @@ def apply_overrides(draft: Draft, settings: Settings, problems: list[Problem]) -
     `dtype`, `about`, `vars.NAME`, `expect.VALUE.CHECK`, `STEP.OPTION`, or `STEP.KEY` for a key
     that stands beside a step. A path that does not exist is a problem with the nearest known one.
     """
+    if isinstance(settings, str):
+        settings = [settings]
     if isinstance(settings, AnyMapping):
-        settings = [f"{path}={_as_yaml(value)}" for path, value in settings.items()]
+        settings = [f"{path}={_as_yaml(path, value)}" for path, value in settings.items()]
     for setting in settings:
         path, sign, _ = setting.partition("=")
         source = Source("--set", _PREFIX + setting)
@@ -45,9 +47,12 @@ def apply_overrides(draft: Draft, settings: Settings, problems: list[Problem]) -
     return draft
 
 
-def _as_yaml(value: object) -> str:
-    """A Python value as one line of JSON, which YAML reads back unchanged."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _as_yaml(path: str, value: object) -> str:
+    """A Python value as one line of JSON, which YAML reads back unchanged; raises RecipeError."""
+    try:
+        return as_json(value)
+    except (TypeError, ValueError) as error:
+        raise RecipeError([Problem(f"`{path}` cannot be set: {error}")]) from None
 
 
 def _applied(draft: Draft, path: str, value: Node, mark: Mark, problems: list[Problem]) -> Draft:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 
@@ -18,7 +18,6 @@ from flowrun.problems import shown_path
 from flowrun.steps import Step
 
 ENTRY_POINT_GROUP = "flowrun"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,20 @@ def parse(source: Source, problems: list[Problem], *, text: str | None = None) -
         problems.append(syntax_problem(error, source))
         return None
     return reader.root
+
+
+def as_json(value: object, *, indent: int | None = None) -> str:
+    """A Python value as JSON, which is YAML that keeps strings apart from numbers.
+
+    Raises TypeError and ValueError for what no recipe can hold; a path becomes a string.
+    """
+    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
+
+
+def _path_text(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__name__} ({value!r}) cannot stand in a recipe")
 
 
 class _ReadingError(Exception):

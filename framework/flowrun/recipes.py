@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from flowrun.errors import RecipeError
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described
 from flowrun.overrides import Settings, apply_overrides
 from flowrun.problems import Mark, Problem, Source, did_you_mean, listed
-from flowrun.reading import read_source
+from flowrun.reading import as_json, read_source
 from flowrun.seeds import LARGEST_SEED
 from flowrun.variables import Variables
 
@@ -34,7 +33,6 @@ class Recipe:
     steps: tuple[StepEntry, ...]
     expect: dict[str, Entry]
     source: Source = field(repr=False)
-    steps_mark: Mark = field(repr=False)
     device_mark: Mark | None = field(default=None, repr=False)  # None where it is not in the recipe
 
     @property
@@ -65,29 +63,22 @@ def read_recipe(
     try:
         source = _source(given)
         draft = read_draft(source, problems)
+        if draft is not None:
+            draft = apply_overrides(draft, settings, problems)
     except RecipeError as error:
         problems.extend(error.problems)
         return None
-    if draft is None:
-        return None
-    return _filled(apply_overrides(draft, settings, problems), problems)
+    return None if draft is None else _filled(draft, problems)
 
 
 def _source(given: str | Path | AnyMapping[str, object]) -> Source:
     if not isinstance(given, AnyMapping):
         return read_source(Path(given))
     try:
-        # JSON is YAML, and keeps strings apart from numbers; one line a value for the messages.
-        text = json.dumps(given, indent=2, ensure_ascii=False, allow_nan=False, default=_path_text)
+        text = as_json(given, indent=2)  # one line a value, for the messages
     except (TypeError, ValueError) as error:
         raise RecipeError([Problem(f"the recipe's mapping cannot be read: {error}")]) from None
     return Source("<mapping>", text)
-
-
-def _path_text(value: object) -> str:
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a value of type {type(value).__name__} ({value!r}) cannot stand in a recipe")
 
 
 def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
@@ -130,7 +121,6 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         steps=steps,
         expect=fields.expect(),
         source=draft.source,
-        steps_mark=draft.key_mark("steps"),
         device_mark=top["device"].value.mark if "device" in top else None,
     )
 

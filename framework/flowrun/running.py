@@ -130,7 +130,11 @@ def _run_step(
     try:
         hook = info.plan.registry.manager.hook.flowrun_step_call
         returned = hook(step=planned.step, ctx=ctx, call=call)
-        outputs = named_outputs(call, returned)
+        for name, value in named_outputs(call, returned).items():
+            published = wires.outputs[name]
+            result.outputs[published] = values.summary(value)
+            result.texts[published] = values.text(value)
+            named[published] = value
     except BaseException as error:
         result.seconds = time.perf_counter() - start
         listeners.tell("flowrun_step_failed", run=info, result=result, error=error)
@@ -138,11 +142,6 @@ def _run_step(
             raise step_error(call, values, error) from error
         raise
     result.seconds = time.perf_counter() - start
-    for name, value in outputs.items():
-        published = wires.outputs[name]
-        named[published] = value
-        result.outputs[published] = values.summary(value)
-        result.texts[published] = values.text(value)
     listeners.tell("flowrun_step_finished", run=info, result=result)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowrun.extensions import Codec, full_name
+from flowrun.errors import PluginError, error_line
+from flowrun.extensions import Codec, Summary, full_name
 
 _SCALARS = (str, int, float, bool, type(None))
 _SHOWN_ITEMS = 6
@@ -26,11 +27,23 @@ class Values:
                 return codec
         return None
 
+    def _summary(self, codec: Codec, value: object) -> Summary:
+        """The codec's summary; raises PluginError that names a codec which fails."""
+        try:
+            found = codec.summary(value)
+        except Exception as error:
+            raise PluginError(
+                f"the codec of `{codec.type_name}` failed: {error_line(error)}"
+            ) from error
+        if not isinstance(found, Summary):
+            raise PluginError(f"the codec of `{codec.type_name}` gave no Summary, but {found!r}")
+        return found
+
     def summary(self, value: object) -> dict[str, Any]:
         """The value for a record: type, shape, dtype, device; small plain values whole."""
         codec = self.codec(value)
         if codec is not None:
-            found = codec.summary(value)
+            found = self._summary(codec, value)
             fields = ("type", "shape", "dtype", "device", "bytes")
             return {
                 name: getattr(found, name) for name in fields if getattr(found, name) is not None
@@ -53,7 +66,7 @@ class Values:
         """
         codec = self.codec(value)
         if codec is not None:
-            found = codec.summary(value)
+            found = self._summary(codec, value)
             if found.shape == ():
                 return number_text(codec.plain(value))
             usual = f" {self._usual_dtype}"
@@ -74,7 +87,7 @@ class Values:
         """The value for a message about a failed step: shape, dtype and device spelled out."""
         codec = self.codec(value)
         if codec is not None:
-            return str(codec.summary(value))
+            return str(self._summary(codec, value))
         if isinstance(value, dict):
             return (
                 f"{{{', '.join(f'{key} {self.described(item)}' for key, item in value.items())}}}"

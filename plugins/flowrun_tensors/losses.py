@@ -31,6 +31,7 @@ def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
     if name in ("mse", "rmse"):
         squared = float(functional.mse_loss(y_hat, y))
         return squared if name == "mse" else float(squared**0.5)
+    y_hat, y = y_hat.cpu(), y.cpu()  # summed in float64, which not every device has
     residual = (y - y_hat).square().sum(dtype=torch.float64)
     total = (y - y.mean(0)).square().sum(dtype=torch.float64)
     return float(1 - residual / total) if total else float("nan")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import flowrun as flowrun_api
-from flowrun import PluginError, RecipeError
+from flowrun import PluginError, RecipeError, StepError
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
@@ -203,3 +203,16 @@ def test_a_codec_of_a_local_plugin_may_name_its_type_itself(flowrun: Flowrun, wr
     assert done.returncode == 0, done.stderr
     assert "price euro" in done.stdout
     assert "price 3.5, below 4: met" in done.stdout
+
+
+def test_a_codec_that_fails_fails_the_step_whose_value_it_is(write: Write) -> None:
+    write(
+        "mine.py",
+        "from flowrun import Codec, hookimpl, step\n\n\n"
+        "class Price:\n    pass\n\n\n"
+        "@hookimpl\ndef flowrun_codecs():\n"
+        "    return [Codec(Price, lambda price: 1 / 0, lambda price: 0)]\n"
+        "\n\n@step(outputs='price')\ndef ask():\n    return Price()\n",
+    )
+    with pytest.raises(StepError, match=r"the codec of `.*Price` failed: ZeroDivisionError"):
+        flowrun_api.run(recipe(write, "[ask]", "[mine.py]"))

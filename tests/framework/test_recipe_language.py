@@ -189,3 +189,12 @@ def test_a_setting_without_a_place_is_an_error_with_the_nearest_one(
     write: Write, setting: str, message: str
 ) -> None:
     assert message in error(write("r.yaml", PARENT), set=[setting])
+
+
+def test_one_setting_may_be_given_as_one_text(write: Write) -> None:
+    assert load_recipe(write("r.yaml", PARENT), set="seed=8").seed == 8
+
+
+def test_a_setting_no_recipe_can_hold_is_refused(write: Write) -> None:
+    assert "`seed` cannot be set" in error(write("r.yaml", PARENT), set={"seed": float("nan")})
+    assert "type object" in error(write("r.yaml", PARENT), set={"seed": object()})

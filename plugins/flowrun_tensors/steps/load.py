@@ -94,7 +94,9 @@ def _path_of(source: str, sha256: str | None, ctx: Context) -> Path:
                 f"that is {found.reason}"
             )
         else:
-            ctx.log(f"{source}: the real data, {found.path} (sha256 as published)")
+            ctx.log(
+                f"{source}: the real data, {found.path} (sha256 as published; {dataset.licence})"
+            )
         return found.path
     path = ctx.path(source)
     if not path.exists():

@@ -33,7 +33,7 @@ def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
         value = evaluate(parse_option(text, name), known, library, library.ndarray)
         known[name] = value
         is_array = isinstance(value, (library.ndarray, library.generic))
-        made[name] = torch.as_tensor(value) if is_array else value
+        made[name] = torch.as_tensor(value, device="cpu") if is_array else value
     return made
 
 
