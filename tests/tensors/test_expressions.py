@@ -35,15 +35,20 @@ def value_of(text: str) -> Any:
     return evaluate(parse_expression(text), VALUES)
 
 
-names = st.sampled_from(sorted(VALUES))
+# What fits together should often meet: tensors stand more than once, numbers mostly beside them.
+tensors = st.sampled_from(["a", "a", "a", "m", "m", "s", "s", "b", "w", "k"])
 numbers = st.one_of(
-    st.integers(-4, 4).map(str), st.sampled_from(["0.5", "2.0", "-1.25", "1e-3", "pi", "inf"])
+    st.sampled_from(["n", "x"]),
+    st.integers(-4, 4).map(str),
+    st.sampled_from(["0.5", "2.0", "-1.25", "1e-3", "pi", "inf"]),
 )
 indices = st.sampled_from(
     ["0", "-1", "5", ":", "1:", ":-1", "::2", "...", "None", "[2, 0]", "b", "k", "0, 1", ":, 0",
-     ":, :-1", "[0, 1], [1, 2]", "..., -1", "b > 1", "1:, None"]
+     ":, :-1", "[0, 1], [1, 2]", "..., -1", "..., None", "b > 1", "1:, None"]
 )  # fmt: skip
-arguments = st.sampled_from(["", "0", "1", "-1", "dim=0", "0, keepdim=True", "0, correction=0"])
+arguments = st.sampled_from(
+    ["", "", "", "0", "1", "-1", "dim=0", "0, keepdim=True", "0, correction=0"]
+)
 reductions = st.sampled_from(["mean", "std", "var", "sum", "prod", "amax", "argmin", "norm"])
 unary = st.sampled_from(
     ["abs", "exp", "log", "sqrt", "relu", "sigmoid", "tanh", "square", "sign", "zeros_like",
@@ -51,7 +56,7 @@ unary = st.sampled_from(
 )  # fmt: skip
 attributes = st.sampled_from(["T", "shape", "dtype", "ndim", "max(0).values", "sort().indices"])
 operators = st.sampled_from(
-    ["+", "-", "*", "/", "//", "%", "**", "@", "<", "<=", "==", "!=", ">", "&", "|", "^"]
+    ["+", "-", "*", "/"] * 4 + ["//", "%", "**", "@", "<", "<=", "==", "!=", ">", "&", "|", "^"]
 )
 
 
@@ -62,9 +67,11 @@ def applied(name: str, inner: str) -> str:
 
 
 within = st.recursive(
-    st.one_of(names, numbers),
+    st.one_of(tensors, tensors, tensors, numbers),
     lambda inner: st.one_of(
         st.tuples(inner, operators, inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(inner, operators, numbers).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(numbers, operators, inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
         st.tuples(unary, inner).map(lambda t: applied(*t)),
         st.tuples(inner, reductions, arguments).map(lambda t: f"({t[0]}).{t[1]}({t[2]})"),
         st.tuples(inner, indices).map(lambda t: f"({t[0]})[{t[1]}]"),
