@@ -143,7 +143,7 @@ def test_an_assignment_in_place_that_would_lose_the_dtype_comes_with_its_cure() 
     steps = [{"tensor": {"a": [1], "b": [1.5]}}, {"compute": {"a": "a += b"}}]
     with pytest.raises(StepError, match="can't be cast") as caught:
         run(*steps)
-    assert "`cast: {name: float32}`" in str(caught.value)
+    assert "`cast: {a: float32}`" in str(caught.value)
     assert run(steps[0], {"cast": {"a": "float32"}}, steps[1])["a"].tolist() == [2.5]
 
 

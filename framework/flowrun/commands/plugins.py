@@ -6,19 +6,13 @@ from typing import Any
 
 import click
 
+from flowrun.commands.plugin_option import plugin_option
 from flowrun.planning import load_plugins
 from flowrun.plugins import Plugin, Registry
 
 
 @click.command("plugins")
-@click.option(
-    "-p",
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="PLUGIN",
-    help="Load a plugin: a .py file or a module. May be repeated.",
-)
+@plugin_option
 @click.pass_obj
 def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
     """List the plugins, their versions, and what each of them gives."""

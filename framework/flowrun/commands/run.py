@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from flowrun.api import run_plan
+from flowrun.commands.plugin_option import plugin_option
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning import Plan, plan
 from flowrun.plugins import Registry
@@ -35,14 +36,7 @@ OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 )
 @click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipe's.")
 @click.option("--seed", type=int, help="The seed, in place of the recipe's.")
-@click.option(
-    "-p",
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="PLUGIN",
-    help="Load a plugin: a .py file or a module. May be repeated.",
-)
+@plugin_option
 @click.option(
     "--no-standin",
     is_flag=True,

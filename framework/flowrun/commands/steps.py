@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from flowrun.commands.plugin_option import plugin_option
 from flowrun.errors import PluginError
 from flowrun.option_types import described_type
 from flowrun.planning import load_plugins
@@ -19,14 +20,7 @@ from flowrun.steps import REQUIRED, Option, Step
 
 @click.command("steps")
 @click.argument("name", required=False)
-@click.option(
-    "-p",
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="PLUGIN",
-    help="Load a plugin: a .py file or a module. May be repeated.",
-)
+@plugin_option
 @click.pass_obj
 def steps_command(registry: Registry, name: str | None, plugins: tuple[str, ...]) -> None:
     """List the steps, or describe the step NAME."""

@@ -51,7 +51,7 @@ def evaluate(
     try:
         result = evaluator.of(expression.tree)
         if expression.target is not None and expression.operator is not None:
-            result = evaluator.assigned(values[expression.target], expression.operator, result)
+            result = evaluator.assigned(expression.target, expression.operator, result)
     except (ArithmeticError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise ExpressionError(f"`{expression.text}`: {error}") from error
     return _as_value(result, expression.text)
@@ -75,8 +75,9 @@ class _Evaluator:
         self._library = library
         self._kind = kind
 
-    def assigned(self, target: Any, kind: ast.operator, value: Any) -> Any:
-        """The target changed in place, on a copy of it."""
+    def assigned(self, name: str, kind: ast.operator, value: Any) -> Any:
+        """The named value changed in place, on a copy of it."""
+        target = self._named(name)
         if isinstance(target, self._kind):
             target = target.clone() if isinstance(target, torch.Tensor) else target.copy()
         if type(kind) not in _IN_PLACE:
@@ -89,7 +90,7 @@ class _Evaluator:
             dtype = str(getattr(value, "dtype", "float32")).removeprefix("torch.")
             raise ValueError(
                 f"{error}\nan assignment in place keeps the dtype of its left side: convert that "
-                f"first, with `cast: {{name: {dtype}}}`"
+                f"first, with `cast: {{{name}: {dtype}}}`"
             ) from error
 
     def of(self, node: ast.AST) -> Any:

@@ -1,0 +1,14 @@
+"""The option `-p`, which several commands have."""
+
+from __future__ import annotations
+
+import click
+
+plugin_option = click.option(
+    "-p",
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="PLUGIN",
+    help="Load a plugin: a .py file or a module. May be repeated.",
+)
