@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,18 +65,18 @@ class Registry:
                 by_name.setdefault(step.name, []).append((plugin, step))
         return by_name
 
-    @property
+    @cached_property
     def formats(self) -> dict[str, Format]:
         """File formats by lower-case suffix."""
         formats = self._items("flowrun_formats")
         return {suffix.lower(): item for item in formats for suffix in item.suffixes}
 
-    @property
+    @cached_property
     def datasets(self) -> dict[str, Dataset]:
         """Named data sets."""
         return {item.name: item for item in self._items("flowrun_datasets")}
 
-    @property
+    @cached_property
     def codecs(self) -> dict[str, Codec]:
         """Codecs by the full name of their type."""
         return {item.type_name: item for item in self._items("flowrun_codecs")}
@@ -189,6 +190,8 @@ class Registry:
         self.manager.register(module, name)
         self.manager.check_pending()
         self.plugins[name] = Plugin(name, str(version), origin, module, steps)
+        for asked in ("formats", "datasets", "codecs"):
+            self.__dict__.pop(asked, None)  # a further plugin may give more: ask again
 
 
 class _PlainCall:

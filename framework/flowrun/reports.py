@@ -86,7 +86,6 @@ class RunSummary:
     """The listener that remembers how a run ended, for the table after several recipes."""
 
     recipe: str
-    code: int = 0
     run: RunInfo | None = None
     name = "summary"
 

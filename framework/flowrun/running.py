@@ -29,11 +29,10 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
     """
     present = plan.registry.devices
     skipped = plan.recipe.needs.unmet(present)
-    device = "cpu"
+    device, devices = "cpu", []
     if skipped is None:
         device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
-        for step in plan.steps:
-            choose_device(step.device or device, present, step.mark)
+        devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
     started = datetime.now(UTC)
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     info = RunInfo(run_id, plan, device, present.get(device, ""), started)
@@ -43,7 +42,7 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
     listeners.tell("flowrun_run_started", run=info)
     try:
         if skipped is None:
-            failure = _run_steps(info, named, values, listeners, present, standin)
+            failure = _run_steps(info, devices, named, values, listeners, present, standin)
             info.outcomes = judge(plan.expectations, named, values, failure)
             info.status = "ok" if all(outcome.met for outcome in info.outcomes) else "unmet"
         else:
@@ -65,6 +64,7 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
 
 def _run_steps(
     info: RunInfo,
+    devices: list[str],
     named: dict[str, Any],
     values: Values,
     listeners: Listeners,
@@ -73,11 +73,11 @@ def _run_steps(
 ) -> StepError | None:
     """Run the steps one after the other; gives the failure of the step that is expected to fail."""
     plan = info.plan
-    for step in plan.steps:
+    for step, device in zip(plan.steps, devices, strict=True):
         ctx = Context(
             step=step.id,
             seed=step.seed,
-            device=choose_device(step.device or info.device, present),
+            device=device,
             dtype=step.dtype or plan.recipe.dtype,
             folder=step.folder,
             own_device=step.device is not None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,3 +218,19 @@ def test_a_codec_that_fails_fails_the_step_whose_value_it_is(write: Write) -> No
     )
     with pytest.raises(StepError, match=r"the codec of `.*Price` failed: ZeroDivisionError"):
         flowrun_api.run(recipe(write, "[ask]", "[mine.py]"))
+
+
+def test_a_run_asks_each_plugin_once_for_what_it_gives(write: Write) -> None:
+    hooks = "".join(
+        f"@hookimpl\ndef flowrun_{hook}():\n    print('asked', '{hook}')\n    return []\n\n"
+        for hook in ("formats", "datasets", "codecs")
+    )
+    code = (
+        "from flowrun import hookimpl, step\n\n" + hooks + "@step(outputs='x')\ndef ask(*, ctx):\n"
+        "    return len(ctx.formats) + len(ctx.datasets) + len(ctx.formats) + len(ctx.datasets)\n"
+    )
+    write("mine.py", code)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        flowrun_api.run(recipe(write, "[ask, ask]", "[mine.py]"))
+    assert sorted(output.getvalue().split()) == ["asked"] * 3 + ["codecs", "datasets", "formats"]

@@ -130,7 +130,6 @@ class _Runner:
         finally:
             if summary.run is not None:
                 self.documents.append(summary.run.record)
-        summary.code = code
         return code
 
     def show_table(self) -> None:

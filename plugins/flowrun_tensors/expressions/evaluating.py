@@ -9,7 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowrun_tensors.expressions import vocabulary
-from flowrun_tensors.expressions.parsing import Expression, ExpressionError, function_name
+from flowrun_tensors.expressions.parsing import (
+    Expression,
+    ExpressionError,
+    function_name,
+    name_in_torch,
+)
 from flowrun_tensors.lazy import torch
 
 MOST_ELEMENTS = 2**30  # of one tensor that an expression makes
@@ -115,7 +120,7 @@ class _Evaluator:
         if isinstance(node, ast.Call):
             return self._called(node)
         assert isinstance(node, ast.Attribute)
-        if isinstance(node.value, ast.Name) and node.value.id == "torch":
+        if name_in_torch(node) is not None:
             return getattr(self._library, node.attr)
         return self._attribute(self.of(node.value), node.attr)
 

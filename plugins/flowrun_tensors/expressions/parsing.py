@@ -84,8 +84,8 @@ def parse_expression(text: str) -> Expression:
         reader.visit(statement.op)
         reader.visit(statement.value)
         return Expression(text, statement.value, tuple(reader.names), target, statement.op)
-    hint = "write `name: expression` in the recipe" if isinstance(statement, ast.Assign) else ""
-    raise ExpressionError("a statement, not an expression", 0, hint or None)
+    hint = "write `name: expression` in the recipe" if isinstance(statement, ast.Assign) else None
+    raise ExpressionError("a statement, not an expression", 0, hint)
 
 
 def _check_size(text: str) -> None:
@@ -116,7 +116,8 @@ class _Reader:
             self._check_constant(node)
         elif isinstance(node, ast.Name):
             if node.id not in vocabulary.CONSTANTS and node.id not in vocabulary.DTYPES:
-                self._check_name(node.id, node)
+                if node.id.startswith("__"):
+                    self._refuse(f"the name `{node.id}`", node)
                 self.names[node.id] = None
         elif isinstance(node, ast.Call):
             self._visit_call(node, depth)
@@ -154,7 +155,7 @@ class _Reader:
             self.visit(keyword.value, depth + 1)
 
     def _visit_attribute(self, node: ast.Attribute, depth: int) -> None:
-        if isinstance(node.value, ast.Name) and node.value.id == "torch":
+        if name_in_torch(node) is not None:
             if node.attr not in vocabulary.DTYPES:
                 self._unknown("dtype", node.attr, vocabulary.DTYPES, node)
             return
@@ -165,10 +166,6 @@ class _Reader:
     def _check_constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, (str, bytes, complex)):
             self._refuse(f"a {type(node.value).__name__}", node)
-
-    def _check_name(self, name: str, node: ast.AST) -> None:
-        if name.startswith("__"):
-            self._refuse(f"the name `{name}`", node)
 
     def _unknown(self, kind: str, name: str, known: frozenset[str], node: ast.AST) -> None:
         raise ExpressionError(
@@ -189,8 +186,11 @@ class _Reader:
 
 def function_name(node: ast.expr) -> str | None:
     """`exp` of `exp(...)` or `torch.exp(...)`; None for a method."""
-    if isinstance(node, ast.Name):
-        return node.id
+    return node.id if isinstance(node, ast.Name) else name_in_torch(node)
+
+
+def name_in_torch(node: ast.expr) -> str | None:
+    """`exp` of `torch.exp`; None for anything else."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         return node.attr if node.value.id == "torch" else None
     return None
