@@ -1,0 +1,1 @@
+"""Measurements of flowrun beside other tools; no part of the package that is installed."""

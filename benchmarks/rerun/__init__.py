@@ -1,0 +1,1 @@
+"""A run again of an unchanged recipe, beside the mere import of libraries."""

@@ -1,0 +1,1 @@
+"""What the store costs: digests, keeping and reading values, long lists of runs, long recipes."""
