@@ -70,3 +70,16 @@ def test_a_command_that_runs_nothing_leaves_heavy_libraries_unloaded(arguments: 
 def test_planning_a_shipped_recipe_leaves_heavy_libraries_unloaded(path: Path) -> None:
     code = f"import flowrun; assert flowrun.plan({str(path)!r}).steps"
     assert not modules_after(code) & HEAVY
+
+
+SLOW = {"difflib", "hashlib", "unicodedata"}
+
+
+def test_planning_leaves_what_only_a_mistake_or_one_command_needs_unloaded() -> None:
+    path = ROOT / "recipes" / "red_linear.yaml"
+    code = (
+        "import sys, flowrun, flowrun.commands\n"
+        f"assert flowrun.plan({str(path)!r}).steps\n"
+        "assert 'flowrun.commands.run' not in sys.modules"
+    )
+    assert not modules_after(code) & SLOW

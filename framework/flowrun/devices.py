@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from flowrun.errors import DeviceError
 from flowrun.problems import Mark, Problem, listed, nearest
@@ -15,8 +16,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 _NAME = re.compile(r"(cpu|cuda|mps|xpu)(:\d{1,3})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True):
     """Kinds of device a recipe needs (`cuda`), or needs to be absent (`no cuda`)."""
 
     texts: tuple[str, ...] = ()

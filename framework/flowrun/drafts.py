@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described
 from flowrun.problems import Mark, Problem, Source, did_you_mean, listed, nearest, shown_path
@@ -29,15 +31,14 @@ _MERGED_KEYS = ("vars", "expect")
 _SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
 
 
-@dataclass(frozen=True, slots=True)
-class StepEntry:
+class StepEntry(msgspec.Struct, frozen=True):
     """One item of `steps:`: the step's name, its options, and the keys beside it."""
 
     mark: Mark
     name: str
     id: str
     options: Node | None
-    beside: dict[str, Entry] = field(default_factory=dict)
+    beside: dict[str, Entry] = {}
 
     @property
     def folder(self) -> Path:
@@ -45,13 +46,16 @@ class StepEntry:
         return self.mark.source.folder
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Everything a recipe says, with the recipes it extends merged in."""
+class Draft(msgspec.Struct, frozen=True):
+    """Everything a recipe says, with the recipes it extends merged in.
+
+    parents: the texts of the recipes it extends.
+    """
 
     source: Source
     top: dict[str, Entry]
     steps: tuple[StepEntry, ...]
+    parents: tuple[Source, ...] = ()
 
     def key_mark(self, key: str) -> Mark:
         """Where a top-level key stands, or the beginning of the recipe."""
@@ -121,7 +125,7 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
         top["plugins"] = _joined(parent.top["plugins"], draft.top["plugins"])
     own = {entry.id: entry for entry in draft.steps}
     steps = [own.pop(entry.id, entry) for entry in parent.steps] + list(own.values())
-    return Draft(draft.source, top, tuple(steps))
+    return Draft(draft.source, top, tuple(steps), (parent.source, *parent.parents))
 
 
 def _merged(parent: Entry, child: Entry) -> Entry:
@@ -155,9 +159,9 @@ def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[Step
         )
         return
     taken: dict[str, Mark] = {}
-    given = {item_id for item in entry.value.items if (item_id := _given_id(item)) is not None}
+    ids = _FreeIds(entry.value.items)
     for item in entry.value.items:
-        step = _step_entry(item, taken.keys() | given, problems)
+        step = _step_entry(item, ids, problems)
         if step is None:
             continue
         if step.id in taken:
@@ -168,6 +172,24 @@ def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[Step
         yield step
 
 
+class _FreeIds:
+    """The ids of steps that are given none: their names, numbered from 2 where one is taken."""
+
+    def __init__(self, items: tuple[Node, ...]) -> None:
+        self._taken = {given for item in items if (given := _given_id(item)) is not None}
+        self._numbers: dict[str, int] = {}  # the last number tried for a name
+
+    def take(self, name: str) -> str:
+        """The first id for a step of this name that no other step has."""
+        number, candidate = self._numbers.get(name, 1), name
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        self._numbers[name] = number
+        self._taken.add(candidate)
+        return candidate
+
+
 def _given_id(item: Node) -> str | None:
     if isinstance(item, Mapping) and "id" in item.entries:
         value = item.entries["id"].value
@@ -175,11 +197,9 @@ def _given_id(item: Node) -> str | None:
     return None
 
 
-def _step_entry(
-    item: Node, taken: set[str] | frozenset[str], problems: list[Problem]
-) -> StepEntry | None:
+def _step_entry(item: Node, ids: _FreeIds, problems: list[Problem]) -> StepEntry | None:
     if isinstance(item, Scalar) and isinstance(item.value, str):
-        return StepEntry(item.mark, item.value, _free_id(item.value, taken), None)
+        return StepEntry(item.mark, item.value, ids.take(item.value), None)
     if not isinstance(item, Mapping):
         problems.append(
             Problem("a step is a name, or a mapping with one name", item.mark, described(item))
@@ -197,7 +217,7 @@ def _step_entry(
     ((name, entry),) = names.items()
     step_id = _given_id(item)
     if step_id is None:
-        step_id = _free_id(name, taken)
+        step_id = ids.take(name)
     return StepEntry(entry.key.mark, name, step_id, entry.value, beside)
 
 
@@ -218,12 +238,3 @@ def _names_hint(names: dict[str, Entry]) -> str:
         return f"a step of its own needs a dash of its own: `- {second}: ...`"
     value = node.text if isinstance(node, Scalar) else "..."
     return f"options go inside the step's own braces: `- {first}: {{{second}: {value}}}`"
-
-
-def _free_id(name: str, taken: set[str] | frozenset[str]) -> str:
-    """The step's name, numbered from 2 where it stands in the recipe more than once."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    return candidate

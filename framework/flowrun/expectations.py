@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from flowrun import nodes
 from flowrun.nodes import Entry, Node, Scalar, Sequence, described, plain
@@ -19,8 +20,7 @@ _ERROR = "error"
 _ERROR_KEYS = ("step", "matches")
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """One value of the result and the checks it must pass."""
 
     path: ValuePath
@@ -28,8 +28,7 @@ class Expectation:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedError:
+class ExpectedError(msgspec.Struct, frozen=True):
     """A step that must fail, with a message in which the pattern is found."""
 
     step: str
@@ -42,8 +41,7 @@ class ExpectedError:
         return f"`{self.step}` fails with a message that matches `{self.matches}`"
 
 
-@dataclass(frozen=True, slots=True)
-class Expectations:
+class Expectations(msgspec.Struct, frozen=True):
     """All that a recipe expects."""
 
     values: tuple[Expectation, ...] = ()
@@ -60,7 +58,7 @@ def read_expectations(
     problems: list[Problem],
 ) -> Expectations:
     """The expectations of a recipe; `known` holds the names of the result's values, if known."""
-    names = None if known is None else list(known)
+    names = None if known is None else dict.fromkeys(known)
     values, error = [], None
     for key, entry in entries.items():
         if key == _ERROR and _is_of_an_error(entry.value):
@@ -116,7 +114,7 @@ def _read_error(entry: Entry, step_ids: list[str], problems: list[Problem]) -> E
 
 
 def _read_value(
-    entry: Entry, known: list[str] | None, problems: list[Problem]
+    entry: Entry, known: Collection[str] | None, problems: list[Problem]
 ) -> Expectation | None:
     mark = entry.key.mark
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
 import sys
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+
+from blake3 import blake3
 
 from flowrun import hookspecs
 from flowrun.errors import PluginError
@@ -42,7 +43,7 @@ def given_steps(module: Any) -> tuple[Step[..., Any], ...]:
 
 def import_file(path: Path) -> ModuleType:
     """Import a local file under a name of its own; it may import the modules beside it."""
-    digest = hashlib.sha1(str(path).encode(), usedforsecurity=False).hexdigest()[:8]
+    digest = blake3(str(path).encode()).hexdigest(length=4)
     name = f"flowrun_local_{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

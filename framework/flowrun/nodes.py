@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from flowrun.problems import Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True, gc=False):
     """A string, number, bool or null; `text` is what stands in the file.
 
     `is_broken` marks the place of a reference that leads nowhere: that has been reported, and
@@ -23,24 +23,21 @@ class Scalar:
     is_broken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True, gc=False):
     """A list of nodes."""
 
     mark: Mark
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A key of a mapping with its value."""
 
     key: Scalar
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True, gc=False):
     """String keys to nodes, in the order of the file."""
 
     mark: Mark

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from flowrun.nodes import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
 from flowrun.option_types import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence as AnySequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from flowrun.drafts import STEP_KEYS, Draft, StepEntry
 from flowrun.errors import RecipeError

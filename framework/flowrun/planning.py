@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from flowrun.devices import device_problem
 from flowrun.drafts import StepEntry
@@ -22,8 +24,7 @@ from flowrun.steps import Step
 from flowrun.wiring import Wires, Wiring
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(msgspec.Struct, frozen=True):
     """One step of a plan: its options converted, its inputs and outputs bound to names."""
 
     id: str
@@ -34,6 +35,7 @@ class PlannedStep:
     seed: int
     device: str | None
     dtype: str | None
+    cache: bool | None
     folder: Path
     mark: Mark
 
@@ -46,14 +48,13 @@ class PlannedStep:
         return keywords
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """A recipe that is ready to run."""
 
     recipe: Recipe
     steps: tuple[PlannedStep, ...]
     expectations: Expectations
-    registry: Registry = field(repr=False)
+    registry: Registry
 
 
 def plan(
@@ -171,6 +172,7 @@ class _Planner:
             seed=step_seed(self._recipe.seed, entry.id),
             device=str(getattr(own["device"], "value", "")) if "device" in own else None,
             dtype=str(getattr(own["dtype"], "value", "")) if "dtype" in own else None,
+            cache=bool(getattr(own["cache"], "value", False)) if "cache" in own else None,
             folder=entry.folder,
             mark=entry.mark,
         )

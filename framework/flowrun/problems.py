@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 _SHOWN_WIDTH = 100  # columns of a source line that a message shows round the caret
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Source:
     """A text that nodes come from: a recipe file, a mapping given from Python, or a `--set`."""
 
-    name: str
-    text: str = field(repr=False)
-    path: Path | None = None
+    def __init__(self, name: str, text: str, path: Path | None = None) -> None:
+        self.name = name
+        self.text = text
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
 
     @property
     def folder(self) -> Path:
@@ -26,12 +30,17 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of line `number`, counted from 0; empty past the end."""
-        lines = self.text.splitlines()
-        return lines[number] if number < len(lines) else ""
+        return self._lines[number] if number < len(self._lines) else ""
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.splitlines()
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+# msgspec.Struct, here and elsewhere, for the sake of start-up and of recipes of many steps: against
+# a dataclass, which compiles its methods, it is defined in a thirtieth of the time and made in a
+# fifth. `gc=False` is for what can be part of no cycle.
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """A place in a source: line and column, both counted from 0 (and shown from 1)."""
 
     source: Source
@@ -46,8 +55,7 @@ class Mark:
         return Mark(self.source, self.line, self.column + columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong: where, what was found, what was expected, what to do."""
 
     message: str
@@ -85,9 +93,9 @@ class Problem:
 
 def _excerpt(mark: Mark) -> list[str]:
     """The source line with a caret below the marked column, cropped to one screen's width."""
-    line = mark.source.line(mark.line).replace("\t", " ")
+    line = mark.source.line(mark.line)
     start = max(0, mark.column - _SHOWN_WIDTH // 2) if len(line) > _SHOWN_WIDTH else 0
-    shown = line[start : start + _SHOWN_WIDTH]
+    shown = line[start : start + _SHOWN_WIDTH].replace("\t", " ")
     before = "..." if start else ""
     after = "..." if start + _SHOWN_WIDTH < len(line) else ""
     number = str(mark.line + 1)
@@ -100,6 +108,8 @@ def _excerpt(mark: Mark) -> list[str]:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None where none is near."""
+    import difflib  # only a mistake needs it
+
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None

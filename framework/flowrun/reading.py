@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from flowrun.errors import RecipeError
@@ -16,7 +15,7 @@ from flowrun.scalars import resolve
 from flowrun.syntax import strange_space, syntax_problem
 
 MOST_BYTES = 1 << 20
-MOST_NODES = 10_000
+MOST_NODES = 100_000
 MOST_DEPTH = 64
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where the wheel has it
@@ -74,6 +73,8 @@ def as_json(value: object, *, indent: int | None = None) -> str:
 
     Raises TypeError and ValueError for what no recipe can hold; a path becomes a string.
     """
+    import json  # a recipe that is read from a file needs none of it
+
     return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
 
 
@@ -88,15 +89,14 @@ class _ReadingError(Exception):
         self.problem = problem
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A list or mapping whose end has not come yet."""
 
     mark: Mark
     anchor: str | None
     is_mapping: bool
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    items: list[Node] = []
+    entries: dict[str, Entry] = {}
     key: Node | None = None
     nodes_before: int = 0
     depth_below: int = 0
@@ -117,17 +117,13 @@ class _Reader:
     def take(self, event: yaml.Event) -> None:
         start: Any = event.start_mark
         mark = Mark(self.source, start.line, start.column)
-        if isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                message = "a recipe file holds one document; a second one begins here"
-                hint = "give each recipe a file of its own"
-                raise _ReadingError(Problem(message, mark, hint=hint))
-        elif isinstance(event, yaml.ScalarEvent):
-            self._refuse_tag(event.tag, mark)
+        if isinstance(event, yaml.ScalarEvent):
+            if event.tag is not None:
+                self._refuse_tag(event.tag, mark)
             self._add(self._scalar(event, mark), event.anchor, nodes=1, depth=1)
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
-            self._refuse_tag(event.tag, mark)
+            if event.tag is not None:
+                self._refuse_tag(event.tag, mark)
             self._check_depth(len(self.stack) + 1, mark)
             is_mapping = isinstance(event, yaml.MappingStartEvent)
             self.stack.append(_Open(mark, event.anchor, is_mapping, nodes_before=self.count))
@@ -135,6 +131,12 @@ class _Reader:
             self._close()
         elif isinstance(event, yaml.AliasEvent):
             self._alias(str(event.anchor), mark)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                message = "a recipe file holds one document; a second one begins here"
+                hint = "give each recipe a file of its own"
+                raise _ReadingError(Problem(message, mark, hint=hint))
 
     def _close(self) -> None:
         done = self.stack.pop()
@@ -211,17 +213,16 @@ class _Reader:
             self.problems.append(Problem(f"{error}: no number of a recipe is that long", mark))
             return Scalar(mark, 0, event.value)
 
-    def _refuse_tag(self, tag: str | None, mark: Mark) -> None:
-        if tag is not None:
-            shown = tag.replace("tag:yaml.org,2002:", "!!")
-            self.problems.append(
-                Problem(
-                    "tags are not part of the recipe language",
-                    mark,
-                    found=f"`{shown}`",
-                    hint="write the value alone; a recipe never constructs Python objects",
-                )
+    def _refuse_tag(self, tag: str, mark: Mark) -> None:
+        shown = tag.replace("tag:yaml.org,2002:", "!!")
+        self.problems.append(
+            Problem(
+                "tags are not part of the recipe language",
+                mark,
+                found=f"`{shown}`",
+                hint="write the value alone; a recipe never constructs Python objects",
             )
+        )
 
     def _check_depth(self, depth: int, mark: Mark) -> None:
         if depth > MOST_DEPTH:

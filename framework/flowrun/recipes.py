@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from flowrun.devices import AUTO, DTYPES, KINDS, Needs, device_problem
 from flowrun.drafts import Draft, StepEntry, read_draft
@@ -17,8 +19,7 @@ from flowrun.seeds import LARGEST_SEED
 from flowrun.variables import Variables
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True):
     """A recipe as it was written, with every `${...}` replaced; not yet held against any steps."""
 
     name: str
@@ -32,8 +33,9 @@ class Recipe:
     needs: Needs
     steps: tuple[StepEntry, ...]
     expect: dict[str, Entry]
-    source: Source = field(repr=False)
-    device_mark: Mark | None = field(default=None, repr=False)  # None where it is not in the recipe
+    source: Source
+    parents: tuple[Source, ...] = ()
+    device_mark: Mark | None = None  # None where it is not in the recipe
 
     @property
     def path(self) -> Path | None:
@@ -121,6 +123,7 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         steps=steps,
         expect=fields.expect(),
         source=draft.source,
+        parents=draft.parents,
         device_mark=top["device"].value.mark if "device" in top else None,
     )
 

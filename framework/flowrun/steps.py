@@ -9,7 +9,6 @@ import types
 import typing
 from collections.abc import Callable
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -29,16 +28,14 @@ REQUIRED: Any = inspect.Parameter.empty
 CONTEXT = "ctx"
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """A value a step takes: its name, and whether the step can do without."""
 
     name: str
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """A setting of a step: name, annotated type, default (`REQUIRED` where there is none)."""
 
     name: str
@@ -54,8 +51,7 @@ class Option:
         return ""
 
 
-@dataclass(eq=False)
-class Step(Generic[P, R]):
+class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     """A registered function with inputs, options and outputs; calling it calls the function.
 
     `inputs` are the fixed ones. Where `inputs_of` is set, further input names follow from the

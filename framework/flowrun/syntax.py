@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
 
 from flowrun.problems import Mark, Problem, Source
@@ -49,6 +48,8 @@ def strange_space(text: str, mark: Mark) -> Problem | None:
     """The problem of a plain text that begins with a space that is not YAML's."""
     if not text[:1].isspace():
         return None
+    import unicodedata  # only this mistake needs it
+
     name = unicodedata.name(text[0], f"U+{ord(text[0]):04X}").lower()
     hint = "indent with ordinary spaces; text copied from a web page may hold others"
     return Problem(f"a {name} where YAML expects ordinary ones", mark, hint=hint)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _INDEX = re.compile(r"\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]")
 
 
-@dataclass(frozen=True, slots=True)
-class ValuePath:
+class ValuePath(msgspec.Struct, frozen=True):
     """A name, then keys (str) and indices (tuples of int) that lead into its value."""
 
     text: str

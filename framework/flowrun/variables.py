@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence, described, reach
 from flowrun.problems import Mark, Problem, did_you_mean, listed
@@ -11,6 +12,7 @@ from flowrun.reading import MOST_BYTES, MOST_NODES
 from flowrun.value_paths import parse_path
 
 _MOST_MADE = 2 * MOST_NODES  # the recipe's own nodes once, and as many from references
+_MOST_TEXT = 16 * MOST_BYTES  # characters of all texts that hold references
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 
 
@@ -23,6 +25,7 @@ class Variables:
         self._resolved: dict[str, Node] = {}
         self._resolving: list[str] = []
         self._nodes_made = 0
+        self._characters_made = 0
 
     def resolve_all(self) -> dict[str, Node]:
         """Every variable with the references inside it replaced."""
@@ -62,6 +65,8 @@ class Variables:
             if target is None or not self._has_room(_size(target, _MOST_MADE), node.mark):
                 return Scalar(node.mark, None, "", is_broken=True)
             return replace(target, mark=node.mark)
+        if self._characters_made > _MOST_TEXT:
+            return Scalar(node.mark, None, "", is_broken=True)
         pieces: list[str] = []
         position = 0
         for match in _REFERENCE.finditer(text):
@@ -75,6 +80,10 @@ class Variables:
         if len(filled) > MOST_BYTES:
             self._problems.append(Problem("a text of more than 1 MiB", node.mark))
             filled = ""
+        self._characters_made += len(filled)
+        if self._characters_made > _MOST_TEXT:
+            message = "the references of this recipe expand to too much text"
+            self._problems.append(Problem(message, node.mark))
         return Scalar(node.mark, filled, filled, quoted=True)
 
     def _inserted(self, match: re.Match[str], node: Scalar) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from flowrun.drafts import StepEntry
 from flowrun.errors import OptionError
@@ -14,8 +15,7 @@ from flowrun.problems import Mark, Problem, did_you_mean, listed
 from flowrun.steps import Input, NamesOf, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Wires:
+class Wires(msgspec.Struct, frozen=True):
     """How one step is wired.
 
     inputs: parameter name to the name of the value it takes (fixed inputs; optional ones that

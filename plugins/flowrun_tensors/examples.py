@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import click
@@ -41,6 +40,8 @@ def examples_command(name: str | None, force: bool) -> None:
 
 
 def _folder() -> Path:
+    from importlib.resources import files  # would slow down the start of every command
+
     return Path(str(files("flowrun_recipes")))
 
 

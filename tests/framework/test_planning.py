@@ -199,6 +199,18 @@ def scaled(*, by: float = 2.0, **named: float):
 '''
 
 
+@pytest.mark.parametrize("step", ["double", "double: {by: 1}"])
+def test_a_recipe_of_ten_thousand_steps_is_planned(planned: Planned, step: str) -> None:
+    made = planned("- make\n" + f"- {step}\n" * 10_000)
+    assert [step.id for step in made.steps[:3]] == ["make", "double", "double_2"]
+    assert made.steps[-1].id == "double_10000"
+
+
+def test_a_step_is_numbered_past_the_ids_that_are_given(planned: Planned) -> None:
+    made = planned("- make\n- double\n- {double: , id: double_2}\n- double\n- double")
+    assert [step.id for step in made.steps[1:]] == ["double", "double_2", "double_3", "double_4"]
+
+
 def test_options_of_any_name_are_converted_and_give_the_outputs(write: Write) -> None:
     write("open.py", OPEN)
     text = "recipe: r\nplugins: [open.py]\nsteps:\n  - scaled: {a: 1, by: 3, b: 2}\n"

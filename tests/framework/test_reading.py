@@ -65,41 +65,43 @@ VARS_BOMB = "recipe: r\nvars:\n  a0: [x, x]\n" + "".join(
 TEXT_BOMB = "recipe: r\nvars:\n  a0: xxxxxxxx\n" + "".join(
     f"  a{n}: '${{a{n - 1}}}${{a{n - 1}}}'\n" for n in range(1, 60)
 )
+MANY_TEXTS = "recipe: r\nvars:\n  a: " + "x" * 100_000 + "\n  b: [" + "'<${a}>'," * 50_000 + "]\n"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (BOMB, "more than 10,000 nodes"),
+        (BOMB, "more than 100,000 nodes"),
         (VARS_BOMB, "expand to too many values"),
         (TEXT_BOMB, "more than 1 MiB"),
+        (MANY_TEXTS, "expand to too much text"),
         ("recipe: " + "[" * 500_000, "deeper than 64"),
         ("recipe: " + "{a: " * 200_000, "deeper than 64"),
         ("- " * 500_000, "deeper than 64"),
         ("a:\n" + "".join(" " * n + "a:\n" for n in range(1, 900)), "deeper than 64"),
-        ("recipe: [" + "1," * 500_000 + "]", "more than 10,000 nodes"),
+        ("recipe: [" + "1," * 500_000 + "]", "more than 100,000 nodes"),
         ("recipe: r\n# " + "x" * (1 << 20), "at most 1 MiB"),
         ("recipe: &a [*a]", "not complete above"),
         ("recipe: '" + "x" * 1_000_000, "not YAML"),
     ],
-    ids=["aliases", "references", "text", "lists", "mappings", "dashes", "indents", "items",
-         "bytes", "itself", "quote"],
+    ids=["aliases", "references", "text", "texts", "lists", "mappings", "dashes", "indents",
+         "items", "bytes", "itself", "quote"],
 )  # fmt: skip
 def test_a_recipe_beyond_the_bounds_is_refused_within_a_second(
     write: Write, text: str, message: str
 ) -> None:
     path = write("r.yaml", text)
-    start = time.perf_counter()
+    start = time.process_time()
     found = problems(path)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert message in "\n".join(map(str, found))
     assert len(str(found[0])) < 2000
 
 
 def test_a_recipe_at_the_bounds_is_read(write: Write) -> None:
-    items = ", ".join("x" for _ in range(9_900))
+    items = ", ".join("x" for _ in range(99_900))
     recipe = load_recipe(write("r.yaml", f"recipe: r\nsteps: [load]\nvars: {{a: [{items}]}}\n"))
-    assert len(recipe.vars["a"].items) == 9_900
+    assert len(recipe.vars["a"].items) == 99_900
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(write: Write) -> None:

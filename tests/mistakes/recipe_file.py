@@ -10,7 +10,7 @@ _BOMB = (
     + "steps:\n  - shuffle\n"
 )
 _DEEP = f"recipe: demo\nvars: {{deep: {'[' * 100}{']' * 100}}}\nsteps:\n  - shuffle\n"
-_MANY = f"recipe: demo\nvars:\n  rows: [{', '.join(['7.4'] * 12_000)}]\nsteps:\n  - shuffle\n"
+_MANY = f"recipe: demo\nvars:\n  rows: [{', '.join(['7.4'] * 120_000)}]\nsteps:\n  - shuffle\n"
 _LARGE = "recipe: demo\nsteps:\n  - shuffle\n" + "# a line of notes on the data\n" * 40_000
 
 BOMBS = {"aliases": _BOMB, "depth": _DEEP, "nodes": _MANY, "size": _LARGE}
@@ -71,7 +71,7 @@ MISTAKES = (
         title="Aliases that grow into billions of values",
         recipe=_BOMB,
         shown=_BOMB[:110] + "...\n",
-        says=("recipe.yaml:6:", "more than 10,000 nodes", "aliases expanded"),
+        says=("recipe.yaml:7:", "more than 100,000 nodes", "aliases expanded"),
     ),
     Mistake(
         title="Lists nested a hundred deep",
@@ -82,7 +82,7 @@ MISTAKES = (
     Mistake(
         title="A table of data pasted into the recipe",
         recipe=_MANY,
-        shown="vars:\n  rows: [7.4, 7.4, 7.4, and 11,997 more]\n",
-        says=("recipe.yaml:3:", "more than 10,000 nodes", "move data into a file of its own"),
+        shown="vars:\n  rows: [7.4, 7.4, 7.4, and 119,997 more]\n",
+        says=("recipe.yaml:3:", "more than 100,000 nodes", "move data into a file of its own"),
     ),
 )

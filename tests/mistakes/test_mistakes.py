@@ -76,10 +76,10 @@ def test_a_mistake_is_answered_on_one_screen(mistake: Mistake, observations: Obs
 def test_a_recipe_beyond_the_bounds_is_refused_within_a_second(text: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(RecipeError):
         load_recipe(path)
-    assert time.perf_counter() - start < LIMIT
+    assert time.process_time() - start < LIMIT
 
 
 def test_there_are_mistakes_enough_and_no_two_of_one_title() -> None:

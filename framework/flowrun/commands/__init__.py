@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
 import click
 from click_default_group import DefaultGroup
 
-from flowrun.commands.plugins import plugins_command
-from flowrun.commands.run import run_command
-from flowrun.commands.steps import steps_command
 from flowrun.errors import FlowrunError, error_line
 from flowrun.plugins import Registry, new_registry
 
@@ -31,9 +29,29 @@ def cli() -> None:
     """
 
 
-cli.add_command(run_command)
-cli.add_command(steps_command)
-cli.add_command(plugins_command)
+class _Later(click.Command):
+    """A command of a file beside this one, imported when it is called or when `--help` lists it."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        return self._command().make_context(*args, **kwargs)
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return self._command().get_short_help_str(limit)
+
+    def _command(self) -> click.Command:
+        module = importlib.import_module(f"{__name__}.{self.name}")
+        command: click.Command = getattr(module, f"{self.name}_command")
+        return command
+
+
+cli.add_command(_Later("run"))
+cli.add_command(_Later("steps"))
+cli.add_command(_Later("plugins"))
+cli.add_command(_Later("explain"))
+cli.add_command(_Later("store"))
+cli.add_command(_Later("runs"))
+cli.add_command(_Later("show"))
+cli.add_command(_Later("diff"))
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from flowrun import OptionError, did_you_mean
 from flowrun_tensors.expressions import vocabulary
@@ -48,8 +49,7 @@ class ExpressionError(OptionError):
     """An expression that is not of the language, or that cannot be evaluated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(msgspec.Struct, frozen=True):
     """A parsed expression: its text, its tree, the values it names, in the order it names them.
 
     target: the name on the left of an augmented assignment (`a += b`), else None.
@@ -59,7 +59,7 @@ class Expression:
     tree: ast.expr
     names: tuple[str, ...]
     target: str | None = None
-    operator: ast.operator | None = field(default=None, repr=False)
+    operator: ast.operator | None = None
 
 
 def parse_expression(text: str) -> Expression:
