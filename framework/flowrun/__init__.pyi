@@ -19,6 +19,7 @@ from .extensions import Dataset as Dataset
 from .extensions import Format as Format
 from .extensions import Summary as Summary
 from .files import replacing as replacing
+from .history.replanning import plan_of_run as plan_of_run
 from .hookspecs import hookimpl as hookimpl
 from .planning import Plan as Plan
 from .planning import plan as plan

@@ -1,5 +1,5 @@
 """`python -m flowrun`."""
 
-from flowrun.commands import main
+from flowrun.start import main
 
 main()

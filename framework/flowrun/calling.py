@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from flowrun.context import Context
 from flowrun.errors import FlowrunError, StepError
@@ -17,12 +19,12 @@ _MOST_LINES = 10  # of an exception's message are shown
 _WIDEST = 150  # columns of a line about a failed step
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """The call a step is about to get: wrappers of `flowrun_step_call` may change it.
 
     inputs: the values by parameter name; named: those of inputs that follow from the options, or
-    None; options: the converted options. Calling it calls the step's function.
+    None; options: the converted options. Calling it calls the step's function. work: the seconds
+    that took.
     """
 
     step: PlannedStep
@@ -31,13 +33,20 @@ class Call:
     named: dict[str, Any] | None
     options: dict[str, Any]
     returned: Any = None
+    work: float = 0.0
 
     def __call__(self) -> Any:
         step = self.step.step
         keywords = {**self.inputs, **self.options}
         if step.takes_context:
             keywords[CONTEXT] = self.ctx
-        self.returned = step(*(() if self.named is None else (self.named,)), **keywords)
+        self.ctx.is_noting = True
+        start = time.perf_counter()
+        try:
+            self.returned = step(*(() if self.named is None else (self.named,)), **keywords)
+        finally:
+            self.work += time.perf_counter() - start
+            self.ctx.is_noting = False
         return self.returned
 
 
@@ -94,12 +103,13 @@ def step_error(call: Call, values: Values, error: Exception) -> StepError:
     if len(shown) > _MOST_LINES:
         lines.append(f"    ... and {len(shown) - _MOST_LINES} lines more")
     inputs = {**call.inputs, **(call.named or {})}
+    seed = call.ctx.seed
     lines += [
         _cut(f"    input   {name}: {values.described(value)}") for name, value in inputs.items()
     ]
     options = ", ".join(f"{name}: {value}" for name, value in planned.keywords.items())
     lines += [_cut(f"    options {options}")] if options else []
-    lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {call.ctx.seed}")
+    lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {seed}")
     return StepError(message, step=planned.id, report="\n".join(lines))
 
 

@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from flowrun.extensions import Dataset, Format
-from flowrun.plugins import Registry
+from flowrun.noting import NotedMapping
+from flowrun.store.file_digests import Stamp, stamp_of
+
+if TYPE_CHECKING:
+    from flowrun.datasets import Found
+    from flowrun.plugins import Registry
+    from flowrun.store.checkpoints import Checkpoints
 
 _PROGRESS_INTERVAL = 0.1  # seconds between two reports of progress
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """Something a step said: a note, or a warning that is repeated at the end of the run."""
 
     text: str
     is_warning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How far a step has come: `done` of `total`, with figures such as the loss."""
 
     done: int
@@ -31,7 +37,6 @@ class Progress:
     figures: Mapping[str, float]
 
 
-@dataclass(slots=True)
 class Context:
     """One step's view of the run it is part of.
 
@@ -44,27 +49,97 @@ class Context:
     folder: the recipe's folder, from which relative paths start.
     standin: whether simulated stand-ins may take the place of data that cannot be had.
     present: the devices of this machine, by full name.
+
+    What a step asks of its context while it is called belongs to its record: a kept result is used
+    again only where all of it is as it was.
     """
 
-    step: str
-    seed: int
-    device: str
-    dtype: str
-    folder: Path
-    own_device: bool = False
-    own_dtype: bool = False
-    standin: bool = True
-    present: Mapping[str, str] = field(default_factory=dict)
-    messages: list[Message] = field(default_factory=list)
-    files_read: list[Path] = field(default_factory=list)
-    files_written: list[Path] = field(default_factory=list)
-    _registry: Registry | None = None
-    _report: Callable[[Progress], None] | None = None
-    _next_report: float = 0.0
+    def __init__(
+        self,
+        step: str,
+        seed: int,
+        device: str,
+        dtype: str,
+        folder: Path,
+        own_device: bool = False,
+        own_dtype: bool = False,
+        standin: bool = True,
+        present: Mapping[str, str] | None = None,
+        *,
+        registry: Registry | None = None,
+    ) -> None:
+        self.device = device
+        self.dtype = dtype
+        self.own_device = own_device
+        self.own_dtype = own_dtype
+        self.messages: list[Message] = []
+        self.files_read: list[Path] = []
+        self.files_written: list[Path] = []
+        self.peak_bytes: int | None = None
+        self.noted: dict[str, Stamp | None] = {}
+        self.is_noting = False
+        self._step = step
+        self._seed = seed
+        self._folder = folder
+        self._standin = standin
+        self._present = present or {}
+        self._registry = registry
+        self._checkpoints: Checkpoints | None = None
+        self._report: Callable[[Progress], None] | None = None
+        self._next_report = 0.0
+
+    def equip(
+        self, checkpoints: Checkpoints | None, report: Callable[[Progress], None] | None
+    ) -> None:
+        """Let the step save its progress, and have somebody hear of it."""
+        self._checkpoints = checkpoints
+        self._report = report
+
+    def note(self, what: str) -> None:
+        """Have what the step looked at belong to its record (`seed`, `env:NAME`, `file:PATH`)."""
+        if self.is_noting:
+            kind, _, name = what.partition(":")
+            self.noted[what] = stamp_of(name) if kind == "file" else None
+
+    @property
+    def step(self) -> str:
+        """The step's id in the recipe."""
+        self.note("step")
+        return self._step
+
+    @property
+    def seed(self) -> int:
+        """The step's own seed."""
+        self.note("seed")
+        return self._seed
+
+    @property
+    def folder(self) -> Path:
+        """The recipe's folder."""
+        self.note("folder")
+        return self._folder
+
+    @property
+    def standin(self) -> bool:
+        """Whether simulated stand-ins may take the place of data that cannot be had."""
+        self.note("standin")
+        return self._standin
+
+    @property
+    def present(self) -> Mapping[str, str]:
+        """The devices of this machine, by full name."""
+        self.note("present")
+        return self._present
 
     def path(self, name: str | Path) -> Path:
         """A path of the recipe: relative ones start from the recipe's folder, `~` is expanded."""
-        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
+        self.note(f"path:{name}")
+        return Path(os.path.normpath(self._folder / Path(name).expanduser()))
+
+    def env(self, name: str) -> str | None:
+        """The value of an environment variable, or None."""
+        self.note(f"env:{name}")
+        return os.environ.get(name)
 
     def log(self, text: str) -> None:
         """Say something about what the step did; it is shown below the step's line."""
@@ -88,22 +163,56 @@ class Context:
             self._next_report = time.monotonic() + _PROGRESS_INTERVAL
             self._report(Progress(done, total, figures))
 
+    @property
+    def restored(self) -> Any:
+        """What the step last gave to `checkpoint` before it was ended; None where it begins."""
+        return None if self._checkpoints is None else self._checkpoints.restored
+
+    def checkpoint(self, state: Callable[[], Any]) -> None:
+        """Offer to save how far the step has come; cheap to call often.
+
+        state: gives a value (tensors, numbers, lists and dicts of them) from which the step can go
+        on to the very bits of an uninterrupted run. It is called when there is time to save: every
+        10 s (FLOWRUN_CHECKPOINT_SECONDS), and never more than 2 % of the time is spent on it.
+        Where the user has interrupted the run, the state is saved and the step ends here.
+        """
+        if self._checkpoints is not None:
+            self._checkpoints.offer(state)
+
     def reads(self, path: Path) -> Path:
-        """Note that the step reads this file: its digest goes into the record."""
+        """Say that the step looks at this file, there or not; its digest belongs to the record."""
+        self.note(f"file:{path}")
         self.files_read.append(path)
         return path
 
     def writes(self, path: Path) -> Path:
-        """Note that the step has written this file: its digest goes into the record."""
+        """Say that the step has written this file: its digest belongs to the record."""
         self.files_written.append(path)
         return path
 
-    @property
-    def formats(self) -> dict[str, Format]:
-        """Every file format the plugins give, by suffix."""
-        return self._registry.formats if self._registry is not None else {}
+    def locate(self, dataset: Dataset) -> Found:
+        """The file of a data set: the real one, or its stand-in where that is allowed.
+
+        Looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its address. Raises
+        DataError where it cannot be had.
+        """
+        from flowrun.datasets import CACHE, DATA_PATH, OFFLINE, locate
+
+        for variable in (DATA_PATH, CACHE, OFFLINE):
+            self.env(variable)
+        found = locate(dataset, standin=self.standin)
+        for path in (*found.missed, found.path):
+            self.note(f"file:{path}")
+        return found
 
     @property
-    def datasets(self) -> dict[str, Dataset]:
+    def formats(self) -> Mapping[str, Format]:
+        """Every file format the plugins give, by suffix."""
+        formats = self._registry.formats if self._registry is not None else {}
+        return NotedMapping(formats, lambda suffix: self.note(f"format:{suffix}"))
+
+    @property
+    def datasets(self) -> Mapping[str, Dataset]:
         """Every data set the plugins declare, by name."""
-        return self._registry.datasets if self._registry is not None else {}
+        datasets = self._registry.datasets if self._registry is not None else {}
+        return NotedMapping(datasets, lambda name: self.note(f"dataset:{name}"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from flowrun.errors import DataError
 from flowrun.extensions import Dataset
@@ -18,13 +18,16 @@ OFFLINE = "FLOWRUN_OFFLINE"
 _TIMEOUT = 10  # seconds without an answer after which a download is given up
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that holds a data set: the real one, or the simulated stand-in and why."""
+class Found(msgspec.Struct, frozen=True):
+    """A file that holds a data set: the real one, or the simulated stand-in and why.
+
+    missed: the paths at which it was looked for before, in vain.
+    """
 
     path: Path
     kind: Literal["folder", "cache", "download", "stand-in"]
     reason: str = ""
+    missed: tuple[Path, ...] = ()
 
 
 def locate(dataset: Dataset, *, standin: bool = True) -> Found:
@@ -35,16 +38,19 @@ def locate(dataset: Dataset, *, standin: bool = True) -> Found:
     simulated stand-in is given, unless `standin` is False: then DataError is raised, as it is for
     a file in `FLOWRUN_DATA_PATH` whose checksum is wrong.
     """
-    for folder in os.environ.get(DATA_PATH, "").split(os.pathsep):
+    missed: list[Path] = []
+    for folder in filter(None, os.environ.get(DATA_PATH, "").split(os.pathsep)):
         path = Path(folder, dataset.filename)
-        if folder and path.is_file():
+        if path.is_file():
             _require_sha256(path, dataset.sha256)
-            return Found(path, "folder")
+            return Found(path, "folder", missed=tuple(missed))
+        missed.append(path)
     path = cache_folder() / dataset.filename
     if path.is_file() and _sha256(path) == dataset.sha256:
-        return Found(path, "cache")
+        return Found(path, "cache", missed=tuple(missed))
     try:
-        return Found(download(dataset.url, dataset.sha256, dataset.filename), "download")
+        path = download(dataset.url, dataset.sha256, dataset.filename)
+        return Found(path, "download", missed=tuple(missed))
     except DataError as error:
         where = os.environ.get(DATA_PATH)
         folders = f"not in {DATA_PATH} ({where})" if where else f"{DATA_PATH} is not set"
@@ -54,7 +60,7 @@ def locate(dataset: Dataset, *, standin: bool = True) -> Found:
             f"the data set `{dataset.name}` cannot be had: {reason}\n"
             f"    put {dataset.filename} into a folder named by {DATA_PATH}, or allow downloads"
         )
-    return Found(Path(dataset.standin), "stand-in", reason)
+    return Found(Path(dataset.standin), "stand-in", reason, (*missed, path))
 
 
 def download(url: str, sha256: str, filename: str | None = None) -> Path:
@@ -117,5 +123,7 @@ def _require_sha256(path: Path, expected: str) -> None:
 
 
 def _sha256(path: Path) -> str:
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import msgspec
 from flowrun.errors import PluginError
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(msgspec.Struct, frozen=True):
     """A file format for `load` and `save`, chosen by a file's suffix.
 
     read: called with the path, and with `settings` as keywords where the recipe gives them;
@@ -58,8 +56,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     standin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """What a message and a record say of a value without holding it."""
 
     type: str
@@ -74,22 +71,40 @@ class Summary:
         return " ".join(parts) or self.type
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """How values of one type are summarised and turned into plain numbers.
+class Codec(msgspec.Struct, frozen=True):
+    """How values of one type are summarised, compared, digested and kept.
 
     type: the type, or its full name, such as `torch.Tensor`, so that naming it imports nothing.
     summary: a `Summary` of the value.
     plain: the value as numbers, strings and lists, for expectations and JSON.
-    difference: called with the value, a wanted plain value, `rtol` and `atol` (None where not
-        given); None where they are equal within that, else how and where they differ. Without it
-        the plain values are compared.
+    difference: called with the value, a wanted plain value or another value of the type, `rtol`
+        and `atol` (None where not given); None where they are equal within that, else how and
+        where they differ. Without it the plain values are compared.
+
+    For the store, either `pack` and `unpack`, or the four that follow; a type that has neither is
+    never kept, and the steps that take such a value run each time.
+
+    pack, unpack: the value as values of other types (tensors, numbers, lists, dicts), and back.
+    digest: bytes that tell the content, the same in every process: of equal values equal ones.
+    write: called with a path and a dict of values by name, writes them as one file. It may raise
+        for a value that has no form on disk; that value is then not kept.
+    read: called with such a path, gives the dict back.
+    suffix: the suffix of these files.
+    layout: what else of a value results may depend on, to the last bit, beside its content (how it
+        lies in memory); it belongs to the name under which bytes are kept.
     """
 
     type: str | type
     summary: Callable[[Any], Summary]
     plain: Callable[[Any], Any]
     difference: Callable[[Any, Any, float | None, float | None], str | None] | None = None
+    pack: Callable[[Any], Any] | None = None
+    unpack: Callable[[Any], Any] | None = None
+    digest: Callable[[Any], bytes] | None = None
+    write: Callable[[Path, dict[str, Any]], None] | None = None
+    read: Callable[[Path], dict[str, Any]] | None = None
+    suffix: str = ""
+    layout: Callable[[Any], str] | None = None
 
     @property
     def type_name(self) -> str:

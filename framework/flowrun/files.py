@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import secrets
+import re
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from blake3 import blake3
+
+_TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp")
+_ABANDONED = 86_400  # seconds after which a temporary file of an unknown machine is abandoned
 
 
 @contextmanager
@@ -17,15 +23,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The file and its folder are synced before the old content goes, so that a crash leaves the old
     file or the new one. Where the block raises, `path` is untouched and the temporary file gone.
+    What a killed process left behind beside `path` is removed by the next one that writes there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    remove_abandoned(path.parent)
+    temporary = path.with_name(f".{path.name}.{_owner()}-{os.urandom(4).hex()}.tmp")
     try:
         yield temporary
         _sync(temporary)
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise
     _sync(path.parent)
 
@@ -39,6 +48,49 @@ def write_text(path: Path, text: str) -> None:
 def file_digest(path: Path) -> str:
     """The BLAKE3 digest of a file's bytes, in hexadecimal."""
     return blake3().update_mmap(path).hexdigest()
+
+
+def digest_of(path: Path) -> str | None:
+    """The digest of a file's bytes; None where there is no such file."""
+    return file_digest(path) if path.is_file() else None
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers are no more."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match is None:
+                continue
+            with contextlib.suppress(OSError):
+                is_old = time.time() - entry.stat().st_mtime > _ABANDONED
+                if is_old or (match[1] == _machine() and not is_running(int(match[2]))):
+                    Path(entry.path).unlink()
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine, by its number, is alive."""
+    if process == os.getpid():
+        return True
+    if os.name == "nt":  # there, signal 0 would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _owner() -> str:
+    """The machine and the process, as they stand in the name of a temporary file."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+def _machine() -> str:
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 def _sync(path: Path) -> None:

@@ -114,6 +114,15 @@ def flowrun_step_finished(run: RunInfo, result: StepResult) -> None:
 
 
 @hookspec
+def flowrun_step_kept(run: RunInfo, result: StepResult) -> None:
+    """A listener: the step is not called, because what it would give is known.
+
+    `result` has the outputs' summaries and the messages, as when the step ran in the run
+    `result.kept`. Neither flowrun_step_started nor flowrun_step_finished is called for it.
+    """
+
+
+@hookspec
 def flowrun_step_failed(run: RunInfo, result: StepResult, error: BaseException) -> None:
     """A listener: the step raised `error` (KeyboardInterrupt included), and the run ends."""
 

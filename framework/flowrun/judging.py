@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import msgspec
 
 from flowrun.errors import StepError
 from flowrun.expectations import CHECKS, SETTINGS, Expectation, Expectations, ExpectedError
@@ -15,8 +16,7 @@ from flowrun.values import Values, number_text
 _SHOWN = 60  # characters of a found or wanted value that a line shows
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """An expectation after a run: what was found, what was wanted, whether it is met.
 
     difference: where values were compared, the largest difference and where it lies.
@@ -34,25 +34,48 @@ class Outcome:
         return fields | ({"difference": self.difference} if self.difference else {})
 
 
+class Known(Protocol):
+    """What came of expectations before, of values that are still the same."""
+
+    def find(self, expectation: Expectation, check: str) -> Outcome | None:
+        """The outcome of one check, where it is known."""
+
+    def note(self, expectation: Expectation, check: str, outcome: Outcome) -> None:
+        """Remember the outcome of one check."""
+
+
 def judge(
     expectations: Expectations,
     named: Mapping[str, Any],
     values: Values,
+    known: Known,
     failure: StepError | None = None,
 ) -> list[Outcome]:
-    """Each check of each expectation held against the values of a run, and its failure, if any."""
+    """Each check of each expectation held against the values of a run, and its failure, if any.
+
+    A value is asked for only where an outcome is not known.
+    """
     outcomes = [] if expectations.error is None else [_judge_error(expectations.error, failure)]
     for expectation in expectations.values:
-        found, missing = _found(expectation, named)
-        for check, bound in expectation.checks.items():
-            if check in CHECKS:
-                wanted = _wanted(check, bound)
-                if missing is not None:
-                    outcome = Outcome(expectation.path.text, wanted, missing, met=False)
-                else:
-                    outcome = _judge_value(expectation, check, bound, found, values)
-                outcomes.append(outcome)
+        for check in expectation.checks:
+            if check not in CHECKS:
+                continue
+            outcome = known.find(expectation, check)
+            if outcome is None:
+                outcome = _judged(expectation, check, named, values)
+                known.note(expectation, check, outcome)
+            outcomes.append(outcome)
     return outcomes
+
+
+def _judged(
+    expectation: Expectation, check: str, named: Mapping[str, Any], values: Values
+) -> Outcome:
+    bound = expectation.checks[check]
+    found, missing = _found(expectation, named)
+    if missing is not None:
+        return Outcome(expectation.path.text, _wanted(check, bound), missing, met=False)
+    return _judge_value(expectation, check, bound, found, values)
 
 
 def _judge_error(wanted: ExpectedError, failure: StepError | None) -> Outcome:

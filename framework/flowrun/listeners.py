@@ -9,11 +9,12 @@ import pluggy
 
 from flowrun.errors import error_line
 
-_HOOKS = (
+HOOKS = (
     "flowrun_run_started",
     "flowrun_step_started",
     "flowrun_step_progress",
     "flowrun_step_finished",
+    "flowrun_step_kept",
     "flowrun_step_failed",
     "flowrun_run_finished",
 )
@@ -27,7 +28,7 @@ class Listeners:
         self._off: set[str] = set()
         self._callers: dict[str, list[tuple[str, Any]]] = {}
         plugins = manager.get_plugins()
-        for hook in _HOOKS:
+        for hook in HOOKS:
             implementations = getattr(manager.hook, hook).get_hookimpls()
             self._callers[hook] = [
                 (found.plugin_name, manager.subset_hook_caller(hook, plugins - {found.plugin}))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pluggy
 
 from flowrun import hookspecs
@@ -21,8 +21,7 @@ from flowrun.steps import Step
 ENTRY_POINT_GROUP = "flowrun"
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(msgspec.Struct, frozen=True):
     """A loaded plugin: the name it goes by, its version, where it came from, and its steps."""
 
     name: str
@@ -32,8 +31,7 @@ class Plugin:
     steps: tuple[Step[..., Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """A plugin that could not be loaded, and the error that says why."""
 
     name: str
@@ -48,13 +46,12 @@ class Failure:
         return f"{what}\n    {error_line(self.error)}{hint}"
 
 
-@dataclass
-class Registry:
+class Registry(msgspec.Struct, dict=True):
     """All that the loaded plugins give."""
 
     manager: pluggy.PluginManager
-    plugins: dict[str, Plugin] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    plugins: dict[str, Plugin] = {}
+    failures: list[Failure] = []
 
     @property
     def steps(self) -> dict[str, list[tuple[Plugin, Step[..., Any]]]]:

@@ -7,24 +7,20 @@ import os
 import platform
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from flowrun.files import file_digest, replacing
+from flowrun.files import replacing
+from flowrun.history.resolving import plugin_places, resolved_recipe
+from flowrun.home import runs_folder
 from flowrun.hookspecs import hookimpl
 from flowrun.nodes import plain
 from flowrun.runs import RunInfo, StepResult
+from flowrun.store.store import Store
 
-HOME = "FLOWRUN_HOME"
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
-
-
-def runs_folder() -> Path:
-    """Where records of runs are kept: `runs` in `FLOWRUN_HOME`, or in `.flowrun` here."""
-    return Path(os.environ.get(HOME) or ".flowrun") / "runs"
 
 
 def make_record(run: RunInfo) -> dict[str, Any]:
@@ -54,14 +50,20 @@ def make_record(run: RunInfo) -> dict[str, Any]:
                 "seed": step.seed,
                 "device": step.device,
                 "dtype": step.dtype,
+                "folder": str(step.folder),
+                "line": str(step.mark),
             }
             for step in run.plan.steps
         ],
+        "plugins": plugin_places(run.plan.registry),
         "expect": {path: plain(entry.value) for path, entry in recipe.expect.items()},
         "steps": [_step_record(step) for step in run.steps],
+        "process": os.getpid() if run.status == "running" else None,
         "expectations": [outcome.as_dict() for outcome in run.outcomes],
+        "metrics": run.metrics,
         "warnings": run.warnings,
         "environment": _environment(run),
+        "resolved": resolved_recipe(run.plan),
     }
     return {key: _finite(value) for key, value in record.items()}
 
@@ -82,18 +84,18 @@ def _step_record(step: StepResult) -> dict[str, Any]:
         "id": step.id,
         "step": step.name,
         "seconds": round(step.seconds, 6),
+        "peak_bytes": step.peak_bytes,
         "device": step.device,
         "dtype": step.dtype,
         "inputs": step.inputs,
         "outputs": step.outputs,
+        "digests": step.digests,
+        "key": step.key,
+        "kept": step.kept,
         "messages": [message.text for message in step.messages],
-        "files_read": _digests(step.files_read),
-        "files_written": _digests(step.files_written),
+        "files_read": step.files_read,
+        "files_written": step.files_written,
     }
-
-
-def _digests(paths: list[Path]) -> dict[str, str | None]:
-    return {str(path): file_digest(path) if path.is_file() else None for path in paths}
 
 
 def _environment(run: RunInfo) -> dict[str, Any]:
@@ -113,6 +115,8 @@ def _environment(run: RunInfo) -> dict[str, Any]:
 
 
 def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -120,33 +124,36 @@ def _version(distribution: str) -> str | None:
 
 
 class RecordWriter:
-    """The listener that writes a run's folder. As for any listener, its failing spoils no run."""
+    """The listener that writes a run's folder; what it cannot write is told with the rest.
 
-    def __init__(self) -> None:
+    Nothing but the end is written of a run in which no step is called: there is nothing to lose.
+    """
+
+    name = "record"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._events: BinaryIO | None = None
+        self._waiting: list[bytes] = []
 
     @hookimpl
     def flowrun_run_started(self, run: RunInfo) -> None:
-        folder = runs_folder() / run.id
-        folder.mkdir(parents=True)
-        self._events = (folder / "events.jsonl").open("ab", buffering=0)
-        run.folder = folder
+        run.folder = runs_folder() / run.id
         self._append("run_started", id=run.id, recipe=run.plan.recipe.name, device=run.device)
-        _write(folder / "run.json", make_record(run))
 
     @hookimpl
-    def flowrun_step_started(self, result: StepResult) -> None:
+    def flowrun_step_started(self, run: RunInfo, result: StepResult) -> None:
+        if self._events is None:
+            self._begin(run)
         self._append("step_started", step=result.id, inputs=result.inputs)
 
     @hookimpl
     def flowrun_step_finished(self, result: StepResult) -> None:
-        self._append(
-            "step_finished",
-            step=result.id,
-            seconds=result.seconds,
-            outputs=result.outputs,
-            messages=[message.text for message in result.messages],
-        )
+        self._append("step_finished", **event_of(result), seconds=result.seconds)
+
+    @hookimpl
+    def flowrun_step_kept(self, result: StepResult) -> None:
+        self._append("step_kept", **event_of(result), made_by=result.kept)
 
     @hookimpl
     def flowrun_step_failed(self, result: StepResult, error: BaseException) -> None:
@@ -155,15 +162,51 @@ class RecordWriter:
     @hookimpl
     def flowrun_run_finished(self, run: RunInfo) -> None:
         self._append("run_finished", status=run.status, seconds=run.seconds)
-        if self._events is not None:
-            self._events.close()
-        if run.folder is not None:
+        if self._events is None:
+            self._begin(run)
+        if run.folder is None:
+            return
+        try:
+            if self._events is not None:
+                self._events.close()
             _write(run.folder / "run.json", run.record)
+        except OSError as error:
+            self._store.trouble.note(f"the record of the run, {run.folder}", error)
+            run.folder = None
+            return
+        self._store.runs.add(run.record)
+
+    def _begin(self, run: RunInfo) -> None:
+        """Make the run's folder, with what has happened so far."""
+        if run.folder is None:
+            return
+        try:
+            run.folder.mkdir(parents=True)
+            self._events = (run.folder / "events.jsonl").open("ab", buffering=0)
+            if run.status == "running":
+                _write(run.folder / "run.json", make_record(run))
+            waiting, self._waiting = self._waiting, []
+            self._events.write(b"".join(waiting))
+        except OSError as error:
+            self._store.trouble.note(f"the record of the run, {run.folder}", error)
+            run.folder = None
 
     def _append(self, event: str, **fields: Any) -> None:
-        if self._events is not None:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self._events.write(_ENCODER.encode({"time": now, "event": event, **fields}) + b"\n")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = _ENCODER.encode({"time": now, "event": event, **fields}) + b"\n"
+        if self._events is None:
+            self._waiting.append(line)
+            return
+        try:
+            self._events.write(line)
+        except OSError as error:
+            self._store.trouble.note("the events of the run", error)
+
+
+def event_of(result: StepResult) -> dict[str, Any]:
+    """What the events say of a step that gave its outputs."""
+    messages = [message.text for message in result.messages]
+    return {"step": result.id, "outputs": result.outputs, "messages": messages}
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,13 +11,14 @@ import click
 from flowrun.context import Progress
 from flowrun.hookspecs import hookimpl
 from flowrun.judging import Outcome
-from flowrun.problems import shown_path
+from flowrun.problems import listed, shown_path
 from flowrun.runs import RunInfo, StepResult
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _NAME_WIDTH = 14
+_INDENT = " " * (_NAME_WIDTH + 2)
 
 
 class Lines:
@@ -30,8 +31,7 @@ class Lines:
 
     @hookimpl
     def flowrun_run_started(self, run: RunInfo) -> None:
-        about = run.plan.recipe.about
-        click.echo(click.style(run.plan.recipe.name, bold=True) + (f": {about}" if about else ""))
+        click.echo(title(run))
 
     @hookimpl
     def flowrun_step_progress(self, result: StepResult, progress: Progress) -> None:
@@ -41,13 +41,18 @@ class Lines:
     @hookimpl
     def flowrun_step_finished(self, result: StepResult) -> None:
         self._end_bar()
-        made = ", ".join(f"{name} {text}" for name, text in result.texts.items())
-        seconds = click.style(f"{result.seconds:.3f} s", dim=True)
-        click.echo(f"  {result.id:<{_NAME_WIDTH}}{made}{'  ' if made else ''}{seconds}")
-        for message in result.messages:
-            kind = click.style("warning: ", fg="yellow") if message.is_warning else ""
-            indent = "\n" + " " * (_NAME_WIDTH + 2)
-            click.echo(f"{indent[1:]}{kind}{message.text.replace(chr(10), indent)}")
+        self._show(result, f"{result.seconds:.3f} s")
+        if result.restored is not None:
+            click.echo(f"{_INDENT}went on from a checkpoint of {result.restored:.0f} s before")
+        if result.made_again:
+            click.echo(f"{_INDENT}made again for it: {listed(result.made_again)}")
+
+    @hookimpl
+    def flowrun_step_kept(self, result: StepResult) -> None:
+        self._show(result, "kept")
+
+    def _show(self, result: StepResult, end: str) -> None:
+        click.echo(step_text(result, end))
 
     @hookimpl
     def flowrun_step_failed(self) -> None:
@@ -61,15 +66,37 @@ class Lines:
             return
         for outcome in run.outcomes:
             click.echo(outcome_line(outcome))
-        where = f", record in {shown_path(run.folder)}" if run.folder is not None else ""
-        ended = f"{run.status} after " if run.status in ("failed", "interrupted") else ""
-        seed = run.plan.recipe.seed
-        text = f"  {ended}{run.seconds:.2f} s on {run.device}, seed {seed}{where}"
-        click.echo(click.style(text, dim=True))
+        click.echo(end_text(run, f"{run.seconds:.2f}", run.folder))
 
     def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.end()
+
+
+def title(run: RunInfo) -> str:
+    """The first line of a run: the recipe's name, and what it is about."""
+    about = run.plan.recipe.about
+    return click.style(run.plan.recipe.name, bold=True) + (f": {about}" if about else "")
+
+
+def step_text(result: StepResult, end: str) -> str:
+    """The line of a step that ends in its seconds or in `kept`, and below it what it said."""
+    made = ", ".join(f"{name} {text}" for name, text in result.texts.items())
+    end = click.style(end, dim=True)
+    lines = [f"  {result.id:<{_NAME_WIDTH}}{made}{'  ' if made else ''}{end}"]
+    for message in result.messages:
+        kind = click.style("warning: ", fg="yellow") if message.is_warning else ""
+        newline = f"\n{_INDENT}"
+        lines.append(f"{_INDENT}{kind}{message.text.replace(chr(10), newline)}")
+    return "\n".join(lines)
+
+
+def end_text(run: RunInfo, seconds: str, folder: Path | None) -> str:
+    """The last line of a run: how long it took, on what, and where its record lies."""
+    where = f", record in {shown_path(folder)}" if folder is not None else ""
+    ended = f"{run.status} after " if run.status in ("failed", "interrupted") else ""
+    seed = run.plan.recipe.seed
+    return click.style(f"  {ended}{seconds} s on {run.device}, seed {seed}{where}", dim=True)
 
 
 def outcome_line(outcome: Outcome) -> str:
@@ -81,13 +108,14 @@ def outcome_line(outcome: Outcome) -> str:
     return f"{line}\n  {'':<{_NAME_WIDTH}}{outcome.difference}"
 
 
-@dataclass(eq=False)
 class RunSummary:
     """The listener that remembers how a run ended, for the table after several recipes."""
 
-    recipe: str
-    run: RunInfo | None = None
     name = "summary"
+
+    def __init__(self, recipe: str) -> None:
+        self.recipe = recipe
+        self.run: RunInfo | None = None
 
     @hookimpl
     def flowrun_run_started(self, run: RunInfo) -> None:

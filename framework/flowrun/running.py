@@ -1,27 +1,48 @@
-"""A run: the steps of a plan called one after the other, and what came of each."""
+"""A run: a plan's steps taken one after the other, judged, and recorded."""
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from flowrun.calling import Call, named_outputs, step_error
-from flowrun.context import Context, Progress
 from flowrun.devices import choose_device
 from flowrun.errors import StepError
-from flowrun.judging import judge
+from flowrun.flow import Flow
+from flowrun.held import Held, NamedValues
+from flowrun.history.metrics import metrics_of
+from flowrun.interrupts import Interrupted, Interrupts
+from flowrun.judging import Outcome, judge
+from flowrun.known_outcomes import KnownOutcomes
 from flowrun.listeners import Listeners
-from flowrun.planning import Plan, PlannedStep
+from flowrun.making import Making
+from flowrun.planning import Plan
+from flowrun.recording import Recording
 from flowrun.records import make_record
-from flowrun.runs import Result, RunInfo, StepResult
+from flowrun.remaking import NotDeterministicError, Remaking
+from flowrun.run_ids import new_run_id
+from flowrun.runs import Result, RunInfo
+from flowrun.step_keys import StepKeys
+from flowrun.store.store import Store
 from flowrun.values import Values
+from flowrun.walking import Walk
 
 
-def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result:
+def execute(
+    plan: Plan,
+    listeners: Listeners,
+    *,
+    store: Store | None = None,
+    standin: bool = True,
+    fresh: bool = False,
+    complain: Callable[[str], None],
+) -> Result:
     """Run a plan.
+
+    store: where records and values are found and kept; without one every step is called.
+    fresh: whether records and checkpoints of earlier runs are left aside.
 
     Raises DeviceError where its device is not there (before the first step), StepError where a
     step fails; a KeyboardInterrupt ends the run and is raised again. Listeners, among them the
@@ -34,122 +55,131 @@ def execute(plan: Plan, listeners: Listeners, *, standin: bool = True) -> Result
         device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
         devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
     started = datetime.now(UTC)
-    run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    info = RunInfo(run_id, plan, device, present.get(device, ""), started)
-    values = Values(plan.registry.codecs, plan.recipe.dtype)
-    named: dict[str, Any] = {}
+    info = RunInfo(new_run_id(started.timestamp()), plan, device, present.get(device, ""), started)
+    run = _Run(info, devices, present, listeners, store, complain, standin=standin, fresh=fresh)
     start = time.perf_counter()
     listeners.tell("flowrun_run_started", run=info)
     try:
         if skipped is None:
-            failure = _run_steps(info, devices, named, values, listeners, present, standin)
-            info.outcomes = judge(plan.expectations, named, values, failure)
+            info.outcomes = run.outcomes()
             info.status = "ok" if all(outcome.met for outcome in info.outcomes) else "unmet"
         else:
             info.status, info.error = "skipped", skipped
-    except KeyboardInterrupt:
-        info.status, info.error = "interrupted", "interrupted"
+    except KeyboardInterrupt as error:
+        info.status, info.error = "interrupted", _how_to_go_on(error, info)
         raise
     except BaseException as error:
         info.status, info.error = "failed", str(error)
         raise
     finally:
         info.seconds = time.perf_counter() - start
+        info.code = [] if store is None else store.code.files
+        info.metrics = run.metrics()
         info.record = make_record(info)
         listeners.tell("flowrun_run_finished", run=info)
-    metrics = values.plain(named.get("metrics", {}))
-    is_ok = info.status in ("ok", "skipped")
-    return Result(named, metrics if isinstance(metrics, dict) else {}, info.record, is_ok)
+    return run.result()
 
 
-def _run_steps(
-    info: RunInfo,
-    devices: list[str],
-    named: dict[str, Any],
-    values: Values,
-    listeners: Listeners,
-    present: dict[str, str],
-    standin: bool,
-) -> StepError | None:
-    """Run the steps one after the other; gives the failure of the step that is expected to fail."""
-    plan = info.plan
-    for step, device in zip(plan.steps, devices, strict=True):
-        ctx = Context(
-            step=step.id,
-            seed=step.seed,
-            device=device,
-            dtype=step.dtype or plan.recipe.dtype,
-            folder=step.folder,
-            own_device=step.device is not None,
-            own_dtype=step.dtype is not None,
-            standin=standin,
-            present=present,
-            _registry=plan.registry,
+class _Run:
+    """The parts of one run, put together."""
+
+    def __init__(
+        self,
+        info: RunInfo,
+        devices: list[str],
+        present: Mapping[str, str],
+        listeners: Listeners,
+        store: Store | None,
+        complain: Callable[[str], None],
+        *,
+        standin: bool,
+        fresh: bool,
+    ) -> None:
+        plan = info.plan
+        self._info = info
+        self._store = store
+        self._complain = complain
+        self._interrupts = Interrupts()
+        self._flow = Flow(plan)
+        self._values = Values(plan.registry.codecs, plan.recipe.dtype)
+        self._making = Making(
+            plan, devices, self._values, store, self._interrupts, present=present, standin=standin
         )
+        recording = None
+        if store is not None:
+            keys = StepKeys(plan, store.code, devices)
+            recording = Recording(plan, self._flow, keys, store, self._values, info.id)
+        self._remaking = Remaking(self._flow, self._making, recording, self._depart)
+        self._walk = Walk(
+            info, self._flow, self._making, self._remaking, recording, listeners, self._interrupts,
+            store=store, fresh=fresh, say=complain,
+        )  # fmt: skip
+
+    def outcomes(self) -> list[Outcome]:
+        """Take the steps, and judge what they gave; raises StepError where one fails."""
+        with ExitStack() as stack:
+            stack.enter_context(self._interrupts.watching())
+            stack.callback(self._walk.let_go)
+            start = 0
+            while True:  # until no step departs from its record; a step does so at most once
+                try:
+                    failure = self._failure(start)
+                    return self._judged(failure)
+                except NotDeterministicError as error:
+                    start = error.index + 1
+
+    def metrics(self) -> dict[str, Any]:
+        """The value `metrics` as its summary tells it: nothing is made for that."""
+        held = self._flow.named.get("metrics")
+        return {} if held is None else metrics_of(held.record.summary)
+
+    def result(self) -> Result:
+        """What the run gives."""
+        named = NamedValues(dict(self._flow.named), self._fetch_late)
+        metrics = self._values.plain(named["metrics"]) if "metrics" in named else {}
+        is_ok = self._info.status in ("ok", "skipped")
+        shown = metrics if isinstance(metrics, dict) else {}
+        return Result(named, shown, self._info.record, is_ok)
+
+    def _failure(self, start: int) -> StepError | None:
+        """Take the steps; gives the failure of the step that is expected to fail."""
+        expected = self._info.plan.expectations.error
         try:
-            _run_step(step, ctx, named, values, info, listeners)
+            self._walk.go(start)
         except StepError as error:
-            if plan.expectations.error is None or plan.expectations.error.step != step.id:
+            if expected is None or expected.step != error.step:
                 raise
             return error
-    return None
-
-
-def _run_step(
-    planned: PlannedStep,
-    ctx: Context,
-    named: dict[str, Any],
-    values: Values,
-    info: RunInfo,
-    listeners: Listeners,
-) -> None:
-    wires = planned.wires
-    inputs = {name: named[source] for name, source in wires.inputs.items()}
-    extra = (
-        None
-        if wires.named is None
-        else {name: named[source] for name, source in wires.named.items()}
-    )
-    result = StepResult(
-        id=planned.id,
-        name=planned.step.name,
-        line=str(planned.mark),
-        seed=ctx.seed,
-        device=ctx.device,
-        dtype=ctx.dtype,
-        messages=ctx.messages,
-        inputs={name: values.summary(value) for name, value in {**inputs, **(extra or {})}.items()},
-        files_read=ctx.files_read,
-        files_written=ctx.files_written,
-    )
-    info.steps.append(result)
-    call = Call(planned, ctx, inputs, extra, planned.keywords)
-    ctx._report = _reporter(info, result, listeners)
-    listeners.tell("flowrun_step_started", run=info, result=result)
-    start = time.perf_counter()
-    try:
-        hook = info.plan.registry.manager.hook.flowrun_step_call
-        returned = hook(step=planned.step, ctx=ctx, call=call)
-        for name, value in named_outputs(call, returned).items():
-            published = wires.outputs[name]
-            result.outputs[published] = values.summary(value)
-            result.texts[published] = values.text(value)
-            named[published] = value
-    except BaseException as error:
-        result.seconds = time.perf_counter() - start
-        listeners.tell("flowrun_step_failed", run=info, result=result, error=error)
-        if isinstance(error, Exception):
-            raise step_error(call, values, error) from error
-        raise
-    result.seconds = time.perf_counter() - start
-    listeners.tell("flowrun_step_finished", run=info, result=result)
-
-
-def _reporter(
-    info: RunInfo, result: StepResult, listeners: Listeners
-) -> Callable[[Progress], None] | None:
-    if not listeners.hears("flowrun_step_progress"):
         return None
-    return lambda progress: listeners.tell(
-        "flowrun_step_progress", run=info, result=result, progress=progress
-    )
+
+    def _judged(self, failure: StepError | None) -> list[Outcome]:
+        outcomes = None if self._store is None else self._store.outcomes
+        known = KnownOutcomes(outcomes, self._flow.named)
+        named = NamedValues(self._flow.named, self._remaking.fetch)
+        expectations = self._info.plan.expectations
+        with self._walk.judging(known):
+            judged = judge(expectations, named, self._values, known, failure)
+            known.keep()
+        return judged
+
+    def _fetch_late(self, held: Held) -> Any:
+        """A value that is asked for when the run is over."""
+        while True:  # a step departs at most once, and then its value is at hand
+            try:
+                return self._remaking.fetch(held)
+            except NotDeterministicError:
+                continue
+
+    def _depart(self, text: str) -> None:
+        self._info.departures.append(text)
+        self._complain(text)
+
+
+def _how_to_go_on(error: KeyboardInterrupt, info: RunInfo) -> str:
+    """How a run was interrupted, and what the next one begins with."""
+    step = f" in `{info.steps[-1].id}`" if info.steps else ""
+    if isinstance(error, Interrupted) and error.saved:
+        return f"interrupted{step}, its progress saved; the same command goes on from there"
+    if any(result.key for result in info.steps):
+        return f"interrupted{step}; the same command goes on with this step"
+    return f"interrupted{step}"

@@ -9,13 +9,14 @@ from flowrun.errors import PluginError, error_line
 from flowrun.extensions import Codec, Summary, full_name
 
 _SCALARS = (str, int, float, bool, type(None))
+_SUMMARY_FIELDS = ("type", "shape", "dtype", "device", "bytes")
 _SHOWN_ITEMS = 6
 
 
 class Values:
     """The codecs of one run, and what they say of values."""
 
-    def __init__(self, codecs: Mapping[str, Codec], usual_dtype: str) -> None:
+    def __init__(self, codecs: Mapping[str, Codec], usual_dtype: str = "") -> None:
         self._codecs = codecs
         self._usual_dtype = usual_dtype
 
@@ -26,6 +27,10 @@ class Values:
             if codec is not None:
                 return codec
         return None
+
+    def codec_named(self, type_name: str) -> Codec | None:
+        """The codec of a type, by the type's full name."""
+        return self._codecs.get(type_name)
 
     def _summary(self, codec: Codec, value: object) -> Summary:
         """The codec's summary; raises PluginError that names a codec which fails."""
@@ -41,15 +46,19 @@ class Values:
 
     def summary(self, value: object) -> dict[str, Any]:
         """The value for a record: type, shape, dtype, device; small plain values whole."""
+        if type(value) in _SCALARS:
+            return {"type": type(value).__name__, "value": value}
         codec = self.codec(value)
         if codec is not None:
             found = self._summary(codec, value)
-            fields = ("type", "shape", "dtype", "device", "bytes")
-            return {
-                name: getattr(found, name) for name in fields if getattr(found, name) is not None
+            summary: dict[str, Any] = {
+                name: getattr(found, name)
+                for name in _SUMMARY_FIELDS
+                if getattr(found, name) is not None
             }
-        if isinstance(value, _SCALARS):
-            return {"type": type(value).__name__, "value": value}
+            if found.shape == ():
+                summary["value"] = codec.plain(value)
+            return summary
         if isinstance(value, dict):
             items = {str(key): self.summary(item) for key, item in value.items()}
             return {"type": "dict", "items": items}
@@ -57,31 +66,31 @@ class Values:
             if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):
                 return {"type": "list", "length": len(value), "value": list(value)}
             return {"type": "list", "length": len(value)}
+        if isinstance(value, _SCALARS):
+            return {"type": type(value).__name__, "value": value}
         return {"type": full_name(type(value))}
 
-    def text(self, value: object) -> str:
-        """The value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.
+    def text(self, summary: Mapping[str, Any]) -> str:
+        """A summarised value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.
 
         The dtype is left out where it is the recipe's, and the device where it is the CPU.
         """
-        codec = self.codec(value)
-        if codec is not None:
-            found = self._summary(codec, value)
-            if found.shape == ():
-                return number_text(codec.plain(value))
-            usual = f" {self._usual_dtype}"
-            return str(found).removesuffix(" cpu").removesuffix(usual)
-        if isinstance(value, _SCALARS):
-            return number_text(value)
-        if isinstance(value, dict):
-            shown = [f"{key} {self.text(item)}" for key, item in list(value.items())[:_SHOWN_ITEMS]]
-            more = ", ..." if len(value) > _SHOWN_ITEMS else ""
+        kind, items = summary["type"], summary.get("items")
+        value: Any = summary.get("value")
+        if items is not None:
+            shown = [f"{key} {self.text(item)}" for key, item in list(items.items())[:_SHOWN_ITEMS]]
+            more = ", ..." if len(items) > _SHOWN_ITEMS else ""
             return f"{{{', '.join(shown)}{more}}}"
-        if isinstance(value, (list, tuple)):
-            if len(value) <= _SHOWN_ITEMS and all(isinstance(item, (int, float)) for item in value):
+        if "length" in summary:
+            is_short = value is not None and len(value) <= _SHOWN_ITEMS
+            if is_short and all(isinstance(item, (int, float)) for item in value):
                 return f"[{', '.join(number_text(item) for item in value)}]"
-            return f"[{len(value)}]"
-        return type(value).__qualname__
+            return f"[{summary['length']}]"
+        if "value" in summary:
+            return number_text(value)
+        found = Summary(kind, summary.get("shape"), summary.get("dtype"), summary.get("device"))
+        text = str(found).removesuffix(" cpu").removesuffix(f" {self._usual_dtype}")
+        return kind.rpartition(".")[2] if text == kind else text
 
     def described(self, value: object) -> str:
         """The value for a message about a failed step: shape, dtype and device spelled out."""
@@ -92,7 +101,7 @@ class Values:
             return (
                 f"{{{', '.join(f'{key} {self.described(item)}' for key, item in value.items())}}}"
             )
-        return self.text(value)
+        return self.text(self.summary(value))
 
     def difference(
         self, value: object, wanted: Any, rtol: float | None, atol: float | None

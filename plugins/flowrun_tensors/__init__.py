@@ -53,15 +53,17 @@ def flowrun_devices() -> dict[str, str]:
 
 @hookimpl(wrapper=True)
 def flowrun_step_call(step: Step[..., Any], ctx: Context, call: Call) -> Generator[None, Any, Any]:
-    from flowrun_tensors.placement import place_inputs, step_settings
+    from flowrun_tensors.placement import inputs_unwritten, place_inputs, step_settings
 
     place_inputs(ctx, call)
-    with step_settings(step, ctx):
+    with inputs_unwritten(call), step_settings(step, ctx):
         return (yield)
 
 
 @hookimpl
 def flowrun_commands(cli: click.Group) -> None:
     from flowrun_tensors.examples import examples_command
+    from flowrun_tensors.exporting.command import export_command
 
     cli.add_command(examples_command)
+    cli.add_command(export_command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun import Codec, Summary
+from flowrun_tensors.keeping import read_tensors, tensor_digest, tensor_layout, write_tensors
 from flowrun_tensors.lazy import torch
 
 
@@ -27,7 +28,7 @@ def tensor_plain(tensor: torch.Tensor) -> object:
 def tensor_difference(
     tensor: torch.Tensor, wanted: Any, rtol: float | None, atol: float | None
 ) -> str | None:
-    """How a tensor differs from nested lists; None where it does not.
+    """How a tensor differs from nested lists or another tensor; None where it does not.
 
     Equal is what torch.testing.assert_close calls equal: `|found - wanted| <= atol + rtol *
     |wanted|`, with its tolerances for the tensor's dtype where none are given. The wanted numbers
@@ -37,13 +38,18 @@ def tensor_difference(
     if rtol is not None or atol is not None:
         rtol, atol = rtol or 0.0, atol or 0.0
     try:
-        expected = torch.tensor(wanted, device=tensor.device)
+        is_tensor = isinstance(wanted, torch.Tensor)
+        expected = (
+            wanted.to(tensor.device) if is_tensor else torch.tensor(wanted, device=tensor.device)
+        )
     except (TypeError, ValueError, RuntimeError):
         return f"a tensor of shape {tuple(tensor.shape)} against {type(wanted).__name__}"
     if expected.shape != tensor.shape:
         return f"shape {tuple(tensor.shape)} against {tuple(expected.shape)}"
     found = tensor.detach()
-    if found.is_floating_point():
+    if found.is_floating_point() and is_tensor:
+        expected = expected.to(found.dtype)
+    elif found.is_floating_point():
         expected = torch.tensor(wanted, dtype=found.dtype, device=found.device)
     elif expected.is_floating_point():
         found, expected = found.double(), expected.double()
@@ -64,4 +70,16 @@ def _largest_difference(found: torch.Tensor, expected: torch.Tensor) -> str:
     )
 
 
-CODECS = (Codec("torch.Tensor", tensor_summary, tensor_plain, tensor_difference),)
+CODECS = (
+    Codec(
+        "torch.Tensor",
+        tensor_summary,
+        tensor_plain,
+        tensor_difference,
+        digest=tensor_digest,
+        write=write_tensors,
+        read=read_tensors,
+        suffix=".safetensors",
+        layout=tensor_layout,
+    ),
+)

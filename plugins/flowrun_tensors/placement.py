@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from flowrun import Call, Context, Step
+from flowrun import Call, Context, FlowrunError, Step
 from flowrun_tensors.lazy import torch
 
 
@@ -36,6 +36,28 @@ def place_inputs(ctx: Context, call: Call) -> None:
 
 
 @contextmanager
+def inputs_unwritten(call: Call) -> Iterator[None]:
+    """Raise FlowrunError where the step writes to a tensor that it was given.
+
+    Other steps may take the same tensor, and its record would no longer say what it holds. torch
+    counts what is written to each tensor.
+    """
+    inputs = {**call.inputs, **(call.named or {})}
+    before = [
+        (name, tensor, tensor._version)
+        for name, value in inputs.items()
+        for tensor in _tensors(value)
+    ]
+    yield
+    for name, tensor, version in before:
+        if tensor._version != version:
+            raise FlowrunError(
+                f"the step has changed its input `{name}` in place, which other steps may take as "
+                f"well\nwork on a copy: `{name} = {name}.clone()`"
+            )
+
+
+@contextmanager
 def step_settings(step: Step[..., Any], ctx: Context) -> Iterator[None]:
     """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
 
@@ -58,7 +80,17 @@ def step_settings(step: Step[..., Any], ctx: Context) -> Iterator[None]:
             torch.set_default_dtype(getattr(torch, ctx.dtype))
             if kind != "cpu":
                 stack.enter_context(torch.device(ctx.device))
+            if kind == "cuda":
+                stack.enter_context(_peak_noted(ctx))
         yield
+
+
+@contextmanager
+def _peak_noted(ctx: Context) -> Iterator[None]:
+    """Note the most memory that tensors on the step's CUDA device take while it runs."""
+    torch.cuda.reset_peak_memory_stats(ctx.device)
+    yield
+    ctx.peak_bytes = torch.cuda.max_memory_allocated(ctx.device)
 
 
 def _may_touch_torch(step: Step[..., Any]) -> bool:
@@ -89,6 +121,17 @@ def _changed(
     if call.named is not None:
         call.named = {name: through(value, name) for name, value in call.named.items()}
     return changed
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in a value that counts what is written to it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+    elif "torch" in sys.modules and isinstance(value, torch.Tensor) and not value.is_inference():
+        yield value
 
 
 def _say(ctx: Context, changed: dict[str, int], what: str) -> None:

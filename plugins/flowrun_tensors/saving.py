@@ -97,9 +97,10 @@ def _join(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def _short_digest(content: bytes) -> str:
-    from blake3 import blake3
+    """A name for a content. Not BLAKE3's: an exported script does with Python's own library."""
+    import hashlib
 
-    return blake3(content).hexdigest(length=8)
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _named_file(index: Path) -> str | None:

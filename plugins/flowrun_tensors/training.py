@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from flowrun import Context, FlowrunError
 from flowrun_tensors.lazy import torch
@@ -41,63 +42,111 @@ def descend(
     """Parameters after the descent, and the loss before each update, `(steps taken,)`.
 
     Each step: `W <- W - lr * dloss/dW`, the loss taken over the step's rows. `params` is not
-    written to. Raises FlowrunError where the loss stops being finite, naming the step.
+    written to. How far it has come is offered as a checkpoint after each step; a run that was
+    ended goes on from there, to the same bits. Raises FlowrunError where the loss stops being
+    finite, naming the step.
     """
-    params = {name: value.detach().clone().requires_grad_() for name, value in params.items()}
     losses = torch.empty(settings.steps, dtype=y.dtype, device=y.device)
-    rows = batches(len(X), settings.batch_size, X.device)
-    previous = math.inf
+    batches = None if settings.batch_size is None else Batches(X, settings.batch_size)
+    begun = 0
+    if ctx.restored is not None:
+        begun, params = ctx.restored["steps"], ctx.restored["params"]
+        losses[:begun] = ctx.restored["losses"]
+        if batches is not None:
+            batches.restore(ctx.restored["batches"])
+    params = {name: value.detach().clone().requires_grad_() for name, value in params.items()}
     taken = settings.steps
-    for step in range(settings.steps):
-        X_step, y_step = (X, y) if rows is None else _select(X, y, next(rows))
+    for step in range(begun, settings.steps):
+        X_step, y_step = (X, y) if batches is None else batches.select(X, y)
         loss = loss_of(predict(params, X_step), y_step)
         gradients = torch.autograd.grad(loss, list(params.values()))
         with torch.no_grad():
             for value, gradient in zip(params.values(), gradients, strict=True):
                 value -= settings.lr * gradient
         losses[step] = loss.detach()
-        if settings.tolerance:
-            current = float(losses[step])
-            if abs(previous - current) < settings.tolerance:
-                taken = step + 1
-                break
-            previous = current
+        if settings.tolerance and step and _change(losses, step) < settings.tolerance:
+            taken = step + 1
+            break
         if (step + 1) % _BLOCK == 0:
             _require_finite(losses, step + 1 - _BLOCK, step + 1, settings.lr)
         if ctx.wants_progress:
             ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
+        ctx.checkpoint(partial(_state, step + 1, params, losses, batches))
     _require_finite(losses, 0, taken, settings.lr)
     return {name: value.detach() for name, value in params.items()}, losses[:taken]
 
 
-def batches(
-    count: int, batch_size: int | None, device: torch.device
-) -> Iterator[torch.Tensor] | None:
-    """Row indices of one update after the other, each pass over the rows in a new random order.
+def _change(losses: torch.Tensor, step: int) -> float:
+    """By how much the loss has changed since the step before."""
+    return abs(float(losses[step - 1]) - float(losses[step]))
 
-    None where every update takes all rows. The last batch of a pass holds what is left.
+
+def _state(
+    steps: int, params: Params, losses: torch.Tensor, batches: Batches | None
+) -> dict[str, Any]:
+    """From what the descent can go on after so many steps."""
+    return {
+        "steps": steps,
+        "params": {name: value.detach() for name, value in params.items()},
+        "losses": losses[:steps],
+        "batches": None if batches is None else batches.state(),
+    }
+
+
+class Batches:
+    """The rows of one update after the other, each pass over them in a new random order.
+
+    The last batch of a pass holds what is left. Raises FlowrunError where one batch would hold
+    more rows than there are.
     """
-    if batch_size is None:
-        return None
-    if batch_size > count:
-        raise FlowrunError(
-            f"batch_size is {batch_size}, and there are {count} rows; "
-            "leave batch_size out to take them all"
-        )
 
-    def forever(size: int) -> Iterator[torch.Tensor]:
-        while True:
-            yield from torch.randperm(count, device=device).split(size)
+    def __init__(self, X: torch.Tensor, size: int) -> None:
+        if size > len(X):
+            raise FlowrunError(
+                f"batch_size is {size}, and there are {len(X)} rows; "
+                "leave batch_size out to take them all"
+            )
+        self._count = len(X)
+        self._size = size
+        self._device = X.device
+        self._begin_pass()
 
-    return forever(batch_size)
+    def select(self, X: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows of the next update."""
+        if self._position >= self._count:
+            self._begin_pass()
+        rows = self._order[self._position : self._position + self._size]
+        self._position += self._size
+        return X.index_select(0, rows), y.index_select(0, rows)
+
+    def state(self) -> dict[str, Any]:
+        """The generator before this pass, and how far the pass has come."""
+        return {"generator": self._generator, "position": self._position}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        _set_generator(self._device, state["generator"])
+        self._begin_pass()
+        self._position = state["position"]
+
+    def _begin_pass(self) -> None:
+        self._generator = _generator(self._device)
+        self._order = torch.randperm(self._count, device=self._device)
+        self._position = 0
 
 
-def _select(
-    X: torch.Tensor,
-    y: torch.Tensor,
-    rows: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    return X.index_select(0, rows), y.index_select(0, rows)
+def _generator(device: torch.device) -> torch.Tensor:
+    """The state of the default generator of a device."""
+    if device.type == "cpu":
+        return torch.get_rng_state()
+    return torch.get_device_module(device.type).get_rng_state(device)
+
+
+def _set_generator(device: torch.device, state: torch.Tensor) -> None:
+    if device.type == "cpu":
+        torch.set_rng_state(state)
+    else:
+        torch.get_device_module(device.type).set_rng_state(state.cpu(), device)
 
 
 def _require_finite(losses: torch.Tensor, start: int, end: int, lr: float) -> None:

@@ -128,7 +128,7 @@ def test_flowrun_home_moves_the_records(recipe: Make, monkeypatch: pytest.Monkey
 
 def test_records_that_cannot_be_written_spoil_no_run(recipe: Make) -> None:
     Path(".flowrun").write_text("in the way")
-    with pytest.warns(UserWarning, match="RecordWriter.*switched off"):
+    with pytest.warns(UserWarning, match="not everything could be kept"):
         assert flowrun.run(recipe("  - one")).values == {"x": 1.0}
 
 

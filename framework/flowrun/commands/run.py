@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 import msgspec
 
 from flowrun.api import run_plan
-from flowrun.commands.plugin_option import plugin_option
+from flowrun.commands.recipe_options import planned, recipe_options
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
-from flowrun.planning import Plan, plan
+from flowrun.interrupts import Interrupted
 from flowrun.plugins import Registry
-from flowrun.problems import did_you_mean, shown_path
+from flowrun.replay_notes import forget_notes, write_note
 from flowrun.reports import Lines, RunSummary
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
@@ -27,20 +25,11 @@ OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 
 @click.command("run")
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@recipe_options
 @click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change one value: gd_train.lr=0.1, vars.train_rows=500. May be repeated.",
-)
-@click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipe's.")
-@click.option("--seed", type=int, help="The seed, in place of the recipe's.")
-@plugin_option
-@click.option(
-    "--no-standin",
+    "--fresh",
     is_flag=True,
-    help="Fail where data cannot be had, instead of using the simulated stand-in.",
+    help="Call every step, whatever is known of it; set records and checkpoints aside.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems and warnings.")
 @click.option(
@@ -73,6 +62,7 @@ def run_command(
     if not as_json:
         codes = [runner.run(recipe) for recipe in recipes]
         runner.show_table()
+        runner.leave_note(max(codes))
         return max(codes)
     with _stdout_kept() as out:
         try:
@@ -88,8 +78,7 @@ def run_command(
     return max(codes)
 
 
-@dataclass
-class _Runner:
+class _Runner(msgspec.Struct):
     """Runs recipes with the settings of one command, and shows or collects what comes of them."""
 
     registry: Registry
@@ -98,11 +87,13 @@ class _Runner:
     seed: int | None
     plugins: tuple[str, ...]
     standin: bool
+    fresh: bool
     quiet: bool
     as_json: bool
     show_traceback: bool
-    documents: list[dict[str, Any]] = field(default_factory=list)
-    summaries: list[RunSummary] = field(default_factory=list)
+    documents: list[dict[str, Any]] = []
+    summaries: list[RunSummary] = []
+    complaints: list[str] = []
 
     def run(self, recipe: str) -> int:
         """Plan and run one recipe; gives its exit code."""
@@ -110,15 +101,26 @@ class _Runner:
         self.summaries.append(summary)
         code = BAD_RECIPE
         try:
-            planned = self._plan(recipe)
-            summary.recipe = planned.recipe.name
+            plan = planned(
+                self.registry, recipe, self.settings, self.device, self.seed, self.plugins
+            )
+            summary.recipe = plan.recipe.name
             listeners = [summary] if self.quiet or self.as_json else [summary, Lines()]
             result = run_plan(
-                planned, standin=self.standin, listeners=listeners, complain=_complain
+                plan,
+                standin=self.standin,
+                fresh=self.fresh,
+                listeners=listeners,
+                complain=self._complain,
             )
             code = OK if result.ok else UNMET
             if self.quiet and not self.as_json:
-                self._show_what_matters(summary)
+                click.echo(_what_matters(summary), err=True, nl=False)
+        except KeyboardInterrupt as error:
+            if summary.run is not None:
+                click.echo(summary.run.error, err=True)
+            number = error.signal if isinstance(error, Interrupted) else signal.SIGINT
+            raise click.exceptions.Exit(128 + number) from None
         except StepError as error:
             code = STEP_FAILED
             self._show(error)
@@ -132,6 +134,19 @@ class _Runner:
                 self.documents.append(summary.run.record)
         return code
 
+    def leave_note(self, code: int) -> None:
+        """Leave a note by which the same command is answered, where nothing changes meanwhile."""
+        run = self.summaries[0].run
+        if self.fresh or (run is not None and run.departures):
+            forget_notes()  # they may tell what other steps gave than this run's
+        elif len(self.summaries) == 1 and run is not None and not self.complaints:
+            errors = _what_matters(self.summaries[0]) if self.quiet else ""
+            write_note(run, sys.argv[1:], code, quiet=self.quiet, errors=errors)
+
+    def _complain(self, text: str) -> None:
+        self.complaints.append(text)
+        click.echo(f"warning: {text}", err=True)
+
     def show_table(self) -> None:
         """After several recipes: one line for each, with its result."""
         if len(self.summaries) > 1 and not self.quiet:
@@ -141,22 +156,6 @@ class _Runner:
             with_sections = any(run is not None and run.plan.recipe.section for run in runs)
             for summary in self.summaries:
                 click.echo(summary.line(width, with_sections))
-
-    def _plan(self, recipe: str) -> Plan:
-        path = Path(recipe)
-        if not path.exists():
-            parent = click.get_current_context().parent
-            commands = getattr(parent.command if parent else None, "commands", {})
-            hint = did_you_mean(recipe, commands) or _recipe_hint(path)
-            raise PluginError(f"there is no file `{recipe}`\n    {hint}")
-        return plan(
-            path,
-            set=self.settings,
-            device=self.device,
-            seed=self.seed,
-            plugins=self.plugins,
-            registry=self.registry.copy(),
-        )
 
     def _refuse(
         self, summary: RunSummary, error: FlowrunError, problems: list[dict[str, Any]]
@@ -170,39 +169,27 @@ class _Runner:
 
     def _show(self, error: StepError) -> None:
         if self.show_traceback and error.__cause__ is not None:
+            import traceback
+
             traceback.print_exception(error.__cause__)
         if not self.as_json or self.show_traceback:
             click.echo(f"{error}", err=True)
         if not self.show_traceback:
             click.echo("    --traceback shows where in the code", err=True)
 
-    def _show_what_matters(self, summary: RunSummary) -> None:
-        """What `--quiet` still prints: warnings, and expectations that are not met."""
-        if summary.run is None:
-            return
-        for text in summary.run.warnings:
-            click.echo(f"{summary.recipe}: warning: {text}", err=True)
-        for outcome in summary.run.outcomes:
-            if not outcome.met:
-                click.echo(
-                    f"{summary.recipe}: expected {outcome.path} {outcome.wanted}, "
-                    f"found {outcome.found}",
-                    err=True,
-                )
 
-
-def _recipe_hint(path: Path) -> str:
-    """What to do about a recipe that is not there."""
-    folder = path.parent if path.parent.is_dir() else Path()
-    names = [found.name for found in sorted(folder.glob("*.y*ml"))]
-    near = did_you_mean(path.name, names)
-    if near is not None:
-        return f"{near} (in {shown_path(folder)})" if folder != Path() else near
-    return "`flowrun examples` lists recipes to start from"
-
-
-def _complain(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+def _what_matters(summary: RunSummary) -> str:
+    """What `--quiet` still prints: warnings, and expectations that are not met."""
+    run, name = summary.run, summary.recipe
+    if run is None:
+        return ""
+    lines = [f"{name}: warning: {text}" for text in run.warnings]
+    lines += [
+        f"{name}: expected {outcome.path} {outcome.wanted}, found {outcome.found}"
+        for outcome in run.outcomes
+        if not outcome.met
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from flowrun_tensors.lazy import torch
 _SIZES = {"add": 1_000_000, "matmul": 2_000}
 
 
-@step(outputs="timings", random=True)
+@step(outputs="timings", random=True, effect=True)  # a measurement is not skipped
 def bench(
     *,
     measure: Annotated[

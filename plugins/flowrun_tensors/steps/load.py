@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, DataError, Meta, did_you_mean, download, locate, step
+from flowrun import Context, DataError, Meta, did_you_mean, download, step
 from flowrun_tensors.lazy import torch
 from flowrun_tensors.saving import read_folder
 
@@ -87,7 +87,7 @@ def _path_of(source: str, sha256: str | None, ctx: Context) -> Path:
         return download(source, sha256 or "")
     if source in ctx.datasets:
         dataset = ctx.datasets[source]
-        found = locate(dataset, standin=ctx.standin)
+        found = ctx.locate(dataset)
         if found.kind == "stand-in":
             ctx.warn(
                 f"SIMULATED STAND-IN for {source} ({found.path.name}), not the real data;\n"

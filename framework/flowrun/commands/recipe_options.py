@@ -1,0 +1,72 @@
+"""The arguments by which a command changes a recipe before it plans it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from flowrun.commands.plugin_option import plugin_option
+from flowrun.errors import PluginError
+from flowrun.planning import Plan, plan
+from flowrun.plugins import Registry
+from flowrun.problems import did_you_mean, shown_path
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="Change one value: gd_train.lr=0.1, vars.train_rows=500. May be repeated.",
+    ),
+    click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipe's."),
+    click.option("--seed", type=int, help="The seed, in place of the recipe's."),
+    plugin_option,
+    click.option(
+        "--no-standin",
+        is_flag=True,
+        help="Fail where data cannot be had, instead of using the simulated stand-in.",
+    ),
+)
+
+
+def recipe_options(command: C) -> C:
+    """Give a command the options `--set`, `--device`, `--seed`, `-p` and `--no-standin`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def planned(
+    registry: Registry,
+    recipe: str,
+    settings: tuple[str, ...],
+    device: str | None,
+    seed: int | None,
+    plugins: tuple[str, ...],
+) -> Plan:
+    """The plan of a recipe file; raises PluginError, with the nearest name, where there is none."""
+    path = Path(recipe)
+    if not path.exists():
+        parent = click.get_current_context().parent
+        commands = getattr(parent.command if parent else None, "commands", {})
+        hint = did_you_mean(recipe, commands) or _recipe_hint(path)
+        raise PluginError(f"there is no file `{recipe}`\n    {hint}")
+    return plan(
+        path, set=settings, device=device, seed=seed, plugins=plugins, registry=registry.copy()
+    )
+
+
+def _recipe_hint(path: Path) -> str:
+    """What to do about a recipe that is not there."""
+    folder = path.parent if path.parent.is_dir() else Path()
+    names = [found.name for found in sorted(folder.glob("*.y*ml"))]
+    near = did_you_mean(path.name, names)
+    if near is not None:
+        return f"{near} (in {shown_path(folder)})" if folder != Path() else near
+    return "`flowrun examples` lists recipes to start from"

@@ -1,0 +1,205 @@
+"""The code a step consists of: its module, and every module of the same owner that it imports.
+
+A module is its owner's where it stands in the same package, beside the same local file, or outside
+of the places where packages are installed. Anything else is a package, and counts by its version.
+"""
+
+from __future__ import annotations
+
+import inspect
+import marshal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from blake3 import blake3
+
+from flowrun.files import file_digest
+from flowrun.store.database import Database
+from flowrun.store.digests import parts_digest
+from flowrun.store.file_digests import stamp_of
+from flowrun.store.imports import Imports, definition_imports, module_imports
+from flowrun.store.packages import package_version
+
+_CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
+
+
+class Code(msgspec.Struct):
+    """What a step's result may depend on of code.
+
+    modules: the digest of each module's text, by the module's name.
+    packages: the version of each package that these import.
+    paths: where the modules' texts stand now.
+    """
+
+    modules: dict[str, str] = {}
+    packages: dict[str, str] = {}
+    paths: dict[str, Path] = {}
+
+
+class _Module(msgspec.Struct, frozen=True):
+    name: str
+    path: Path
+
+
+class CodeIndex:
+    """The code of functions, each module looked at once a process and read once a change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._read: dict[Path, tuple[str, list[str]]] = {}
+        self._closures: dict[str, Code] = {}
+
+    def of_step(self, function: Callable[..., Any]) -> Code:
+        """The code of a step: that of its module, or its own where the module has no file."""
+        function = inspect.unwrap(function)
+        code = self.of_module(function.__module__)
+        if not code.modules:
+            name = f"{function.__module__}.{function.__qualname__}"
+            return Code({name: blake3(marshal.dumps(function.__code__)).hexdigest()})
+        return code
+
+    def of_module(self, name: str) -> Code:
+        """The code of a whole module, by its name, and of what it imports."""
+        if name not in self._closures:
+            file = getattr(sys.modules.get(name), "__file__", None)
+            code = Code()
+            if file is not None:
+                path = Path(file)
+                digest, imports = self._of_file(path, name)
+                self._add(code, _Module(_shown_name(name, path), path), digest)
+                self._follow(code, imports, _Home(name, path))
+            self._closures[name] = code
+        return self._closures[name]
+
+    def of_function(self, function: Callable[..., Any]) -> Code:
+        """The code of one function of a module: the definitions it reaches, not their neighbours.
+
+        For hooks: the module of a plugin may import all that the plugin has.
+        """
+        function = inspect.unwrap(function)
+        module = sys.modules.get(function.__module__)
+        file = getattr(module, "__file__", None)
+        code = Code()
+        if file is None:
+            return code
+        path = Path(file)
+        text, imports = definition_imports(
+            path.read_text(encoding="utf-8"), function.__name__, _package(function.__module__, path)
+        )
+        name = f"{_shown_name(function.__module__, path)}:{function.__name__}"
+        code.modules[name] = parts_digest(text)
+        self._follow(code, imports, _Home(function.__module__, path))
+        return code
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file looked at."""
+        return list(self._read)
+
+    def text(self, digest: str) -> str | None:
+        """The text of a module that has been looked at, by its digest."""
+        path = next((path for path, (found, _) in self._read.items() if found == digest), None)
+        return None if path is None else path.read_text(encoding="utf-8", errors="replace")
+
+    def of_functions(self, *functions: Callable[..., Any] | None) -> str:
+        """One digest of the modules of several functions."""
+        codes = [self.of_module(one.__module__) for one in functions if one is not None]
+        return parts_digest([[code.modules, code.packages] for code in codes])
+
+    def _follow(self, code: Code, imports: list[str], home: _Home) -> None:
+        for name in imports:
+            top = name.partition(".")[0]
+            if top in sys.stdlib_module_names:
+                continue
+            module = None if top == _CORE else home.own_module(name)
+            if module is None:
+                if not home.is_own(top):
+                    code.packages[top] = package_version(top)
+            elif module.name not in code.modules:
+                digest, inner = self._of_file(module.path, name)
+                self._add(code, module, digest)
+                self._follow(code, inner, _Home(name, module.path))
+
+    def _add(self, code: Code, module: _Module, digest: str) -> None:
+        code.modules[module.name] = digest
+        code.paths[module.name] = module.path
+
+    def _of_file(self, path: Path, name: str) -> tuple[str, list[str]]:
+        """The digest of a module's text, and what it imports; from the tables where known."""
+        if path not in self._read:
+            self._read[path] = self._looked_up(path, _package(name, path))
+        return self._read[path]
+
+    def _looked_up(self, path: Path, package: str) -> tuple[str, list[str]]:
+        stamp = stamp_of(path)
+        if stamp is None:  # the file has gone since it was imported
+            return "", []
+        known = self._database.row(
+            "select digest, imports from modules where path = ? and size = ? and mtime = ? "
+            "and inode = ?",
+            (str(path), stamp.size, stamp.mtime, stamp.inode),
+        )
+        if known is not None:
+            return str(known[0]), str(known[1]).split()
+        digest = file_digest(path)
+        imports: Imports = []
+        if path.suffix == ".py":
+            imports = module_imports(path.read_text(encoding="utf-8"), package)
+        if stamp.is_settled:
+            row = (str(path), stamp.size, stamp.mtime, stamp.inode, digest, " ".join(imports))
+            self._database.write("insert or replace into modules values (?, ?, ?, ?, ?, ?)", [row])
+        return digest, imports
+
+
+class _Home(msgspec.Struct, frozen=True):
+    """The module from which imports are followed: what belongs to the same owner."""
+
+    name: str
+    path: Path
+
+    def is_own(self, top: str) -> bool:
+        return top == self.name.partition(".")[0]
+
+    def own_module(self, name: str) -> _Module | None:
+        """The file of an imported module, where it has the same owner; else None."""
+        parts = name.split(".")
+        for folder in self._roots(parts[0]):
+            base = folder.joinpath(*parts[1:])
+            for path in (base.with_suffix(".py") if len(parts) > 1 else None, base / "__init__.py"):
+                if path is not None and path.is_file():
+                    return _Module(name, path)
+        if len(parts) == 1:
+            return self._single_file(name)
+        return None
+
+    def _roots(self, top: str) -> list[Path]:
+        """The folders of a package of the same owner."""
+        package = sys.modules.get(top)
+        places = [Path(place) for place in getattr(package, "__path__", ())]
+        if top == self.name.partition(".")[0]:
+            return places
+        if not places and (self.path.parent / top).is_dir():
+            places = [self.path.parent / top]
+        return [place for place in places if not _is_installed(place)]
+
+    def _single_file(self, name: str) -> _Module | None:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        path = Path(file) if file else self.path.parent / f"{name}.py"
+        return _Module(name, path) if path.is_file() and not _is_installed(path) else None
+
+
+def _package(name: str, path: Path) -> str:
+    """The package in which a module's relative imports start."""
+    return name if path.name == "__init__.py" else name.rpartition(".")[0]
+
+
+def _shown_name(name: str, path: Path) -> str:
+    """A module's name; a local file's own name, which does not tell where the file lies."""
+    return path.name if name.startswith("flowrun_local_") else name
+
+
+def _is_installed(path: Path) -> bool:
+    return bool({"site-packages", "dist-packages"} & set(path.parts))

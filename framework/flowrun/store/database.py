@@ -1,0 +1,183 @@
+"""The store's tables, in one SQLite file: step records, digests known, code seen, runs listed.
+
+SQLite, and not a file for each record, because a record must be kept within some tens of
+microseconds, whole or not at all whatever happens meanwhile, and found by several processes. In
+write-ahead mode a killed process loses nothing that was committed, and a power failure leaves the
+last state that was synced.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flowrun.store.trouble import Trouble
+
+_FORMAT = 1  # of the tables; a file of another format is put aside
+_WAIT = 30  # seconds to wait for another process's transaction
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+_TABLES = """
+create table if not exists steps(
+    key text primary key, made real not null, record blob not null, seal blob not null);
+create table if not exists objects(
+    name text primary key, bytes integer not null, used real not null) without rowid;
+create table if not exists files(
+    path text primary key, size integer, mtime integer, inode integer, digest text)
+    without rowid;
+create table if not exists modules(
+    path text primary key, size integer, mtime integer, inode integer, digest text,
+    imports text) without rowid;
+create table if not exists sources(digest text primary key, text text not null);
+create table if not exists claims(base text primary key, run text not null) without rowid;
+create table if not exists outcomes(
+    key text primary key, used real not null, outcome text not null) without rowid;
+create table if not exists runs(
+    id text primary key, started text, recipe text, file text, status text, seconds real,
+    metrics text, keys text) without rowid;
+"""
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Database:
+    """A connection to the tables, made at the first use.
+
+    What cannot be read is not there, and what cannot be written is not kept: both are told to
+    `trouble`, and nobody has to look after every query. A damaged file is put aside and begun
+    anew. Where the folder cannot be written, what is there can still be read.
+    """
+
+    def __init__(self, path: Path, trouble: Trouble) -> None:
+        self._path = path
+        self._trouble = trouble
+        self._connection: sqlite3.Connection | None = None
+        self._is_out_of_reach = False
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """What a query gives."""
+        return self._tried(lambda connection: connection.execute(sql, values).fetchall()) or []
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
+        """The first row that a query gives, or None."""
+        return self._tried(lambda connection: connection.execute(sql, values).fetchone())
+
+    def write(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """A statement for each of the rows, all of them or none; gives how many rows it changed."""
+        return self.write_all([(sql, row) for row in rows])[-1] if rows else 0
+
+    def write_all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> list[int]:
+        """Several statements, all of them or none; gives how many rows each has changed."""
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            with _transaction(connection):
+                return [connection.execute(sql, row).rowcount for sql, row in statements]
+
+        done = self._tried(work) if self.can_write else None
+        return [0] * len(statements) if done is None else done
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it is still worth trying to write."""
+        return self._trouble.may_write
+
+    def compact(self) -> None:
+        """Give the space of removed rows back to the disk."""
+        self._tried(lambda connection: connection.execute("vacuum"))
+
+    def is_whole(self) -> bool:
+        """Whether SQLite finds its own file in order."""
+        return self.row("pragma quick_check") == ("ok",)
+
+    def close(self) -> None:
+        """Close the connection; the last one to close has the file written out and synced."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _opened_to_write(self._path)
+        except (sqlite3.OperationalError, PermissionError):
+            if not self._path.is_file():
+                raise
+            address = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
+            return sqlite3.connect(address, uri=True, isolation_level=None)
+
+    def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """What `work` gives; where the file turns out to be damaged, on a new one."""
+        if self._is_out_of_reach:
+            return None
+        try:
+            try:
+                return work(self._connected())
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", None) not in _DAMAGED:
+                    raise
+                self._put_aside()
+                return work(self._connected())
+        except (sqlite3.Error, OSError) as error:
+            self._is_out_of_reach = self._connection is None
+            self._trouble.note(f"records in {self._path}", error)
+            return None
+
+    def _put_aside(self) -> None:
+        self.close()
+        aside = self._path.parent / "aside"
+        aside.mkdir(exist_ok=True)
+        damaged = aside / f"{self._path.name}.{time.time_ns()}"
+        self._path.replace(damaged)
+        for suffix in ("-wal", "-shm"):  # they belong to the damaged file
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        self._trouble.say(
+            f"the records in {self._path} were damaged, and are begun anew; "
+            f"the damaged file lies in {damaged}"
+        )
+
+
+def _opened_to_write(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    try:
+        (found,) = connection.execute("pragma user_version").fetchone()
+        connection.execute("pragma journal_mode = wal")  # each time: it fails without an error
+        if found != _FORMAT:
+            with _transaction(connection):
+                if found:  # what a later or earlier flowrun kept cannot be read by this one
+                    _drop_all(connection)
+                for statement in _TABLES.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"pragma user_version = {_FORMAT}")
+        connection.execute("pragma synchronous = normal")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _drop_all(connection: sqlite3.Connection) -> None:
+    names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+    for (name,) in names:
+        connection.execute(f'drop table "{name}"')
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise

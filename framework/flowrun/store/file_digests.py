@@ -1,0 +1,63 @@
+"""Digests of files, remembered by size, modification time and inode."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from flowrun.files import file_digest
+from flowrun.replaying import SETTLED
+
+if TYPE_CHECKING:
+    from flowrun.store.database import Database
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What tells, without reading it, that a file is likely to be the same as before."""
+
+    size: int
+    mtime: int  # ns
+    inode: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the file is old enough that a later change must show in its time."""
+        return time.time_ns() - self.mtime > SETTLED
+
+
+def stamp_of(path: str | Path) -> Stamp | None:
+    """A file's stamp; None where there is no such file."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+class FileDigests:
+    """Digests of files, each read only once as long as its stamp stays the same."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, path: Path) -> str | None:
+        """The digest of a file's bytes; None where there is no such file."""
+        stamp = stamp_of(path)
+        if stamp is None or path.is_dir():
+            return None
+        known = self._database.row(
+            "select digest from files where path = ? and size = ? and mtime = ? and inode = ?",
+            (str(path), stamp.size, stamp.mtime, stamp.inode),
+        )
+        if known is not None:
+            return str(known[0])
+        digest = file_digest(path)
+        if stamp.is_settled and stamp_of(path) == stamp:
+            self._database.write(
+                "insert or replace into files values (?, ?, ?, ?, ?)",
+                [(str(path), stamp.size, stamp.mtime, stamp.inode, digest)],
+            )
+        return digest

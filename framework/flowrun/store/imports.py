@@ -1,0 +1,71 @@
+"""What a module imports, read from its text and wherever in it the import stands."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+Imports = list[str]
+
+
+def module_imports(text: str, package: str) -> Imports:
+    """The names of all modules that a text may import; of `from a import b` both `a` and `a.b`.
+
+    package: the package in which its relative imports start.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return []
+    return _unique(_imported(ast.walk(tree), package))
+
+
+def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
+    """The text of one definition and of those it reaches in its module, and what these import.
+
+    Imports at the module's top count where one of the definitions names what they bring.
+    """
+    tree = ast.parse(text)
+    definitions = {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    }
+    reached: dict[str, ast.AST] = {}
+    names: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current in reached or current not in definitions:
+            continue
+        reached[current] = definitions[current]
+        used = {node.id for node in ast.walk(reached[current]) if isinstance(node, ast.Name)}
+        names |= used
+        waiting += sorted(used)
+    inside = [node for definition in reached.values() for node in ast.walk(definition)]
+    top = [node for node in tree.body if _brings(node) & names]
+    pieces = [ast.get_source_segment(text, node) or "" for node in reached.values()]
+    return "\n".join(pieces), _unique(_imported([*inside, *top], package))
+
+
+def _brings(node: ast.stmt) -> set[str]:
+    """The names that an import statement binds."""
+    if not isinstance(node, (ast.Import, ast.ImportFrom)):
+        return set()
+    return {(name.asname or name.name).partition(".")[0] for name in node.names}
+
+
+def _imported(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: 1 - node.level or None] if node.level else []
+            base = ".".join([*filter(None, parents), *([node.module] if node.module else [])])
+            if base:
+                yield base
+                yield from (f"{base}.{name.name}" for name in node.names)
+
+
+def _unique(names: Iterable[str]) -> Imports:
+    return list(dict.fromkeys(names))

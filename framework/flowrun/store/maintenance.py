@@ -1,0 +1,176 @@
+"""The store looked after: how large it is and why, what may go, and whether all of it is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from flowrun.files import remove_abandoned
+from flowrun.store.run_index import RunRow
+from flowrun.store.step_records import StepRecord
+from flowrun.store.store import Store
+from flowrun.values import Values
+
+_DAY = 86_400.0
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One kind of thing in the store: how many, how many bytes."""
+
+    name: str
+    count: int
+    bytes: int
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A step whose values take space: the recipe and the run that made them, and the bytes."""
+
+    recipe: str
+    step: str
+    run: str
+    bytes: int
+
+
+class Cleaned(msgspec.Struct):
+    """What a cleaning took away, or would take."""
+
+    runs: int = 0
+    records: int = 0
+    values: int = 0
+    bytes: int = 0
+
+
+class Maintenance:
+    """Looks after one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def parts(self) -> list[Part]:
+        """What there is, by kind."""
+        runs = self._store.folder.parent / "runs"
+        folders = [path for path in _children(runs) if path.is_dir()]
+        run_bytes = sum(path.stat().st_size for folder in folders for path in _children(folder))
+        objects = self._store.objects.least_used()
+        tables = sum(path.stat().st_size for path in self._store.folder.glob("records.sqlite*"))
+        aside = _children(self._store.folder / "aside")
+        checkpoints = _children(self._store.folder / "checkpoints")
+        return [
+            Part("runs", len(folders), run_bytes),
+            Part("records of steps", len(self._store.records.keys()), tables),
+            Part("values", len(objects), sum(size for _, size, _ in objects)),
+            Part("checkpoints", len(_names(checkpoints)), _sizes(checkpoints)),
+            Part("damaged files put aside", len(aside), _sizes(aside)),
+        ]
+
+    def holders(self, most: int) -> list[Holder]:
+        """The steps whose kept values take the most space."""
+        sizes = {name: size for name, size, _ in self._store.objects.least_used()}
+        recipes = {row.id: row.recipe for row in self._store.runs.rows()}
+        found = []
+        for record in self._store.records.all():
+            names = {output.object for output in record.outputs.values() if output.object}
+            size = sum(sizes.get(name, 0) for name in names)
+            if size:
+                found.append(Holder(recipes.get(record.run, ""), record.step, record.run, size))
+        return sorted(found, key=lambda holder: -holder.bytes)[:most]
+
+    def clean(
+        self, *, keep_days: float | None, max_size: int | None, dry_run: bool = False
+    ) -> Cleaned:
+        """Take away what is not needed; gives what went, or with `dry_run` what would go.
+
+        keep_days: runs older than that go, then the records that no remaining run names and nobody
+            made since, and the values not used since.
+        max_size: of the values that remain the least recently used go, until their bytes are no
+            more than this. A record that a remaining run names is never taken away.
+        """
+        cleaned = Cleaned()
+        rows = self._store.runs.rows()
+        values = self._store.objects.least_used()
+        gone: list[str] = []
+        if keep_days is not None:
+            before = time.time() - keep_days * _DAY
+            old = [row for row in rows if _moment(row) < before and row.status != "running"]
+            rows = [row for row in rows if row not in old]
+            named = {key for row in rows for key in row.keys}
+            records = self._store.records.older_than(before) - named
+            gone = [name for name, _, used in values if used < before]
+            cleaned.runs, cleaned.records = len(old), len(records)
+            if not dry_run:
+                self._store.runs.remove([row.id for row in old])
+                self._store.records.remove(records)
+                self._remove_abandoned(before)
+        left = [value for value in values if value[0] not in set(gone)]
+        size = sum(size for _, size, _ in left)
+        for name, bytes_of_it, _ in left if max_size is not None else ():
+            if size <= (max_size or 0):
+                break
+            gone.append(name)
+            size -= bytes_of_it
+        cleaned.values = len(gone)
+        cleaned.bytes = sum(size for name, size, _ in values if name in set(gone))
+        if not dry_run:
+            self._store.objects.remove(gone)
+            for path in self._store.objects.strays():
+                path.unlink(missing_ok=True)
+            self._store.compact()
+        return cleaned
+
+    def verify(self, values: Values) -> Iterator[str]:
+        """Everything read, and each thing that is not what was kept, in words."""
+        if not self._store.database.is_whole():
+            yield "the tables (records.sqlite) are damaged; the next run puts them aside"
+        for key in self._store.records.damaged():
+            yield f"the record of the key {key} is damaged; its step runs again when it is needed"
+        seen: set[str] = set()
+        for record in self._store.records.all():
+            yield from self._wrong_values(record, values, seen)
+        for path in self._store.objects.strays():
+            yield f"{path} belongs to no record; `flowrun store gc` removes it"
+
+    def _wrong_values(self, record: StepRecord, values: Values, seen: set[str]) -> Iterator[str]:
+        known = {name for name, _, _ in self._store.objects.least_used()}
+        for name, output in record.outputs.items():
+            if output.object is None or output.digest is None or output.object in seen:
+                continue
+            seen.add(output.object)
+            if output.object in known:
+                wrong = self._store.objects.check(output.object, output.digest, values)
+                if wrong is not None:
+                    yield f"the value `{name}` of `{record.step}` is damaged: {wrong}"
+
+    def _remove_abandoned(self, before: float) -> None:
+        """Locks, checkpoints, damaged and temporary files that nobody has touched since."""
+        folder = self._store.folder
+        for part in ("objects", "checkpoints"):
+            remove_abandoned(folder / part)
+        self._store.claims.remove_dead()
+        for part in ("aside", "checkpoints"):
+            for path in _children(folder / part):
+                if path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+
+
+def _moment(row: RunRow) -> float:
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(row.started).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _children(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _names(paths: list[Path]) -> set[str]:
+    return {path.name.partition("-")[0].partition(".")[0] for path in paths}
+
+
+def _sizes(paths: list[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)

@@ -1,0 +1,124 @@
+"""Kept values: written under a name made of their content, found again, or put aside if damaged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flowrun.store.database import Database
+from flowrun.store.digests import parts_digest
+from flowrun.store.trouble import Trouble
+from flowrun.store.value_files import (
+    DamagedValueError,
+    NotKeepableError,
+    read_value,
+    taken_apart,
+    value_paths,
+    write_value,
+)
+from flowrun.values import Values
+
+MISSING: Any = object()  # a value that is not to be had
+
+_NAME_LENGTH = 32
+_COARSE = 3600  # seconds within which a further use is not written down
+
+
+class Objects:
+    """The folder of kept values, with their sizes and last uses in the tables."""
+
+    def __init__(self, folder: Path, database: Database, trouble: Trouble) -> None:
+        self._folder = folder
+        self._database = database
+        self._trouble = trouble
+
+    def keep(self, value: object, digest: str, values: Values) -> str | None:
+        """Keep a value; gives its name, or None where it could not be kept."""
+        if not self._trouble.may_write:
+            return None
+        try:
+            name = _name(value, digest, values)
+            if (self._folder / f"{name}.json").is_file():
+                size = self._bytes(name)  # a process killed here may have left it out of the table
+            else:
+                size = write_value(self._folder, name, value, digest, values)
+            self._database.write(
+                "insert or replace into objects values (?, ?, ?)", [(name, size, time.time())]
+            )
+        except NotKeepableError:
+            return None
+        except Exception as error:  # a codec writes by whatever library it likes
+            self._trouble.note(f"values in {self._folder}", error)
+            return None
+        return name
+
+    def read(self, name: str, digest: str, values: Values) -> Any:
+        """A kept value, or MISSING where it is not there or not what it was."""
+        try:
+            value = read_value(self._folder, name, digest, values)
+        except FileNotFoundError:
+            return MISSING
+        except (OSError, DamagedValueError) as error:
+            self._put_aside(name, error)
+            return MISSING
+        now = time.time()
+        self._database.write(
+            "update objects set used = ? where name = ? and used < ?", [(now, name, now - _COARSE)]
+        )
+        return value
+
+    def check(self, name: str, digest: str, values: Values) -> str | None:
+        """What is wrong with a kept value; None where nothing is."""
+        try:
+            read_value(self._folder, name, digest, values)
+        except (OSError, DamagedValueError) as error:
+            return str(error)
+        return None
+
+    def least_used(self) -> list[tuple[str, int, float]]:
+        """Name, bytes and last use of each kept value, the least recently used first."""
+        rows = self._database.rows("select name, bytes, used from objects order by used")
+        return [(str(name), int(size), float(used)) for name, size, used in rows]
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove kept values; a record that names one finds it missing, and has it made again."""
+        for name in names:
+            for path in value_paths(self._folder, name):
+                path.unlink(missing_ok=True)
+            self._database.write("delete from objects where name = ?", [(name,)])
+
+    def strays(self) -> list[Path]:
+        """Files that no table knows, as a process killed between two writes leaves them."""
+        known = {name for name, _, _ in self.least_used()}
+        found = self._folder.iterdir() if self._folder.is_dir() else iter(())
+        return [path for path in found if path.name[:_NAME_LENGTH] not in known]
+
+    def _bytes(self, name: str) -> int:
+        return sum(path.stat().st_size for path in value_paths(self._folder, name))
+
+    def _put_aside(self, name: str, error: Exception) -> None:
+        aside = self._folder.parent / "aside"
+        try:
+            aside.mkdir(exist_ok=True)
+            for path in value_paths(self._folder, name):
+                if path.exists():
+                    path.replace(aside / path.name)
+            self._database.write("delete from objects where name = ?", [(name,)])
+        except OSError as failure:
+            self._trouble.note(f"damaged values in {self._folder} put aside", failure)
+        self._trouble.say(
+            "a kept value was damaged, and is made again; "
+            f"the damaged file lies in {aside}: {error}"
+        )
+
+
+def _name(value: object, digest: str, values: Values) -> str:
+    """The name of a value: its content, and how its leaves lie in memory."""
+    layouts = {}
+    for kind, leaves in taken_apart(value, values).leaves.items():
+        codec = values.codec_named(kind)
+        if codec is not None and codec.layout is not None:
+            layouts[kind] = {leaf: codec.layout(item) for leaf, item in leaves.items()}
+    return parts_digest([digest, layouts])[:_NAME_LENGTH]

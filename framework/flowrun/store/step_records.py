@@ -1,0 +1,123 @@
+"""Records of steps that ran: found by key, held against what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from blake3 import blake3
+
+from flowrun.store.database import Database
+from flowrun.store.keys import BASE_LENGTH
+
+_MOST_FOUND = 20  # records of one base key that are looked at, the last used first
+
+
+class OutputRecord(msgspec.Struct):
+    """One output: its digest, its summary, and where its value is to be had.
+
+    plain: the value itself, where it is small and of plain parts; `[document]`, or None.
+    object: the name under which its bytes are kept, or None.
+    """
+
+    digest: str | None
+    summary: dict[str, Any]
+    plain: list[Any] | None = None
+    object: str | None = None
+
+
+class StepRecord(msgspec.Struct):
+    """What is kept of a step that ran.
+
+    base: the key of what was known before it was called. key: with the states of what it looked
+    at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, where known.
+    read, files: digests of the files it read and wrote. run: the run that made it.
+    """
+
+    key: str
+    base: str
+    step: str
+    parts: dict[str, Any]
+    states: dict[str, str]
+    outputs: dict[str, OutputRecord]
+    seconds: float
+    work: float
+    peak_bytes: int | None
+    messages: list[tuple[str, bool]]
+    read: dict[str, str | None]
+    files: dict[str, str | None]
+    run: str
+    made: float
+
+
+class StepRecords:
+    """The table of step records."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_base(self, base: str) -> list[StepRecord]:
+        """The records of a base key, the last used first; damaged ones are left out."""
+        rows = self._database.rows(
+            "select record, seal from steps where key >= ? and key < ? order by made desc limit ?",
+            (base[:BASE_LENGTH], base[:BASE_LENGTH] + "g", _MOST_FOUND),
+        )
+        found = (_decoded(record, seal) for record, seal in rows)
+        return [record for record in found if record is not None]
+
+    def of_key(self, key: str) -> StepRecord | None:
+        """The record of a key."""
+        row = self._database.row("select record, seal from steps where key = ?", (key,))
+        return None if row is None else _decoded(*row)
+
+    def keep(self, record: StepRecord) -> None:
+        """Keep a record; one of the same key is replaced."""
+        self._database.write_all([keeping(record)])
+
+    def all(self) -> Iterator[StepRecord]:
+        """Every record that is whole."""
+        for record, seal in self._database.rows("select record, seal from steps"):
+            found = _decoded(record, seal)
+            if found is not None:
+                yield found
+
+    def keys(self) -> set[str]:
+        """Every key there is."""
+        return {key for (key,) in self._database.rows("select key from steps")}
+
+    def damaged(self) -> list[str]:
+        """The keys of records that are not what was written."""
+        rows = self._database.rows("select key, record, seal from steps")
+        return [key for key, record, seal in rows if _decoded(record, seal) is None]
+
+    def older_than(self, moment: float) -> set[str]:
+        """The keys of records made before that."""
+        rows = self._database.rows("select key from steps where made < ?", (moment,))
+        return {key for (key,) in rows}
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove records."""
+        self._database.write("delete from steps where key = ?", [(key,) for key in keys])
+
+
+def keeping(record: StepRecord) -> tuple[str, tuple[object, ...]]:
+    """The statement, and its row, that keep a record."""
+    encoded = _ENCODER.encode(record)
+    row = (record.key, record.made, encoded, blake3(encoded).digest())
+    return "insert or replace into steps values (?, ?, ?, ?)", row
+
+
+def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:
+    """The record of a row; None where the row is not what was written."""
+    if blake3(encoded).digest() != seal:
+        return None
+    try:
+        return _DECODER.decode(encoded)
+    except msgspec.DecodeError:
+        return None
+
+
+# MessagePack, since JSON has neither infinity nor nan, and this is read 200 times in a rerun.
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(StepRecord)

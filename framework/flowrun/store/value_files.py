@@ -1,0 +1,167 @@
+"""Values on disk: a JSON file of the structure, and beside it a file for each type of leaf.
+
+`NAME.json` is written last and names the others by their content, so that a reader finds the old
+value or the new one, whole. Tensors go to safetensors, by the tensor plugin's codec.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowrun.extensions import Codec
+from flowrun.files import replacing
+from flowrun.store.digests import value_digest
+from flowrun.values import Values
+
+_PLAIN = (type(None), bool, int, float, str)
+
+
+class DamagedValueError(Exception):
+    """Bytes on disk that are not the value they should be."""
+
+
+class NotKeepableError(Exception):
+    """A value that has no form on disk."""
+
+
+class Structure(msgspec.Struct, frozen=True):
+    """A value taken apart: what JSON holds, and the leaves that their codecs write."""
+
+    document: Any
+    leaves: dict[str, dict[str, Any]]
+
+
+def taken_apart(value: object, values: Values) -> Structure:
+    """A value as JSON with its leaves apart, by the name of their type and by path.
+
+    Raises NotKeepableError for what no codec can write.
+    """
+    leaves: dict[str, dict[str, Any]] = {}
+    return Structure(_split(value, "value", values, leaves), leaves)
+
+
+def plain_document(value: object) -> Any:
+    """A value of plain parts alone as JSON; raises NotKeepableError for any other."""
+    return _split(value, "value", None, {})
+
+
+def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Values | None) -> Any:
+    """The value of a document and its leaves."""
+    if not isinstance(document, dict):
+        return document
+    ((kind, content),) = document.items()
+    if kind == "list":
+        return [put_together(item, leaves, values) for item in content]
+    if kind == "tuple":
+        return tuple(put_together(item, leaves, values) for item in content)
+    if kind == "dict":
+        return {
+            put_together(key, leaves, values): put_together(item, leaves, values)
+            for key, item in content
+        }
+    codec = None if values is None else values.codec_named(kind)
+    if codec is None:
+        raise DamagedValueError(f"no codec for {kind}")
+    if "leaf" in content:
+        return leaves[kind][content["leaf"]]
+    if codec.unpack is None:
+        raise DamagedValueError(f"the codec of {kind} cannot unpack")
+    return codec.unpack(put_together(content["packed"], leaves, values))
+
+
+def write_value(folder: Path, name: str, value: object, digest: str, values: Values) -> int:
+    """Write a value whole or not at all; gives the number of bytes.
+
+    Raises NotKeepableError, OSError, and whatever a codec raises.
+    """
+    apart = taken_apart(value, values)
+    files, size = {}, 0
+    for kind, leaves in apart.leaves.items():
+        codec = values.codec_named(kind)
+        assert codec is not None
+        assert codec.write is not None  # `_split` took apart only what can be written
+        path = folder / f"{name}-{digest[:16]}{codec.suffix}"
+        with replacing(path) as temporary:
+            codec.write(temporary, leaves)
+        files[kind] = path.name
+        size += path.stat().st_size
+    text = json.dumps({"digest": digest, "files": files, "value": apart.document})
+    with replacing(folder / f"{name}.json") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return size + len(text)
+
+
+def read_value(folder: Path, name: str, digest: str | None, values: Values) -> Any:
+    """A value written by `write_value`, held against its digest (its own, where none is given).
+
+    Raises FileNotFoundError where it is not there, DamagedValueError where it is not what was
+    written.
+    """
+    text = (folder / f"{name}.json").read_text(encoding="utf-8")
+    try:
+        document = json.loads(text)
+        leaves = {}
+        for kind, file in document["files"].items():
+            codec = values.codec_named(kind)
+            if codec is None or codec.read is None:
+                raise DamagedValueError(f"no codec reads {kind}")
+            leaves[kind] = codec.read(folder / file)
+        value = put_together(document["value"], leaves, values)
+        found = value_digest(value, values)
+        wanted = document["digest"] if digest is None else digest
+    except Exception as error:  # a codec reads foreign bytes: it may raise anything
+        raise DamagedValueError(f"{name}: {error}") from error
+    if found != wanted:
+        raise DamagedValueError(f"{name}: its digest is {found}, not {wanted}")
+    return value
+
+
+def value_paths(folder: Path, name: str) -> list[Path]:
+    """The files of a written value."""
+    return [folder / f"{name}.json", *folder.glob(f"{name}-*")]
+
+
+def remove_value(folder: Path, name: str) -> None:
+    """Remove the files of a written value, as far as they can be removed."""
+    for path in value_paths(folder, name):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _split(value: Any, path: str, values: Values | None, leaves: dict[str, dict[str, Any]]) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is list or kind is tuple:
+        items = [_split(item, f"{path}.{index}", values, leaves)
+                 for index, item in enumerate(value)]  # fmt: skip
+        return {kind.__name__: items}
+    if kind is dict:
+        pairs = [
+            [_split(key, f"{path}.key{index}", values, leaves),
+             _split(item, f"{path}.{key}", values, leaves)]
+            for index, (key, item) in enumerate(value.items())
+        ]  # fmt: skip
+        return {"dict": pairs}
+    codec = None if values is None else values.codec(value)
+    if codec is None:
+        raise NotKeepableError(f"a {kind.__qualname__} has no codec that keeps it")
+    return _split_by(codec, value, path, values, leaves)
+
+
+def _split_by(
+    codec: Codec, value: Any, path: str, values: Values | None, leaves: dict[str, dict[str, Any]]
+) -> Any:
+    if codec.pack is not None:
+        return {codec.type_name: {"packed": _split(codec.pack(value), path, values, leaves)}}
+    if codec.write is None:
+        raise NotKeepableError(f"the codec of {codec.type_name} does not write")
+    named = leaves.setdefault(codec.type_name, {})
+    leaf = path if path not in named else f"{path}#{len(named)}"
+    named[leaf] = value
+    return {codec.type_name: {"leaf": leaf}}
