@@ -1,0 +1,1 @@
+"""Runs looked back at: found, listed, compared, and planned again from their records."""

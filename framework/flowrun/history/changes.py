@@ -1,0 +1,94 @@
+"""One thing that differs between two runs, old beside new, as data and as a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from flowrun.history.metrics import flat
+from flowrun.history.past_run import short_digest
+from flowrun.values import number_text
+
+_SHOWN = 60  # characters of a value that a line shows
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What differs. old, new: its value in either run, unset where the sentence says it all.
+
+    difference: of two numbers, where it is worth a word. details: further lines.
+    is_unknown: whether nobody can say that it differs, nor that it does not.
+    """
+
+    what: str
+    old: Any = UNSET
+    new: Any = UNSET
+    difference: float | UnsetType = UNSET
+    details: list[str] = []
+    is_unknown: bool = False
+
+    @property
+    def line(self) -> str:
+        """The change in one line."""
+        if self.old is UNSET and self.new is UNSET:
+            return self.what
+        texts = [_shown(self.old), _shown(self.new)]
+        if texts[0] == texts[1]:  # numbers that are equal to the digits shown
+            texts = [str(self.old), str(self.new)]
+        by = "" if self.difference is UNSET else f" ({self.difference:+.5g})"
+        return f"{self.what}: {texts[0]} -> {texts[1]}{by}"
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Each key whose value differs, with both values; UNSET where there is no such key."""
+    for name in dict.fromkeys([*old, *new]):
+        before, after = old.get(name, UNSET), new.get(name, UNSET)
+        if before != after or type(before) is not type(after):
+            yield name, before, after
+
+
+def changed_values(
+    old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
+) -> Iterator[Change]:
+    """The changes between two mappings, down to the values that are no mappings: `a.b: 1 -> 2`."""
+    for path, before, after in differing(dict(flat(old, prefix)), dict(flat(new, prefix))):
+        yield Change(path, before, after)
+
+
+def changed_metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """The changes of metrics, with the differences of numbers."""
+    for change in changed_values(old, new, "metrics"):
+        yield msgspec.structs.replace(change, difference=number_change(change.old, change.new))
+
+
+def number_change(old: Any, new: Any) -> float | UnsetType:
+    """By how much a number has changed; UNSET where the two are none, or none that floats hold."""
+    if not (is_number(old) and is_number(new)):
+        return UNSET
+    try:
+        return float(new - old)
+    except OverflowError:
+        return UNSET
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number, and not true or false."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    if value is UNSET:
+        return "nothing"
+    if value is None:
+        return "none"
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        text = short_digest(value)
+    elif isinstance(value, (str, float)):
+        text = number_text(value)
+    else:
+        text = msgspec.json.encode(value, enc_hook=str).decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

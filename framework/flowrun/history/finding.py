@@ -1,0 +1,82 @@
+"""A run found by what a person types: its id, a beginning of it, or `last`."""
+
+from __future__ import annotations
+
+import re
+
+from flowrun.errors import FlowrunError
+from flowrun.history.past_run import PastRun, local_time, read_run
+from flowrun.home import home_folder, runs_folder
+from flowrun.problems import shown_path
+from flowrun.store.run_index import RunIndex, RunRow
+from flowrun.store.store import Store
+
+_LAST = re.compile(r"last(?:~(\d+))?")
+_SHOWN = 5  # runs that a message lists
+
+
+def find_run(name: str) -> PastRun:
+    """The run of a name; raises FlowrunError where there is none, more than one, or no record.
+
+    name: an id, an unambiguous beginning of one, `last`, or `last~2` for the second before it.
+    """
+    store = Store(home_folder(), lambda text: None)
+    try:
+        return read_run(runs_folder() / run_id(store.runs, name))
+    finally:
+        store.close()
+
+
+def run_id(runs: RunIndex, name: str) -> str:
+    """The id of the run of a name; raises FlowrunError where there is none or more than one."""
+    there = runs.ids()
+    if name in there:
+        return name
+    if not there:
+        where = shown_path(runs_folder())
+        raise FlowrunError(f"there are no runs in {where}\n    `flowrun RECIPE` makes one")
+    last = _LAST.fullmatch(name)
+    if last is not None:
+        return _back(runs.rows(), name, int(last[1] or 0))
+    found = sorted(run for run in there if name and run.startswith(name))
+    if len(found) == 1:
+        return found[0]
+    rows = runs.rows()
+    if found:
+        shown = _described([row for row in rows if row.id in found])
+        raise FlowrunError(f"`{name}` is the beginning of {len(found)} runs:\n{shown}")
+    raise FlowrunError(_unknown(name, rows))
+
+
+def _back(rows: list[RunRow], name: str, steps: int) -> str:
+    """The run so many before the latest one."""
+    if steps < len(rows):
+        return rows[steps].id
+    farthest = f"last~{len(rows) - 1}" if len(rows) > 1 else "last"
+    raise FlowrunError(f"there is no `{name}`: the first run is `{farthest}`")
+
+
+def _unknown(name: str, rows: list[RunRow]) -> str:
+    """That there is no such run, with those that may have been meant."""
+    import difflib  # only a mistake needs it
+
+    message = f"there is no run `{name}`"
+    of_recipe = [row for row in rows if row.recipe == name]
+    if of_recipe:
+        hint = f"`flowrun runs --recipe {name}` lists all runs of that recipe; the latest:"
+        return f"{message}\n    {hint}\n{_described(of_recipe)}"
+    by_id = {row.id: row for row in rows}
+    near = difflib.get_close_matches(name, by_id, n=_SHOWN, cutoff=0.6)
+    if near:
+        return f"{message}; did you mean one of:\n{_described([by_id[run] for run in near])}"
+    hint = "an id, the beginning of one, `last`, or `last~1` for the one before"
+    return f"{message}\n    expected  {hint}; the latest:\n{_described(rows)}"
+
+
+def _described(rows: list[RunRow]) -> str:
+    lines = [
+        f"      {row.id}  {row.recipe}  {row.status}  {local_time(row.started)}"
+        for row in rows[:_SHOWN]
+    ]
+    more = len(rows) - _SHOWN
+    return "\n".join([*lines, f"      and {more} more"] if more > 0 else lines)

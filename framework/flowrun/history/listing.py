@@ -1,0 +1,94 @@
+"""The table of runs: a line for each, with the figures that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flowrun.history.metrics import flat
+from flowrun.history.past_run import local_time
+from flowrun.history.selecting import Selected
+from flowrun.values import number_text
+
+_GAP = "  "
+_FIXED = ("id", "when", "recipe", "status", "seconds")
+_HEADINGS = ("id", "when", "recipe", "result", "seconds")
+_MOST_METRICS = 4  # columns of metrics nobody asked for
+
+Column = tuple[str, list[str]]
+
+
+def table(selected: Sequence[Selected], asked: Sequence[str], width: int | None) -> str:
+    """The runs as lines below a line of headings.
+
+    asked: paths whose values are shown. Where none is, the first few metrics are, as far as they
+    fit into `width` columns (None: any width).
+    """
+    rows = [one.row for one in selected]
+    columns: list[Column] = [
+        ("id", [row.id for row in rows]),
+        ("when", [local_time(row.started) for row in rows]),
+        ("recipe", [row.recipe for row in rows]),
+        ("result", [row.status for row in rows]),
+        ("seconds", [f"{row.seconds:.2f} s" for row in rows]),
+    ]
+    paths = [path for path in dict.fromkeys(asked) if path not in _FIXED]
+    if paths:
+        columns += [(path, [_text(one.found.get(path)) for one in selected]) for path in paths]
+    else:
+        columns = _with_metrics(columns, selected, width)
+    return "\n".join(_lines(columns))
+
+
+def as_document(selected: Sequence[Selected]) -> list[dict[str, Any]]:
+    """The runs for `--json`."""
+    return [
+        {
+            "id": one.row.id,
+            "started": one.row.started,
+            "recipe": one.row.recipe,
+            "file": one.row.file,
+            "status": one.row.status,
+            "seconds": one.row.seconds,
+            "metrics": one.row.metrics,
+            **({"where": one.found} if one.found else {}),
+        }
+        for one in selected
+    ]
+
+
+def _with_metrics(
+    columns: list[Column], selected: Sequence[Selected], width: int | None
+) -> list[Column]:
+    """The columns, and a few of metrics: those of the latest runs come first."""
+    found = [dict(flat(one.row.metrics)) for one in selected]
+    names = list(dict.fromkeys(name for metrics in found for name in metrics))
+    for name in names[:_MOST_METRICS]:
+        column = (name, [_text(metrics.get(name)) for metrics in found])
+        if width is not None and _width([*columns, column]) > width:
+            break
+        columns = [*columns, column]
+    return columns
+
+
+def _lines(columns: list[Column]) -> list[str]:
+    padded = []
+    for heading, cells in columns:
+        size = max(map(len, [heading, *cells]))
+        align = f"{{:<{size}}}" if heading in _HEADINGS[:4] else f"{{:>{size}}}"
+        padded.append([align.format(cell) for cell in [heading, *cells]])
+    return [_GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
+
+
+def _width(columns: list[Column]) -> int:
+    sizes = [max(map(len, [heading, *cells])) for heading, cells in columns]
+    return sum(sizes) + len(_GAP) * (len(sizes) - 1)
+
+
+def _text(value: Any) -> str:
+    """A figure in a cell; nothing where the run has none."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return f"[{', '.join(map(number_text, value))}]" if len(value) <= 3 else f"[{len(value)}]"
+    return number_text(value)

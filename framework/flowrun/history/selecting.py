@@ -1,0 +1,148 @@
+"""Runs picked out of all there are: by recipe, by status, by conditions on their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowrun.errors import FlowrunError
+from flowrun.history.filtering import Condition, unknown_path
+from flowrun.history.metrics import flat
+from flowrun.history.past_run import local_time
+from flowrun.problems import did_you_mean, listed, shown_path
+from flowrun.store.run_index import RECORD, RunRow
+from flowrun.value_paths import ValuePath, follow
+
+_MISSING: Any = object()
+# What the list of runs tells; anything else stands in a run's own record alone.
+_OF_ROW: dict[str, Callable[[RunRow], Any]] = {
+    "id": lambda row: row.id,
+    "when": lambda row: local_time(row.started),
+    "recipe": lambda row: row.recipe,
+    "status": lambda row: row.status,
+    "seconds": lambda row: row.seconds,
+    "metrics": lambda row: row.metrics,
+}
+_OF_RECORD = ("seed", "device", "dtype", "vars")
+
+
+class _Planned(msgspec.Struct):
+    id: str
+    options: dict[str, Any] = {}
+
+
+class _Told(msgspec.Struct):
+    """What conditions may speak of in a record: reading all of it takes ten times as long."""
+
+    seed: int = 0
+    device: str = ""
+    dtype: str = ""
+    vars: dict[str, Any] = {}
+    plan: list[_Planned] = []
+
+
+_DECODER = msgspec.json.Decoder(_Told)
+
+
+class Selected(msgspec.Struct, frozen=True):
+    """A run that was picked. found: what stands at the path of each condition."""
+
+    row: RunRow
+    found: dict[str, Any]
+
+
+def select(
+    rows: Sequence[RunRow],
+    runs_folder: Path,
+    *,
+    recipe: str | None = None,
+    status: str | None = None,
+    conditions: Sequence[Condition] = (),
+) -> list[Selected]:
+    """The runs for which everything given holds, in the order of `rows`.
+
+    recipe: a recipe's name or file. conditions: all of them must hold; a run that has nothing at a
+    path is left out. Raises FlowrunError where no run at all is of the recipe or has a path.
+    """
+    chosen = list(rows) if recipe is None else _of_recipe(rows, recipe)
+    selected = [Selected(row, {}) for row in chosen if status in (None, row.status)]
+    # The list answers at once, and each record has to be read: so what it tells comes first.
+    for condition in sorted(conditions, key=lambda one: one.path.root not in _OF_ROW):
+        finder = _Finder(condition.path, runs_folder)
+        selected = [
+            Selected(one.row, {**one.found, condition.path.text: found})
+            for one in selected
+            if (found := finder.find(one.row)) is not _MISSING and condition.holds(found)
+        ]
+        if not selected and not finder.has_found and all(map(finder.lacks, rows)) and rows:
+            raise unknown_path(condition, _known_paths(rows, runs_folder))
+    return selected
+
+
+def _of_recipe(rows: Sequence[RunRow], recipe: str) -> list[RunRow]:
+    file = str(Path(recipe).expanduser().resolve())
+    found = [row for row in rows if recipe == row.recipe or file == row.file]
+    if not found and rows:
+        names = dict.fromkeys(row.recipe for row in rows if row.recipe)
+        files = dict.fromkeys(shown_path(Path(row.file)) for row in rows if row.file)
+        hint = did_you_mean(recipe, (*names, *files))
+        raise FlowrunError(
+            f"there is no run of the recipe `{recipe}`\n"
+            f"    expected  a recipe's name or file; there are runs of: {listed(names)}"
+            + (f"\n    {hint}" if hint else "")
+        )
+    return found
+
+
+class _Finder:
+    """Finds what stands at one path in each run."""
+
+    def __init__(self, path: ValuePath, runs_folder: Path) -> None:
+        self._path = path
+        self._folder = runs_folder
+        self.has_found = False
+
+    def find(self, row: RunRow) -> Any:
+        """The value, or _MISSING."""
+        root = self._path.root
+        value = _OF_ROW[root](row) if root in _OF_ROW else self._in_record(row.id)
+        if value is _MISSING:
+            return value
+        try:
+            found = follow(self._path, value)
+        except LookupError:
+            return _MISSING
+        self.has_found = True
+        return found
+
+    def lacks(self, row: RunRow) -> bool:
+        """Whether the run has nothing at the path."""
+        return self.find(row) is _MISSING
+
+    def _in_record(self, run: str) -> Any:
+        return _told(self._folder / run).get(self._path.root, _MISSING)
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What a record tells, by the root of a path: the options of each step by its id, and more."""
+    try:
+        told = _DECODER.decode((folder / RECORD).read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    parts = {name: getattr(told, name) for name in _OF_RECORD}
+    return parts | {step.id: step.options for step in told.plan if step.id not in parts}
+
+
+def _known_paths(rows: Sequence[RunRow], runs_folder: Path) -> list[str]:
+    """Paths that runs have: the metrics of all, and what the latest record holds."""
+    metrics = dict.fromkeys(path for row in rows for path, _ in flat(row.metrics, "metrics"))
+    plain = [name for name in _OF_ROW if name != "metrics"]
+    return [*metrics, *plain, *_paths_of_latest(rows, runs_folder)]
+
+
+def _paths_of_latest(rows: Iterable[RunRow], runs_folder: Path) -> list[str]:
+    found = (_told(runs_folder / row.id) for row in rows)
+    return [path for path, _ in flat(next((told for told in found if told), {}))]
