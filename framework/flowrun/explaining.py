@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -101,7 +100,8 @@ class _Explaining:
         """Why no record holds for a step all of whose inputs are known."""
         same_base = self._store.records.of_base(base)
         if same_base:
-            yield from self._state_reasons(index, same_base[0])
+            context = self._making.context(index)
+            yield self._recording.obstacle(index, same_base[0], context) or "its record is gone"
             return
         record = self._before.get(self._plan.steps[index].id)
         if record is None:
@@ -120,18 +120,6 @@ class _Explaining:
             for name in input_changes(record.parts, new)
         ]
         yield from found or ["its record is gone"]
-
-    def _state_reasons(self, index: int, record: StepRecord) -> Iterator[str]:
-        """What the step looked at, or wrote, that is not as it was."""
-        changed = self._recording.changed(index, record, self._making.context(index))
-        if changed is not None:
-            yield changed
-        elif not record.files:
-            yield "it acts outside, and no file tells whether that still holds"
-        for path, digest in record.files.items() if changed is None else ():
-            if self._store.files.of(Path(path)) != digest:
-                there = "changed since it wrote it" if Path(path).exists() else "is gone"
-                yield f"file {shown_path(Path(path))} {there}"
 
     def _inherited(self, index: int, cause: str, unknown: dict[str, int]) -> str:
         """The inputs that may be others for one cause further up."""

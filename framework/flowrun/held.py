@@ -34,11 +34,6 @@ class Held:
             self.value = put_together(self.record.plain[0], {}, None)
         return self.value is not MISSING
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the value can be had in a later run without making it again."""
-        return self.record.plain is not None or self.record.object is not None
-
 
 class NamedValues(Mapping[str, Any]):
     """Values by name, each fetched when it is asked for."""

@@ -13,6 +13,7 @@ from flowrun.flow import Flow
 from flowrun.held import Held, size_of
 from flowrun.noting import Surroundings, in_words
 from flowrun.planning import Plan
+from flowrun.problems import shown_path
 from flowrun.runs import StepResult
 from flowrun.step_keys import StepKeys
 from flowrun.store.claims import GIVE_BACK, TAKE
@@ -46,29 +47,31 @@ class Recording:
         return self._keys.parts(index, {name: held.record.digest for name, held in inputs.items()})
 
     def find(self, index: int, base: str, ctx: Context) -> StepRecord | None:
-        """The record by which a step need not be called; None where there is none that holds.
+        """The record by which a step need not be called; None where there is none that holds."""
+        records = self._store.records.of_base(base)
+        fit = (record for record in records if self.obstacle(index, record, ctx) is None)
+        return next(fit, None)
 
-        Everything the step looked at must be as it was, and, where it acts outside, the files it
-        wrote must be as it left them.
+    def obstacle(self, index: int, record: StepRecord, ctx: Context) -> str | None:
+        """Why a step is called although there is a record of its base key; None where it is kept.
+
+        Everything the step looked at must be as it was. Where it acts outside, the files it wrote
+        must be as it left them; where it says `cache: true`, its values must be kept.
         """
-        surroundings = self._surroundings(ctx)
-        for record in self._store.records.of_base(base):
-            if surroundings.changed(record.states) is None:
-                effect = self._plan.steps[index].step.effect
-                return record if not effect or self.is_done(record) else None
+        changed = self._surroundings(ctx).changed(record.states)
+        if changed is not None:
+            return in_words(changed, record.states[changed])
+        planned = self._plan.steps[index]
+        if planned.step.effect and not record.files:
+            return "it acts outside, and no file tells whether that still holds"
+        for name, digest in record.files.items() if planned.step.effect else ():
+            path = Path(name)
+            if digest is None or self._store.files.of(path) != digest:
+                what = "changed since it wrote it" if path.exists() else "is gone"
+                return f"file {shown_path(path)} {what}"
+        if planned.cache and not _is_kept(record):
+            return "it says `cache: true`, and its values are not kept yet"
         return None
-
-    def changed(self, index: int, record: StepRecord, ctx: Context) -> str | None:
-        """What a step looked at that is not as it was, in words; None where all is."""
-        what = self._surroundings(ctx).changed(record.states)
-        return None if what is None else in_words(what, record.states[what])
-
-    def is_done(self, record: StepRecord) -> bool:
-        """Whether the files that a step wrote are still what they were; of none it is not known."""
-        return bool(record.files) and all(
-            digest is not None and self._store.files.of(Path(path)) == digest
-            for path, digest in record.files.items()
-        )
 
     def use(self, index: int, record: StepRecord) -> dict[str, Held]:
         """The outputs of a step that is kept."""
@@ -171,12 +174,19 @@ class Recording:
 
     def _keep_value(self, held: Held) -> None:
         if held.record.digest is not None and held.record.plain is None:
-            held.record.object = self._store.objects.keep(
-                held.value, held.record.digest, self._values
+            objects = self._store.objects
+            held.record.object = objects.keep(held.value, held.record.digest, self._values)
+            held.record.is_keepable = (
+                held.record.object is not None or not self._store.trouble.may_write
             )
 
     def _surroundings(self, ctx: Context) -> Surroundings:
         return Surroundings(ctx, self._plan.registry, self._store.files, self._store.code)
+
+
+def _is_kept(record: StepRecord) -> bool:
+    """Whether every value that can be kept is."""
+    return all(output.is_kept or not output.is_keepable for output in record.outputs.values())
 
 
 def as_messages(record: StepRecord) -> list[Message]:

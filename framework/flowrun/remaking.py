@@ -67,7 +67,7 @@ class Remaking:
             current = open_steps.pop()
             total += self._making.work[current]
             for held in self._flow.bound[current].values():
-                if not held.is_kept and held.maker not in seen:
+                if not held.record.is_kept and held.maker not in seen:
                     seen.add(held.maker)
                     open_steps.append(held.maker)
         return total

@@ -102,11 +102,13 @@ def test_changed_code_of_the_module_runs_its_steps(world: World, change: tuple[s
 
 
 def test_a_module_that_the_steps_module_imports_belongs_to_its_code(world: World) -> None:
-    (world.folder / "beside.py").write_text("import deeper\n\ndef number():\n    return deeper.N\n")
+    (world.folder / "counted.py").write_text(
+        "import deeper\n\ndef number():\n    return deeper.N\n"
+    )
     (world.folder / "deeper.py").write_text("N = 1\n")
     (world.folder / "mine.py").write_text(
-        "from flowrun import step\n\n@step(outputs='x')\ndef mine():\n    import beside\n"
-        "    open('calls.txt', 'a').write('mine\\n')\n    return beside.number()\n"
+        "from flowrun import step\n\n@step(outputs='x')\ndef mine():\n    import counted\n"
+        "    open('calls.txt', 'a').write('mine\\n')\n    return counted.number()\n"
     )
     world.path.write_text("recipe: r\nplugins: [./mine.py]\nsteps: [mine]\n")
     assert world.called() == ["mine"]
@@ -119,6 +121,21 @@ def test_the_seed_belongs_to_the_key_of_a_random_step_alone(world: World) -> Non
     world.recipe("[one, draw]")
     world.called()
     assert world.called(seed=1) == ["draw"]
+
+
+def test_a_number_beyond_64_bits_is_an_option_and_a_value_like_any_other(world: World) -> None:
+    (world.folder / "mine.py").write_text(
+        "from flowrun import step\n\n@step(outputs='n')\ndef give(*, value: int):\n"
+        "    return value * 10\n"
+    )
+    number = 10**30
+    world.path.write_text(
+        f"recipe: r\nplugins: [./mine.py]\nsteps: [{{give: {{value: {number}}}}}]\n"
+    )
+    first, _ = world.run()
+    again, _ = world.run()
+    assert again.values == first.values == {"n": 10 * number}
+    assert again.record["steps"][0]["kept"] == first.record["id"]
 
 
 def test_the_dtype_belongs_to_every_key(world: World) -> None:

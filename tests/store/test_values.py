@@ -110,6 +110,15 @@ def test_cache_overrules_what_is_kept(world: World, step: str, cache: str, made:
     assert world.called(set={"total.times": 2}) == [*made, "total"]
 
 
+def test_cache_set_later_has_the_values_kept_from_then_on(world: World) -> None:
+    world.recipe("[quick, total]")
+    world.called()
+    world.recipe("[{quick: {}, cache: true}, total]")
+    assert world.called() == ["quick"]
+    assert world.called() == []
+    assert world.called(set={"total.times": 2}) == ["total"]
+
+
 def test_values_of_an_unchanged_run_are_had_when_they_are_asked_for(world: World) -> None:
     world.recipe("[quick, total]")
     first, _ = world.run()

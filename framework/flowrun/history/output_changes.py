@@ -19,7 +19,7 @@ from flowrun.store.value_files import put_together
 from flowrun.values import Values
 
 _MOST_LINES = 8  # about one output
-_CURE = "with `cache: true` beside the step and --fresh they would be"
+_CURE = "with `cache: true` beside the step they would be"
 
 
 class OutputChanges:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,13 +19,20 @@ class OutputRecord(msgspec.Struct):
     """One output: its digest, its summary, and where its value is to be had.
 
     plain: the value itself, where it is small and of plain parts; `[document]`, or None.
-    object: the name under which its bytes are kept, or None.
+    object: the name under which its bytes are kept, or None. is_keepable: whether it has a form
+    on disk, as far as that has been tried.
     """
 
     digest: str | None
     summary: dict[str, Any]
     plain: list[Any] | None = None
     object: str | None = None
+    is_keepable: bool = True
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the value can be had in a later run without making it again."""
+        return self.plain is not None or self.object is not None
 
 
 class StepRecord(msgspec.Struct):
@@ -103,7 +111,10 @@ class StepRecords:
 
 def keeping(record: StepRecord) -> tuple[str, tuple[object, ...]]:
     """The statement, and its row, that keep a record."""
-    encoded = _ENCODER.encode(record)
+    try:
+        encoded = _ENCODER.encode(record)
+    except OverflowError:  # a whole number of more than 64 bits, which JSON has
+        encoded = json.dumps(msgspec.to_builtins(record)).encode()
     row = (record.key, record.made, encoded, blake3(encoded).digest())
     return "insert or replace into steps values (?, ?, ?, ?)", row
 
@@ -113,8 +124,10 @@ def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:
     if blake3(encoded).digest() != seal:
         return None
     try:
+        if encoded.startswith(b"{"):
+            return msgspec.convert(json.loads(encoded), StepRecord)
         return _DECODER.decode(encoded)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         return None
 
 
