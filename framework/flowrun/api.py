@@ -12,7 +12,7 @@ from flowrun.overrides import Settings
 from flowrun.planning import Plan, plan
 from flowrun.recipes import Recipe
 from flowrun.records import RecordWriter
-from flowrun.running import execute
+from flowrun.running.execution import execute
 from flowrun.runs import Result
 from flowrun.store.store import Store
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import msgspec
 
 from flowrun.devices import choose_device
-from flowrun.flow import NAMED, Flow
-from flowrun.held import Held
 from flowrun.interrupts import Interrupts
-from flowrun.making import Making
 from flowrun.planning import Plan
 from flowrun.problems import shown_path
-from flowrun.recording import Recording
-from flowrun.step_keys import StepKeys
+from flowrun.running.flow import NAMED, Flow
+from flowrun.running.held import Held
+from flowrun.running.making import Making
+from flowrun.running.recording import Recording
+from flowrun.running.step_keys import StepKeys
 from flowrun.store.changes import changes, input_changes
 from flowrun.store.keys import KeyParts
 from flowrun.store.step_records import OutputRecord, StepRecord

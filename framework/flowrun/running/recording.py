@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from flowrun.context import Context, Message
-from flowrun.flow import Flow
-from flowrun.held import Held, size_of
 from flowrun.noting import Surroundings, in_words
 from flowrun.planning import Plan
 from flowrun.problems import shown_path
+from flowrun.running.flow import Flow
+from flowrun.running.held import Held, size_of
+from flowrun.running.step_keys import StepKeys
 from flowrun.runs import StepResult
-from flowrun.step_keys import StepKeys
 from flowrun.store.claims import GIVE_BACK, TAKE
 from flowrun.store.file_digests import stamp_of
 from flowrun.store.keeping import is_worth_keeping

@@ -7,10 +7,10 @@ from typing import Any
 
 from flowrun.calling import Call, named_outputs, step_error
 from flowrun.context import Context
-from flowrun.flow import NAMED
-from flowrun.held import Held, own_containers, small_plain
 from flowrun.interrupts import Interrupts
 from flowrun.planning import Plan
+from flowrun.running.flow import NAMED
+from flowrun.running.held import Held, own_containers, small_plain
 from flowrun.store.digests import value_digest
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord

@@ -10,15 +10,15 @@ import msgspec
 
 from flowrun.context import Context, Progress
 from flowrun.files import digest_of
-from flowrun.flow import NAMED, Flow
-from flowrun.held import Held
 from flowrun.interrupts import Interrupts
-from flowrun.known_outcomes import KnownOutcomes
 from flowrun.listeners import Listeners
-from flowrun.making import Making
-from flowrun.memory import peak_bytes
-from flowrun.recording import Recording, as_messages
-from flowrun.remaking import Remaking
+from flowrun.running.flow import NAMED, Flow
+from flowrun.running.held import Held
+from flowrun.running.known_outcomes import KnownOutcomes
+from flowrun.running.making import Making
+from flowrun.running.memory import peak_bytes
+from flowrun.running.recording import Recording, as_messages
+from flowrun.running.remaking import Remaking
 from flowrun.runs import RunInfo, StepResult
 from flowrun.store.checkpoints import Checkpoints
 from flowrun.store.digests import parts_digest

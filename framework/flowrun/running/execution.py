@@ -10,24 +10,24 @@ from typing import Any
 
 from flowrun.devices import choose_device
 from flowrun.errors import StepError
-from flowrun.flow import Flow
-from flowrun.held import Held, NamedValues
 from flowrun.history.metrics import metrics_of
 from flowrun.interrupts import Interrupted, Interrupts
 from flowrun.judging import Outcome, judge
-from flowrun.known_outcomes import KnownOutcomes
 from flowrun.listeners import Listeners
-from flowrun.making import Making
 from flowrun.planning import Plan
-from flowrun.recording import Recording
 from flowrun.records import make_record
-from flowrun.remaking import NotDeterministicError, Remaking
 from flowrun.run_ids import new_run_id
+from flowrun.running.flow import Flow
+from flowrun.running.held import Held, NamedValues
+from flowrun.running.known_outcomes import KnownOutcomes
+from flowrun.running.making import Making
+from flowrun.running.recording import Recording
+from flowrun.running.remaking import NotDeterministicError, Remaking
+from flowrun.running.step_keys import StepKeys
+from flowrun.running.walking import Walk
 from flowrun.runs import Result, RunInfo
-from flowrun.step_keys import StepKeys
 from flowrun.store.store import Store
 from flowrun.values import Values
-from flowrun.walking import Walk
 
 
 def execute(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowrun.expectations import CHECKS, SETTINGS, Expectation, Expectations
-from flowrun.held import Held
 from flowrun.judging import Outcome
+from flowrun.running.held import Held
 from flowrun.store.digests import parts_digest
 from flowrun.store.outcomes import Outcomes
 

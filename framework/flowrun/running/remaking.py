@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flowrun.flow import Flow
-from flowrun.held import Held
-from flowrun.making import Making
-from flowrun.recording import Recording
+from flowrun.running.flow import Flow
+from flowrun.running.held import Held
+from flowrun.running.making import Making
+from flowrun.running.recording import Recording
 from flowrun.store.objects import MISSING
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flowrun.held import Held
 from flowrun.planning import Plan
+from flowrun.running.held import Held
 
 NAMED = "*"  # begins the name of an input that a step takes in its dict of named values
 
