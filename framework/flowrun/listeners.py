@@ -26,29 +26,22 @@ class Listeners:
     def __init__(self, manager: pluggy.PluginManager, complain: Callable[[str], None]) -> None:
         self._complain = complain
         self._off: set[str] = set()
-        self._callers: dict[str, list[tuple[str, Any]]] = {}
-        plugins = manager.get_plugins()
-        for hook in HOOKS:
-            implementations = getattr(manager.hook, hook).get_hookimpls()
-            self._callers[hook] = [
-                (found.plugin_name, manager.subset_hook_caller(hook, plugins - {found.plugin}))
-                for found in implementations
-            ]
+        self._heard = {hook: list(getattr(manager.hook, hook).get_hookimpls()) for hook in HOOKS}
 
     def hears(self, hook: str) -> bool:
         """Whether anyone listens to this hook."""
-        return bool(self._callers[hook])
+        return bool(self._heard[hook])
 
     def tell(self, hook: str, **arguments: Any) -> None:
         """Call every listener of a hook that is not switched off."""
-        for name, caller in self._callers[hook]:
-            if name in self._off:
+        for found in self._heard[hook]:
+            if found.plugin_name in self._off:
                 continue
             try:
-                caller(**arguments)
+                found.function(*(arguments[name] for name in found.argnames))
             except Exception as error:
-                self._off.add(name)
+                self._off.add(found.plugin_name)
                 self._complain(
-                    f"the listener `{name}` failed in {hook} and is switched off for this run:\n"
-                    f"    {error_line(error)}"
+                    f"the listener `{found.plugin_name}` failed in {hook} and is switched off for "
+                    f"this run:\n    {error_line(error)}"
                 )

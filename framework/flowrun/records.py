@@ -24,7 +24,23 @@ _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 def make_record(run: RunInfo) -> dict[str, Any]:
-    """All that is kept of a run, as JSON values."""
+    """All that is kept of a run, as JSON values; what does not change is put together once."""
+    if not run.record:
+        run.record = _planned(run)
+    return run.record | {
+        "seconds": round(run.seconds, 6),
+        "status": run.status,
+        "error": run.error,
+        "steps": [_finite(_step_record(step)) for step in run.steps],
+        "process": os.getpid() if run.status == "running" else None,
+        "expectations": [outcome.as_dict() for outcome in run.outcomes],
+        "metrics": _finite(run.metrics),
+        "warnings": run.warnings,
+    }
+
+
+def _planned(run: RunInfo) -> dict[str, Any]:
+    """What is known of a run before its first step."""
     recipe = run.plan.recipe
     record: dict[str, Any] = {
         "id": run.id,
@@ -32,9 +48,6 @@ def make_record(run: RunInfo) -> dict[str, Any]:
         "about": recipe.about,
         "file": str(recipe.path) if recipe.path is not None else None,
         "started": run.started.isoformat(timespec="milliseconds"),
-        "seconds": round(run.seconds, 6),
-        "status": run.status,
-        "error": run.error,
         "seed": recipe.seed,
         "device": run.device,
         "dtype": recipe.dtype,
@@ -57,11 +70,6 @@ def make_record(run: RunInfo) -> dict[str, Any]:
         ],
         "plugins": plugin_places(run.plan.registry),
         "expect": {path: plain(entry.value) for path, entry in recipe.expect.items()},
-        "steps": [_step_record(step) for step in run.steps],
-        "process": os.getpid() if run.status == "running" else None,
-        "expectations": [outcome.as_dict() for outcome in run.outcomes],
-        "metrics": run.metrics,
-        "warnings": run.warnings,
         "environment": _environment(run),
         "resolved": resolved_recipe(run.plan),
     }
@@ -70,8 +78,11 @@ def make_record(run: RunInfo) -> dict[str, Any]:
 
 def _finite(value: Any) -> Any:
     """The value with `inf` and `nan`, which JSON does not have, as strings."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

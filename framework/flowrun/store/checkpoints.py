@@ -50,9 +50,10 @@ class Checkpoints:
         path = self._folder / f"{self._name}.json"
         try:
             self._age = max(0.0, time.time() - path.stat().st_mtime)
-            self.restored = read_value(self._folder, self._name, None, self._values)
-        except FileNotFoundError:
+        except OSError:  # there is none, or no place where one could be
             return
+        try:
+            self.restored = read_value(self._folder, self._name, None, self._values)
         except (OSError, DamagedValueError) as error:
             self._trouble.say(f"a checkpoint cannot be read, so its step begins anew: {error}")
 

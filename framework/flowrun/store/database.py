@@ -15,11 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flowrun.store.file_digests import stamp_of
 from flowrun.store.trouble import Trouble
 
 _FORMAT = 1  # of the tables; a file of another format is put aside
 _WAIT = 30  # seconds to wait for another process's transaction
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OTHER_TABLES = ("no such table", "no such column", "has no column named")
+_UNREADABLE = "Could not decode to UTF-8"  # what Python says of a damaged text
 
 _TABLES = """
 create table if not exists steps(
@@ -57,6 +60,7 @@ class Database:
         self._path = path
         self._trouble = trouble
         self._connection: sqlite3.Connection | None = None
+        self._inode: int | None = None
         self._is_out_of_reach = False
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
@@ -102,6 +106,8 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
+            found = stamp_of(self._path)
+            self._inode = None if found is None else found.inode
             self._connection = self._opened()
         return self._connection
 
@@ -122,18 +128,24 @@ class Database:
         try:
             try:
                 return work(self._connected())
-            except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", None) not in _DAMAGED:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                if _is_damage(error):
+                    self._put_aside()
+                elif self._connection is not None and str(error).startswith(_UNREADABLE):
+                    self._connection.text_factory = _as_far_as_readable
+                else:
                     raise
-                self._put_aside()
                 return work(self._connected())
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._is_out_of_reach = self._connection is None
             self._trouble.note(f"records in {self._path}", error)
             return None
 
     def _put_aside(self) -> None:
         self.close()
+        found = stamp_of(self._path)
+        if found is not None and self._inode not in (None, found.inode):
+            return  # another process has done so already
         aside = self._path.parent / "aside"
         aside.mkdir(exist_ok=True)
         damaged = aside / f"{self._path.name}.{time.time_ns()}"
@@ -144,6 +156,20 @@ class Database:
             f"the records in {self._path} were damaged, and are begun anew; "
             f"the damaged file lies in {damaged}"
         )
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether an error tells that the file is not what was written.
+
+    Python decodes SQLite's message, which may quote a damaged text, and fails at that.
+    """
+    is_damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGED
+    has_other_tables = any(words in str(error) for words in _OTHER_TABLES)
+    return is_damaged or has_other_tables or isinstance(error, UnicodeDecodeError)
+
+
+def _as_far_as_readable(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _opened_to_write(path: Path) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ UNREADABLE = "unreadable"  # the status of a run whose record cannot be read
 _COLUMNS = "id, started, recipe, file, status, seconds, metrics, keys"
 UNFINISHED = ("running", "killed")
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}")
+
+T = TypeVar("T")
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -37,13 +39,13 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The run's metrics, as plain numbers."""
-        return dict(msgspec.json.decode(self.metrics_text))
+        """The run's metrics, as plain numbers; none where the row is damaged."""
+        return dict(_decoded(self.metrics_text, dict))
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the run's steps."""
-        return list(msgspec.json.decode(self.keys_text))
+        """The keys of the run's steps; none where the row is damaged."""
+        return list(_decoded(self.keys_text, list))
 
 
 class RunIndex:
@@ -125,6 +127,14 @@ class RunIndex:
             return None if record is None else _row({**record, "id": run})
         except (TypeError, ValueError, KeyError, AttributeError):
             return None
+
+
+def _decoded(text: str, kind: type[T]) -> T:
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return kind()
+    return found if isinstance(found, kind) else kind()
 
 
 def true_status(status: str, process: object) -> str:

@@ -102,9 +102,9 @@ def read_value(folder: Path, name: str, digest: str | None, values: Values) -> A
     Raises FileNotFoundError where it is not there, DamagedValueError where it is not what was
     written.
     """
-    text = (folder / f"{name}.json").read_text(encoding="utf-8")
+    content = (folder / f"{name}.json").read_bytes()
     try:
-        document = json.loads(text)
+        document = json.loads(content)
         leaves = {}
         for kind, file in document["files"].items():
             codec = values.codec_named(kind)
@@ -128,9 +128,10 @@ def value_paths(folder: Path, name: str) -> list[Path]:
 
 def remove_value(folder: Path, name: str) -> None:
     """Remove the files of a written value, as far as they can be removed."""
-    for path in value_paths(folder, name):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    with contextlib.suppress(OSError):  # not even the folder may be readable
+        for path in value_paths(folder, name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _split(value: Any, path: str, values: Values | None, leaves: dict[str, dict[str, Any]]) -> Any:
