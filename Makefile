@@ -1,5 +1,7 @@
 # make run   set up and run the main job          make test   set up, lint, check types, test
-# Both need Python 3.11+, make and a package index, and are quick when nothing changed.
+# make faults  the whole fault campaign: kills, disk errors, processes side by side (an hour; make test
+#              takes a sample of it)
+# All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,13 +9,16 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test lint types clean
+.PHONY: run test faults lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
 
 test: lint types
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+
+faults: $(VENV)/.installed-test
+	FLOWRUN_FAULTS=all $(BIN)/python -m pytest tests/faults --numprocesses auto --maxprocesses 2
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

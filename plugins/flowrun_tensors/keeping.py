@@ -49,10 +49,11 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         _require_dense(tensor)
         if tensor.grad_fn is not None:
             raise ValueError(f"`{name}` is part of an autograd graph, which no file can hold")
-    layouts = {name: _layout(tensor) for name, tensor in tensors.items()}
+    layouts = {name: layout for name, tensor in tensors.items() if (layout := _layout(tensor))}
+    text = json.dumps(layouts)
     content = save(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-        {"layouts": json.dumps({name: layout for name, layout in layouts.items() if layout})},
+        {"layouts": text, "seal": _seal(text)},  # a tensor's digest says nothing of its layout
     )
     (header,) = struct.unpack("<Q", content[:8])
     padding = -(8 + header) % _ALIGNMENT  # spaces may follow the header, says the format
@@ -64,11 +65,18 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of such a file, memory-mapped where they lie there as they lay in memory."""
+    """The tensors of such a file, memory-mapped where they lie there as they lay in memory.
+
+    Raises ValueError where their layouts are not those that were written.
+    """
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
-        layouts = json.loads((file.metadata() or {}).get("layouts", "{}"))
+        metadata = file.metadata() or {}
+        text = metadata.get("layouts", "")
+        if metadata.get("seal") != _seal(text):
+            raise ValueError("what the file says of the tensors' layouts has been altered")
+        layouts = json.loads(text)
         return {
             name: _laid_out(file.get_tensor(name), layouts.get(name, {}))
             for name in file.keys()  # noqa: SIM118
@@ -86,6 +94,12 @@ def _layout(tensor: torch.Tensor) -> dict[str, Any]:
     if tensor.requires_grad:
         layout["requires_grad"] = True
     return layout
+
+
+def _seal(layouts: str) -> str:
+    from blake3 import blake3
+
+    return blake3(layouts.encode()).hexdigest(length=16)
 
 
 def _laid_out(tensor: torch.Tensor, layout: dict[str, Any]) -> torch.Tensor:

@@ -44,9 +44,9 @@ class FileDigests:
         self._database = database
 
     def of(self, path: Path) -> str | None:
-        """The digest of a file's bytes; None where there is no such file."""
+        """The digest of a file's bytes; None where there is no such file, or none can be read."""
         stamp = stamp_of(path)
-        if stamp is None or path.is_dir():
+        if stamp is None or not path.is_file():  # to read a pipe would be to wait for its writer
             return None
         known = self._database.row(
             "select digest from files where path = ? and size = ? and mtime = ? and inode = ?",
@@ -54,7 +54,10 @@ class FileDigests:
         )
         if known is not None:
             return str(known[0])
-        digest = file_digest(path)
+        try:
+            digest = file_digest(path)
+        except OSError:
+            return None
         if stamp.is_settled and stamp_of(path) == stamp:
             self._database.write(
                 "insert or replace into files values (?, ?, ?, ?, ?)",

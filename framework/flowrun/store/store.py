@@ -53,7 +53,10 @@ class Store:
                 continue
             self._sources_kept.add(digest)
             if self.source(digest) is None:
-                text = path.read_text(encoding="utf-8", errors="replace")
+                try:
+                    text = path.read_text(encoding="utf-8", errors="replace")
+                except OSError:  # it has gone since it was imported
+                    continue
                 self.database.write("insert or ignore into sources values (?, ?)", [(digest, text)])
 
     def source(self, digest: str) -> str | None:
