@@ -59,11 +59,32 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
+_added: list[str] = []  # the folders of local plugins that `sys.path` has through us
+
+
 def add_to_path(folder: Path) -> None:
-    """Let a local plugin import the modules beside it; installed ones still come first."""
+    """Let a local plugin import the modules beside it; installed ones still come first.
+
+    Of two local folders with a module of one name, each plugin has its own: the folder comes before
+    those of other plugins, and what was imported from those under such a name is forgotten.
+    """
     text = str(folder.resolve())
-    if text not in sys.path:
-        sys.path.append(text)
+    if text in sys.path:
+        if text not in _added:
+            return
+        sys.path.remove(text)
+    others = [sys.path.index(other) for other in _added if other in sys.path]
+    sys.path.insert(min(others, default=len(sys.path)), text)
+    if text not in _added:
+        _added.append(text)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        place = Path(file).parent.parent if file.endswith("__init__.py") else Path(file).parent
+        if "." in name or str(place) == text or str(place) not in _added:
+            continue
+        if (folder / f"{name}.py").is_file() or (folder / name).is_dir():
+            for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
+                del sys.modules[loaded]
 
 
 def near_file(folder: Path, name: str) -> str | None:

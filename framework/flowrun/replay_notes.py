@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from flowrun.files import file_digest, replacing
 from flowrun.home import runs_folder
 from flowrun.listeners import HOOKS
 from flowrun.records import event_of
-from flowrun.replaying import FORMAT, RUN, SECONDS, Note, identity, note_path, stamp
+from flowrun.replaying import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
 from flowrun.reports import end_text, outcome_line, step_text, title
 from flowrun.runs import RunInfo
 from flowrun.store.file_digests import stamp_of
@@ -40,7 +39,7 @@ def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, er
         "events": list(_events(run)),
     }
     with contextlib.suppress(OSError), replacing(Path(note_path(arguments))) as temporary:
-        temporary.write_text(json.dumps(note), encoding="utf-8")
+        temporary.write_text(sealed(note), encoding="utf-8")
 
 
 def forget_notes() -> None:

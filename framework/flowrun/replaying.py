@@ -32,17 +32,35 @@ Note = dict[str, Any]
 def replay(arguments: list[str]) -> int | None:
     """Answer a command from its note; None where there is none, or where it does not hold."""
     path = note_path(arguments)
-    try:
-        with open(path, encoding="utf-8") as file:
-            note = json.load(file)
-    except (OSError, ValueError):
-        return None
-    if not isinstance(note, dict) or note.get("format") != FORMAT:
+    note = _read(path)
+    if note is None or note["format"] != FORMAT:
         return None
     records = os.path.join(os.path.dirname(path), os.pardir, "records.sqlite")
     if note["identity"] != identity(arguments) or not (os.path.isfile(records) and _holds(note)):
         return None
     return _answer(note, path)
+
+
+def sealed(note: Note) -> str:
+    """A note as it is written: the digest of its text, and the text."""
+    text = json.dumps(note)
+    return f"{_seal(text.encode())}\n{text}"
+
+
+def _read(path: str) -> Note | None:
+    """A note; None where there is none, or where it is not what was written."""
+    try:
+        with open(path, "rb") as file:
+            seal, _, text = file.read().partition(b"\n")
+    except OSError:
+        return None
+    return json.loads(text) if seal == _seal(text).encode() else None
+
+
+def _seal(text: bytes) -> str:
+    from blake3 import blake3
+
+    return blake3(text).hexdigest()
 
 
 def note_path(arguments: list[str]) -> str:
@@ -106,7 +124,7 @@ def _settle(note: Note, path: str) -> None:
 
         from flowrun.files import write_text
 
-        write_text(Path(path), json.dumps(note))
+        write_text(Path(path), sealed(note))
 
 
 def _digest(path: str) -> str | None:

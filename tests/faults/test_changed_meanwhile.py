@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.faults.worlds import World, ended
 
 STEPS = '''
@@ -44,7 +42,6 @@ SEEDED = RECIPE.replace("add_up: {path: numbers.txt}", "collect")
 ALWAYS = {"FLOWRUN_CHECKPOINT_SECONDS": "0"}
 
 
-@pytest.mark.xfail(reason="checkpoints are found by what is known before the step", strict=True)
 def test_a_step_whose_file_has_changed_begins_anew(tmp_path: Path) -> None:
     files = {"steps.py": STEPS, "recipe.yaml": RECIPE, "numbers.txt": "1 2 3 4 5 6"}
     world = World(tmp_path / "world", files, ALWAYS)
@@ -53,7 +50,6 @@ def test_a_step_whose_file_has_changed_begins_anew(tmp_path: Path) -> None:
     assert "total 210" in world.run().out
 
 
-@pytest.mark.xfail(reason="checkpoints are found by what is known before the step", strict=True)
 def test_a_step_that_looked_at_its_seed_begins_anew_with_another(tmp_path: Path) -> None:
     files = {"steps.py": STEPS, "recipe.yaml": SEEDED}
     world = World(tmp_path / "world", files, ALWAYS)

@@ -107,7 +107,6 @@ def test_a_run_interrupted_at_any_write_ends_in_order_and_in_the_same_bits(
     assert interrupted
 
 
-@pytest.mark.xfail(reason="`run` says nothing of so early an interrupt", strict=True)
 def test_an_interrupt_before_the_first_step_is_said(
     tmp_path: Path, plain: Undisturbed, faults: Faults
 ) -> None:

@@ -47,6 +47,18 @@ def test_a_local_file_may_import_the_module_beside_it(write: Write) -> None:
     assert flowrun_api.run(path).values == {"x": 8}
 
 
+def test_two_folders_may_each_have_a_module_of_one_name(flowrun: Flowrun, write: Write) -> None:
+    for folder, value in (("a", 3), ("b", 4), ("c", 5)):
+        write(f"{folder}/helper.py", f"VALUE = {value}\n")
+        write(
+            f"{folder}/mine.py", "import helper\n" + STEP.format(name="mine", value="helper.VALUE")
+        )
+        recipe(write, "[mine]", "[mine.py]", f"{folder}/r.yaml")
+    done = flowrun("a/r.yaml", "b/r.yaml", "c/r.yaml", "a/r.yaml", "--fresh")
+    found = [line.split()[2] for line in done.stdout.splitlines() if line.startswith("  mine")]
+    assert found == ["3", "4", "5", "3"]
+
+
 def test_a_file_and_a_module_are_loaded_by_p(flowrun: Flowrun, write: Write) -> None:
     write("mine.py", STEP.format(name="mine", value=3))
     write("other_module.py", STEP.format(name="other", value=4))

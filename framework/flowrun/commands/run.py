@@ -117,8 +117,8 @@ class _Runner(msgspec.Struct):
             if self.quiet and not self.as_json:
                 click.echo(_what_matters(summary), err=True, nl=False)
         except KeyboardInterrupt as error:
-            if summary.run is not None:
-                click.echo(summary.run.error, err=True)
+            said = None if summary.run is None else summary.run.error
+            click.echo(said or "interrupted", err=True)
             number = error.signal if isinstance(error, Interrupted) else signal.SIGINT
             raise click.exceptions.Exit(128 + number) from None
         except StepError as error:

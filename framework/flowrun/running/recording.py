@@ -73,6 +73,14 @@ class Recording:
             return "it says `cache: true`, and its values are not kept yet"
         return None
 
+    def states(self, ctx: Context) -> dict[str, str]:
+        """What a step has looked at so far, and how that is now."""
+        return self._surroundings(ctx).states(ctx.noted)
+
+    def holds(self, states: Mapping[str, str], ctx: Context) -> bool:
+        """Whether everything a step had looked at is as it was."""
+        return self._surroundings(ctx).changed(states) is None
+
     def use(self, index: int, record: StepRecord) -> dict[str, Held]:
         """The outputs of a step that is kept."""
         self.records[index] = record
@@ -97,7 +105,7 @@ class Recording:
         say what it saw; and whether what comes next is this run's to compute.
         """
         stamps = {what: stamp for what, stamp in ctx.noted.items() if what.startswith("file:")}
-        states = self._surroundings(ctx).states(ctx.noted)
+        states = self.states(ctx)
         if any(stamp_of(what.removeprefix("file:")) != stamp for what, stamp in stamps.items()):
             ctx.warn("a file was changed while the step read it; its result is not kept")
             return None, False

@@ -189,7 +189,7 @@ class Walk:
         start = time.perf_counter()
         made_again = self._remaking.fetch_all(inputs.values())
         result.made_again = [self._steps[position].id for position in made_again]
-        checkpoints = self._checkpoints(index, key)
+        checkpoints = self._checkpoints(index, key, ctx)
         ctx.equip(checkpoints, self._reporter(result))
         result.messages = ctx.messages
         result.restored = None if checkpoints is None else checkpoints.restored_age
@@ -210,12 +210,16 @@ class Walk:
             checkpoints.forget()
         self._listeners.tell("flowrun_step_finished", run=self._info, result=result)
 
-    def _checkpoints(self, index: int, key: _Key | None) -> Checkpoints | None:
-        if self._store is None or key is None or not self._steps[index].step.takes_context:
+    def _checkpoints(self, index: int, key: _Key | None, ctx: Context) -> Checkpoints | None:
+        recording, store = self._recording, self._store
+        if store is None or recording is None or key is None:
             return None
-        checkpoints = self._store.checkpoints(key.base, self._making.values, self._interrupts)
+        if not self._steps[index].step.takes_context:
+            return None
+        checkpoints = store.checkpoints(key.base, self._making.values, self._interrupts)
+        checkpoints.watch(lambda: recording.states(ctx))
         if not self._fresh:
-            checkpoints.restore()
+            checkpoints.restore(lambda states: recording.holds(states, ctx))
         return checkpoints
 
     def _note_end(self, result: StepResult, ctx: Context, start: float, peak: int | None) -> None:

@@ -43,17 +43,27 @@ class Checkpoints:
         self._due = time.monotonic() + self._interval
         self._is_on = True
         self._age = 0.0
+        self._states: Callable[[], dict[str, str]] = dict
         self.restored: Any = None
 
-    def restore(self) -> None:
-        """Look for what an earlier run of the step has saved; a damaged checkpoint is none."""
+    def watch(self, states: Callable[[], dict[str, str]]) -> None:
+        """Save with each checkpoint what the step has looked at so far, and how that is."""
+        self._states = states
+
+    def restore(self, holds: Callable[[dict[str, str]], bool]) -> None:
+        """Look for what an earlier run of the step has saved; a damaged checkpoint is none.
+
+        holds: whether what that run had looked at is as it was.
+        """
         path = self._folder / f"{self._name}.json"
         try:
             self._age = max(0.0, time.time() - path.stat().st_mtime)
         except OSError:  # there is none, or no place where one could be
             return
         try:
-            self.restored = read_value(self._folder, self._name, None, self._values)
+            saved = read_value(self._folder, self._name, None, self._values)
+            if holds(saved["states"]):
+                self.restored = saved["state"]
         except (OSError, DamagedValueError) as error:
             self._trouble.say(f"a checkpoint cannot be read, so its step begins anew: {error}")
 
@@ -81,11 +91,12 @@ class Checkpoints:
     def _save(self, state: Any) -> bool:
         """Whether the state could be saved."""
         try:
-            digest = value_digest(state, self._values)
+            saved = {"states": self._states(), "state": state}
+            digest = value_digest(saved, self._values)
             if digest is None:
                 raise NotKeepableError("the state of the step has no digest")
             before = set(self._folder.glob(f"{self._name}-*"))
-            write_value(self._folder, self._name, state, digest, self._values)
+            write_value(self._folder, self._name, saved, digest, self._values)
             for path in before - set(self._folder.glob(f"{self._name}-{digest[:16]}*")):
                 path.unlink(missing_ok=True)
         except Exception as error:  # a codec may raise anything; the step goes on all the same
