@@ -20,6 +20,7 @@ from flowrun.store.trouble import Trouble
 
 _FORMAT = 1  # of the tables; a file of another format is put aside
 _WAIT = 30  # seconds to wait for another process's transaction
+_PAUSE = 0.01  # seconds between two tries to open the file
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _OTHER_TABLES = ("no such table", "no such column", "has no column named")
 _UNREADABLE = "Could not decode to UTF-8"  # what Python says of a damaged text
@@ -112,14 +113,20 @@ class Database:
         return self._connection
 
     def _opened(self) -> sqlite3.Connection:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            return _opened_to_write(self._path)
-        except (sqlite3.OperationalError, PermissionError):
-            if not self._path.is_file():
-                raise
-            address = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
-            return sqlite3.connect(address, uri=True, isolation_level=None)
+        last = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                return _opened_to_write(self._path)
+            except (sqlite3.OperationalError, PermissionError) as error:
+                # Another process may be making the tables: SQLite does not wait for that itself.
+                if _is_busy(error) and time.monotonic() < last:
+                    time.sleep(_PAUSE)
+                elif _is_busy(error) or not self._path.is_file():
+                    raise
+                else:
+                    address = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
+                    return sqlite3.connect(address, uri=True, isolation_level=None)
 
     def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """What `work` gives; where the file turns out to be damaged, on a new one."""
@@ -156,6 +163,14 @@ class Database:
             f"the records in {self._path} were damaged, and are begun anew; "
             f"the damaged file lies in {damaged}"
         )
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether an error tells that another process is at work in the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
 
 
 def _is_damage(error: Exception) -> bool:
