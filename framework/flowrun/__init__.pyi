@@ -1,6 +1,16 @@
 from .api import run as run
 from .api import run_plan as run_plan
 from .calling import Call as Call
+from .checking.check import check as check
+from .checking.checked import Checked as Checked
+from .checking.checked import CheckedStep as CheckedStep
+from .checking.checked import Finding as Finding
+from .checking.mode import CheckMode as CheckMode
+from .checking.mode import Explained as Explained
+from .checking.mode import Suspicion as Suspicion
+from .checking.mode import Watched as Watched
+from .checking.unknown import NeedsDataError as NeedsDataError
+from .checking.unknown import Unknown as Unknown
 from .context import Context as Context
 from .context import Progress as Progress
 from .datasets import Found as Found

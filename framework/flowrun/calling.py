@@ -23,8 +23,9 @@ class Call(msgspec.Struct):
     """The call a step is about to get: wrappers of `flowrun_step_call` may change it.
 
     inputs: the values by parameter name; named: those of inputs that follow from the options, or
-    None; options: the converted options. Calling it calls the step's function. work: the seconds
-    that took.
+    None; options: the converted options. on_shapes: whether this is a check, in which the values
+    are shapes alone, and the step's `fake=` is called where it has one. Calling it calls the step's
+    function. work: the seconds that took.
     """
 
     step: PlannedStep
@@ -32,6 +33,7 @@ class Call(msgspec.Struct):
     inputs: dict[str, Any]
     named: dict[str, Any] | None
     options: dict[str, Any]
+    on_shapes: bool = False
     returned: Any = None
     work: float = 0.0
 
@@ -43,7 +45,8 @@ class Call(msgspec.Struct):
         self.ctx.is_noting = True
         start = time.perf_counter()
         try:
-            self.returned = step(*(() if self.named is None else (self.named,)), **keywords)
+            function = step.fake if self.on_shapes and step.fake is not None else step
+            self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
         finally:
             self.work += time.perf_counter() - start
             self.ctx.is_noting = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from flowrun.noting import NotedMapping
 from flowrun.store.file_digests import Stamp, stamp_of
 
 if TYPE_CHECKING:
+    from flowrun.checking.mode import CheckMode
     from flowrun.datasets import Found
     from flowrun.plugins import Registry
     from flowrun.store.checkpoints import Checkpoints
@@ -49,6 +51,8 @@ class Context:
     folder: the recipe's folder, from which relative paths start.
     standin: whether simulated stand-ins may take the place of data that cannot be had.
     present: the devices of this machine, by full name.
+    promised: in a check, what files and folders the steps above will have written: the values by
+        name of each path. Empty in a run.
 
     What a step asks of its context while it is called belongs to its record: a kept result is used
     again only where all of it is as it was.
@@ -76,6 +80,7 @@ class Context:
         self.files_read: list[Path] = []
         self.files_written: list[Path] = []
         self.peak_bytes: int | None = None
+        self.promised: dict[Path, dict[str, Any]] = {}
         self.noted: dict[str, Stamp | None] = {}
         self.is_noting = False
         self._step = step
@@ -87,6 +92,7 @@ class Context:
         self._checkpoints: Checkpoints | None = None
         self._report: Callable[[Progress], None] | None = None
         self._next_report = 0.0
+        self._mode: CheckMode | None = None
 
     def equip(
         self, checkpoints: Checkpoints | None, report: Callable[[Progress], None] | None
@@ -94,6 +100,11 @@ class Context:
         """Let the step save its progress, and have somebody hear of it."""
         self._checkpoints = checkpoints
         self._report = report
+
+    def equip_check(self, promised: dict[Path, dict[str, Any]], mode: CheckMode) -> None:
+        """Let a step that is checked see what the steps above promise, and tell the mode of it."""
+        self.promised = promised
+        self._mode = mode
 
     def note(self, what: str) -> None:
         """Have what the step looked at belong to its record (`seed`, `env:NAME`, `file:PATH`)."""
@@ -149,6 +160,18 @@ class Context:
         """Say something the user should not miss; it is shown as a warning, and recorded."""
         self.messages.append(Message(text, is_warning=True))
 
+    def repeated(self, times: int) -> AbstractContextManager[None]:
+        """For a step's `fake=`: what is done inside stands for so many repetitions of it.
+
+        `with ctx.repeated(steps):` round one pass of a loop, so that a check counts its
+        floating-point operations in full.
+        """
+        return nullcontext() if self._mode is None else self._mode.repeated(times)
+
+    def mapped(self) -> AbstractContextManager[None]:
+        """For a step's `fake=`: tensors made inside lie in a file, and take no memory."""
+        return nullcontext() if self._mode is None else self._mode.mapped()
+
     @property
     def wants_progress(self) -> bool:
         """Whether enough time has passed that a report of progress would be shown.
@@ -190,17 +213,18 @@ class Context:
         self.files_written.append(path)
         return path
 
-    def locate(self, dataset: Dataset) -> Found:
+    def locate(self, dataset: Dataset, *, fetch: bool = True) -> Found:
         """The file of a data set: the real one, or its stand-in where that is allowed.
 
         Looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its address. Raises
-        DataError where it cannot be had.
+        DataError where it cannot be had. Without `fetch`, as in a check, nothing is downloaded:
+        NeedsDataError is raised where only that would tell.
         """
         from flowrun.datasets import CACHE, DATA_PATH, OFFLINE, locate
 
         for variable in (DATA_PATH, CACHE, OFFLINE):
             self.env(variable)
-        found = locate(dataset, standin=self.standin)
+        found = locate(dataset, standin=self.standin, fetch=fetch)
         for path in (*found.missed, found.path):
             self.note(f"file:{path}")
         return found

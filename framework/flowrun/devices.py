@@ -42,6 +42,14 @@ def device_problem(name: object) -> tuple[str, str | None] | None:
     return expected, f"did you mean `{near}`?" if near else None
 
 
+def meant_device(name: str, present: Mapping[str, str]) -> str:
+    """The device that `name` stands for, whether it is there or not: `cuda` is `cuda:0`."""
+    if name == AUTO:
+        return next(iter(present), "cpu")
+    kind, _, index = name.partition(":")
+    return kind if kind == "cpu" else f"{kind}:{index or 0}"
+
+
 def choose_device(name: str, present: Mapping[str, str], mark: Mark | None = None) -> str:
     """The present device that `name` stands for: `auto` is the first, `cuda` is `cuda:0`.
 

@@ -41,6 +41,20 @@ def explain(plan: Plan, store: Store, *, standin: bool = True) -> list[Explained
     return list(_Explaining(plan, store, standin=standin).steps())
 
 
+def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
+    """The records of the last run of a plan's recipe, by the id of the step."""
+    recipe = plan.recipe
+    file = str(recipe.path) if recipe.path is not None else None
+    row = store.runs.latest_of(file, recipe.name)
+    run = None if row is None else store.runs.record(row.id)
+    found: dict[str, StepRecord] = {}
+    for step in (run or {}).get("steps", []):
+        record = store.records.of_key(step["key"]) if step.get("key") else None
+        if record is not None:
+            found[str(step["id"])] = record
+    return found
+
+
 class _Explaining:
     def __init__(self, plan: Plan, store: Store, *, standin: bool) -> None:
         present = plan.registry.devices
@@ -55,7 +69,7 @@ class _Explaining:
             plan, devices, values, store, Interrupts(), present=present, standin=standin
         )
         self._recording = Recording(plan, self._flow, self._keys, store, values, "")
-        self._before = self._records_of_last_run()
+        self._before = records_of_last_run(plan, store)
         self._open: dict[int, str] = {}  # steps whose outputs are not known, with the first reason
 
     def steps(self) -> Iterator[Explained]:
@@ -136,16 +150,3 @@ class _Explaining:
 
     def _source(self, digest: str) -> str | None:
         return self._store.code.text(digest) or self._store.source(digest)
-
-    def _records_of_last_run(self) -> dict[str, StepRecord]:
-        """The records of the last run of this recipe, by the id of the step."""
-        recipe = self._plan.recipe
-        file = str(recipe.path) if recipe.path is not None else None
-        row = self._store.runs.latest_of(file, recipe.name)
-        run = None if row is None else self._store.runs.record(row.id)
-        found: dict[str, StepRecord] = {}
-        for step in (run or {}).get("steps", []):
-            record = self._store.records.of_key(step["key"]) if step.get("key") else None
-            if record is not None:
-                found[str(step["id"])] = record
-        return found

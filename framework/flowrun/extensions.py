@@ -18,6 +18,10 @@ class Format(msgspec.Struct, frozen=True):
         returns a dict of named values, of which `data` is what `load` gives by default.
     write: called with the path and a dict of named values; None where a format is only read.
     settings: the names of the settings that `read` understands (`delimiter`, ...).
+    header: called as `read` is, gives the same names from what the file's beginning says, without
+        reading its data: tensors made with torch.empty, which in a check take no memory. Where it
+        cannot tell, it raises NeedsDataError; without it, a check reads small files alone.
+    mapped: whether the tensors that `read` gives lie in the file itself, and take no memory.
     """
 
     name: str
@@ -25,6 +29,8 @@ class Format(msgspec.Struct, frozen=True):
     read: Callable[..., dict[str, Any]]
     write: Callable[[Path, dict[str, Any]], None] | None = None
     settings: tuple[str, ...] = ()
+    header: Callable[..., dict[str, Any]] | None = None
+    mapped: bool = False
 
     def __post_init__(self) -> None:
         """Raise PluginError where no file could ever be of this format."""

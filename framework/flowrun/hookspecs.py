@@ -5,7 +5,7 @@ An implementation may leave out arguments it does not need.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import click
 
     from flowrun.calling import Call
+    from flowrun.checking.mode import CheckMode
     from flowrun.context import Context, Progress
     from flowrun.extensions import Codec, Dataset, Format
     from flowrun.runs import RunInfo, StepResult
@@ -86,6 +87,17 @@ def flowrun_step_call(step: Step[..., Any], ctx: Context, call: Call) -> Any:
     `ctx.device`, say), and returns what the step returned. The tensor plugin sets seed, device and
     dtype here. An implementation without `wrapper=True` that returns something other than None
     takes the place of the step's function. An exception fails the step.
+    """
+
+
+@hookspec(firstresult=True)
+def flowrun_check_context(devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode | None:
+    """The mode in which steps run on shapes alone.
+
+    devices: the full names of the devices that the recipe's steps run on, there or not; present:
+    those of this machine, as `flowrun_devices` gives them. Called once for each recipe that is
+    checked. The mode is entered round all of its steps; the first plugin that gives one is asked,
+    that registered last first. An exception ends the check.
     """
 
 

@@ -104,7 +104,7 @@ def _judge_value(
     path, wanted = expectation.path.text, _wanted(check, bound)
     if check in ("shape", "dtype", "device"):
         found = values.summary(value).get(check)
-        return Outcome(path, wanted, _plain_text(found), _is_as_named(check, found, bound))
+        return Outcome(path, wanted, _plain_text(found), is_as_named(check, found, bound))
     found = values.plain(value)
     if check == "equals":
         rtol, atol = (expectation.checks.get(name) for name in SETTINGS)
@@ -122,7 +122,7 @@ _BOUNDS: dict[str, Callable[[float, Any], bool]] = {
 }
 
 
-def _is_as_named(check: str, found: Any, wanted: Any) -> bool:
+def is_as_named(check: str, found: Any, wanted: Any) -> bool:
     """Whether a shape, dtype or device is the wanted one; `cuda` stands for any `cuda:N`."""
     if check == "shape":
         return found is not None and list(found) == wanted

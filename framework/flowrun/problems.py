@@ -66,6 +66,11 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """The problem as the command line shows it: place, source line, caret, and the cure."""
+        return self.without_hint + (f"\n    {self.hint}" if self.hint is not None else "")
+
+    @property
+    def without_hint(self) -> str:
+        """The problem as it is shown, without the cure."""
         where = f"{self.mark}: " if self.mark is not None else ""
         lines = [f"{where}{self.message}"]
         if self.mark is not None:
@@ -74,8 +79,6 @@ class Problem(msgspec.Struct, frozen=True):
             lines.append(f"    found     {self.found}")
         if self.expected is not None:
             lines.append(f"    expected  {self.expected}")
-        if self.hint is not None:
-            lines.append(f"    {self.hint}")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, object]:

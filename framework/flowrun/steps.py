@@ -23,6 +23,7 @@ R = TypeVar("R")
 
 Names = tuple[str, ...]
 NamesOf = Callable[[types.SimpleNamespace], typing.Iterable[str]]
+SecondsOf = Callable[[types.SimpleNamespace], float]
 
 REQUIRED: Any = inspect.Parameter.empty
 CONTEXT = "ctx"
@@ -58,7 +59,8 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     options, and the function takes those values as one dict in its first positional parameter.
     Where `others` is set, the step takes options of any name, of that type (`**named: str`).
     `outputs` are the fixed names; where `outputs_of` is set, they follow from the options, and
-    the function returns a dict of them.
+    the function returns a dict of them. `fake` takes the function's place in a check, and `seconds`
+    tells from the options about how long a call takes.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     others: Option | None = None
     inputs_of: NamesOf | None = None
     outputs_of: NamesOf | None = None
+    fake: Callable[..., Any] | None = None
+    seconds: SecondsOf | None = None
     takes_context: bool = False
     random: bool = False
     effect: bool = False
@@ -95,6 +99,8 @@ def step(
     random: bool = False,
     effect: bool = False,
     version: str | int = "",
+    fake: Callable[..., Any] | None = None,
+    seconds: SecondsOf | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]:
     """Make a function a step.
 
@@ -111,6 +117,11 @@ def step(
     random: the step draws random numbers, so its seed belongs to its key.
     effect: the step acts outside (it writes files): it is never skipped blindly.
     version: change it to make earlier results of this step invalid.
+    fake: a function with the same parameters, called in the step's place by `flowrun check`: its
+        tensors have shape, dtype and device, and no data. It is needed where the step's own code
+        looks at data, or acts outside. A number that only a run can tell is an `Unknown`.
+    seconds: a function of the options that guesses how long a call takes, to the power of ten, for
+        a step that has not run here yet (see `flowrun check` in docs/check.md).
 
     Raises StepDefinitionError where the function cannot be a step.
     """
@@ -124,7 +135,11 @@ def step(
             raise StepDefinitionError(f"@step goes on a function, not on {function!r}")
         if outputs is REQUIRED:
             raise StepDefinitionError(f"{_where(function)}@step names no outputs; {usage}")
-        return _read_signature(function, outputs, inputs, random, effect, str(version))
+        made: Step[P, R] = _read_signature(function, outputs, inputs, random, effect, str(version))
+        if fake is not None:
+            _require_same_parameters(function, fake)
+        made.fake, made.seconds = fake, seconds
+        return made
 
     return decorate
 
@@ -183,6 +198,23 @@ def _read_signature(
     )
     functools.update_wrapper(made, function)
     return made
+
+
+def _require_same_parameters(function: Callable[..., Any], fake: Callable[..., Any]) -> None:
+    """Raise StepDefinitionError where `fake` cannot be called as the step's function is."""
+    own, other = (
+        [
+            (parameter.name, parameter.kind)
+            for parameter in inspect.signature(one).parameters.values()
+        ]
+        for one in (function, fake)
+    )
+    if own != other:
+        raise StepDefinitionError(
+            f"{_where(function)}`fake` must take the step's own parameters, "
+            f"({', '.join(name for name, _ in own)}), and takes "
+            f"({', '.join(name for name, _ in other)})"
+        )
 
 
 def _option_types(

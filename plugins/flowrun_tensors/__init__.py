@@ -5,7 +5,7 @@ Importing it, and asking it for its steps, imports no torch: see `lazy`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowrun import hookimpl
@@ -13,7 +13,7 @@ from flowrun import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from flowrun import Call, Codec, Context, Dataset, Format, Step
+    from flowrun import Call, CheckMode, Codec, Context, Dataset, Format, Step
 
 
 @hookimpl
@@ -49,6 +49,13 @@ def flowrun_devices() -> dict[str, str]:
     from flowrun_tensors.devices import present_devices
 
     return present_devices()
+
+
+@hookimpl
+def flowrun_check_context(devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode:
+    from flowrun_tensors.checking import check_mode
+
+    return check_mode(devices, present)
 
 
 @hookimpl(wrapper=True)

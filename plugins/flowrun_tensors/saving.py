@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flowrun import DataError, replacing
+from flowrun import DataError, Unknown, replacing
 from flowrun_tensors.lazy import torch
 
 _INDEX = "values.json"
 _TENSOR = "tensor"
+_PLAIN = (str, int, float, bool, type(None))
 
 
 def write_folder(folder: Path, values: dict[str, Any]) -> list[Path]:
@@ -22,13 +26,7 @@ def write_folder(folder: Path, values: dict[str, Any]) -> list[Path]:
     """
     from safetensors.torch import save
 
-    if folder.exists() and not folder.is_dir():
-        raise DataError(
-            f"{folder} is a file, and the values need a folder of that name\n"
-            "    name another folder in `to:`, or move the file away"
-        )
-    tensors: dict[str, torch.Tensor] = {}
-    structure = {name: _split(value, name, tensors) for name, value in values.items()}
+    structure, tensors = _structure(folder, values, _PLAIN)
     content = save(tensors)
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / f"tensors-{_short_digest(content)}.safetensors"
@@ -46,15 +44,52 @@ def write_folder(folder: Path, values: dict[str, Any]) -> list[Path]:
 
 def read_folder(folder: Path) -> dict[str, Any]:
     """The named values of a folder; tensors are memory-mapped. Raises DataError."""
-    from safetensors import safe_open
+    from flowrun_tensors.formats.tensor_files import tensors_in
 
+    return _folder_values(folder, tensors_in)
+
+
+def folder_header(folder: Path) -> dict[str, Any]:
+    """What `read_folder` gives, tensors without their data. For a check."""
+    from flowrun_tensors.formats.headers import tensors_without_data
+
+    return _folder_values(folder, tensors_without_data)
+
+
+def values_as_saved(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """What `read_folder` will give of values that `write_folder` writes; writes nothing.
+
+    For a check. Raises what `write_folder` would. A value that only a run can tell stays unknown.
+    """
+    from flowrun_tensors.formats.headers import require_safetensors
+
+    structure, tensors = _structure(folder, values, (*_PLAIN, Unknown))
+    require_safetensors(tensors)
+    return {name: _join(value, tensors) for name, value in structure.items()}
+
+
+def require_writable(path: Path, *, is_folder: bool) -> None:
+    """Raise the OSError with which writing a file, or files into a folder, would end."""
+    folder = path if is_folder else path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    if not is_folder and path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+
+def _folder_values(
+    folder: Path, tensors_of: Callable[[Path], dict[str, torch.Tensor]]
+) -> dict[str, Any]:
     index = folder / _INDEX
     if not index.is_file():
         raise DataError(f"{folder} holds no saved values (no {_INDEX}); a `save` step makes them")
     try:
         document = json.loads(index.read_text(encoding="utf-8"))
-        with safe_open(folder / document["tensors"], framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = tensors_of(folder / document["tensors"])
         return {name: _join(value, tensors) for name, value in document["values"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"the values saved in {folder} cannot be read: {error}") from error
@@ -62,22 +97,41 @@ def read_folder(folder: Path) -> dict[str, Any]:
         raise DataError(f"the tensors saved in {folder} cannot be read: {error}") from error
 
 
-def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """The value with each tensor in it put into `tensors` and replaced by its name there."""
+def _structure(
+    folder: Path, values: dict[str, Any], plain: tuple[type, ...]
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The values as JSON has them, and the tensors that these name; raises DataError."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(
+            f"{folder} is a file, and the values need a folder of that name\n"
+            "    name another folder in `to:`, or move the file away"
+        )
+    tensors: dict[str, torch.Tensor] = {}
+    return {name: _split(value, name, tensors, plain) for name, value in values.items()}, tensors
+
+
+def _split(value: Any, path: str, tensors: dict[str, torch.Tensor], plain: tuple[type, ...]) -> Any:
+    """The value with each tensor in it put into `tensors` and replaced by its name there.
+
+    plain: the types that stay as they are.
+    """
     if isinstance(value, torch.Tensor):
         tensors[path] = value.detach().cpu().contiguous().clone()
         return {_TENSOR: path}
     if isinstance(value, dict):
         return {
             "dict": {
-                str(key): _split(item, f"{path}.{key}", tensors) for key, item in value.items()
+                str(key): _split(item, f"{path}.{key}", tensors, plain)
+                for key, item in value.items()
             }
         }
     if isinstance(value, (list, tuple)):
         return {
-            "list": [_split(item, f"{path}.{index}", tensors) for index, item in enumerate(value)]
+            "list": [
+                _split(item, f"{path}.{index}", tensors, plain) for index, item in enumerate(value)
+            ]
         }
-    if isinstance(value, (str, int, float, bool, type(None))):
+    if isinstance(value, plain):
         return value
     raise DataError(
         f"`{path}` is a {type(value).__name__}, which save cannot keep\n"

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flowrun import Context, FlowrunError
+from flowrun import Context, FlowrunError, Unknown
 from flowrun_tensors.lazy import torch
 from flowrun_tensors.losses import Loss
 
 _BLOCK = 100  # steps between two looks at whether the loss is still finite
 
 Params = dict[str, "torch.Tensor"]
+Predict = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Descent:
 
 def descend(
     params: Params,
-    predict: Callable[[Params, torch.Tensor], torch.Tensor],
+    predict: Predict,
     loss_of: Loss,
     X: torch.Tensor,
     y: torch.Tensor,
@@ -54,16 +55,11 @@ def descend(
         losses[:begun] = ctx.restored["losses"]
         if batches is not None:
             batches.restore(ctx.restored["batches"])
-    params = {name: value.detach().clone().requires_grad_() for name, value in params.items()}
+    params = _tracked(params)
     taken = settings.steps
     for step in range(begun, settings.steps):
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
-        loss = loss_of(predict(params, X_step), y_step)
-        gradients = torch.autograd.grad(loss, list(params.values()))
-        with torch.no_grad():
-            for value, gradient in zip(params.values(), gradients, strict=True):
-                value -= settings.lr * gradient
-        losses[step] = loss.detach()
+        losses[step] = _updated(params, predict, loss_of, X_step, y_step, settings.lr)
         if settings.tolerance and step and _change(losses, step) < settings.tolerance:
             taken = step + 1
             break
@@ -73,7 +69,49 @@ def descend(
             ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
         ctx.checkpoint(partial(_state, step + 1, params, losses, batches))
     _require_finite(losses, 0, taken, settings.lr)
-    return {name: value.detach() for name, value in params.items()}, losses[:taken]
+    return _plain(params), losses[:taken]
+
+
+def descend_on_shapes(
+    params: Params,
+    predict: Predict,
+    loss_of: Loss,
+    X: torch.Tensor,
+    y: torch.Tensor,
+    settings: Descent,
+    ctx: Context,
+) -> tuple[Params, torch.Tensor | Unknown]:
+    """What `descend` gives, from one update that stands for all of them; no data is looked at."""
+    losses = torch.empty(settings.steps, dtype=y.dtype, device=y.device)
+    params = _tracked(params)
+    with ctx.repeated(settings.steps):
+        if settings.batch_size is not None:
+            _require_rows(X, settings.batch_size)
+            rows = torch.empty(settings.batch_size, dtype=torch.int64, device=X.device)
+            X, y = X.index_select(0, rows), y.index_select(0, rows)
+        losses[0] = _updated(params, predict, loss_of, X, y, settings.lr)
+    return _plain(params), Unknown("tensor") if settings.tolerance else losses
+
+
+def _tracked(params: Params) -> Params:
+    """Copies by which one can differentiate."""
+    return {name: value.detach().clone().requires_grad_() for name, value in params.items()}
+
+
+def _plain(params: Params) -> Params:
+    return {name: value.detach() for name, value in params.items()}
+
+
+def _updated(
+    params: Params, predict: Predict, loss_of: Loss, X: torch.Tensor, y: torch.Tensor, lr: float
+) -> torch.Tensor:
+    """Take one step down the gradient, in place; gives the loss before it."""
+    loss = loss_of(predict(params, X), y)
+    gradients = torch.autograd.grad(loss, list(params.values()))
+    with torch.no_grad():
+        for value, gradient in zip(params.values(), gradients, strict=True):
+            value -= lr * gradient
+    return loss.detach()
 
 
 def _change(losses: torch.Tensor, step: int) -> float:
@@ -101,11 +139,7 @@ class Batches:
     """
 
     def __init__(self, X: torch.Tensor, size: int) -> None:
-        if size > len(X):
-            raise FlowrunError(
-                f"batch_size is {size}, and there are {len(X)} rows; "
-                "leave batch_size out to take them all"
-            )
+        _require_rows(X, size)
         self._count = len(X)
         self._size = size
         self._device = X.device
@@ -133,6 +167,14 @@ class Batches:
         self._generator = _generator(self._device)
         self._order = torch.randperm(self._count, device=self._device)
         self._position = 0
+
+
+def _require_rows(X: torch.Tensor, size: int) -> None:
+    if size > len(X):
+        raise FlowrunError(
+            f"batch_size is {size}, and there are {len(X)} rows; "
+            "leave batch_size out to take them all"
+        )
 
 
 def _generator(device: torch.device) -> torch.Tensor:

@@ -45,6 +45,9 @@ class _Later(click.Command):
 
 
 cli.add_command(_Later("run"))
+cli.add_command(_Later("check"))
+cli.add_command(_Later("graph"))
+cli.add_command(_Later("schema"))
 cli.add_command(_Later("steps"))
 cli.add_command(_Later("plugins"))
 cli.add_command(_Later("explain"))

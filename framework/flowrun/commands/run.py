@@ -14,8 +14,16 @@ import msgspec
 
 from flowrun.api import run_plan
 from flowrun.commands.recipe_options import planned, recipe_options
-from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
+from flowrun.errors import (
+    DeviceError,
+    FlowrunError,
+    PluginError,
+    RecipeError,
+    StepError,
+    error_line,
+)
 from flowrun.interrupts import Interrupted
+from flowrun.planning import Plan
 from flowrun.plugins import Registry
 from flowrun.replay_notes import forget_notes, write_note
 from flowrun.reports import Lines, RunSummary
@@ -30,6 +38,11 @@ OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
     "--fresh",
     is_flag=True,
     help="Call every step, whatever is known of it; set records and checkpoints aside.",
+)
+@click.option(
+    "--check/--no-check",
+    default=None,
+    help="Check each recipe before it runs; by default where the run is likely to take longer.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems and warnings.")
 @click.option(
@@ -88,6 +101,7 @@ class _Runner(msgspec.Struct):
     plugins: tuple[str, ...]
     standin: bool
     fresh: bool
+    check: bool | None
     quiet: bool
     as_json: bool
     show_traceback: bool
@@ -105,6 +119,8 @@ class _Runner(msgspec.Struct):
                 self.registry, recipe, self.settings, self.device, self.seed, self.plugins
             )
             summary.recipe = plan.recipe.name
+            if not self._fits(plan, summary):
+                return code
             listeners = [summary] if self.quiet or self.as_json else [summary, Lines()]
             result = run_plan(
                 plan,
@@ -134,6 +150,34 @@ class _Runner(msgspec.Struct):
                 self.documents.append(summary.run.record)
         return code
 
+    def _fits(self, plan: Plan, summary: RunSummary) -> bool:
+        """Whether a check finds nothing that the run would fail with, where one is called for."""
+        if self.check is False:
+            return True
+        from flowrun.checking.rule import is_worth_checking
+
+        if self.check is None and not is_worth_checking(
+            plan, standin=self.standin, fresh=self.fresh
+        ):
+            return True
+        from flowrun.checking.check import check_plan
+        from flowrun.checking.reports import finding_text
+
+        try:
+            checked = check_plan(plan, standin=self.standin)
+        except Exception as error:
+            if self.check:
+                raise
+            self._complain(f"the recipe was not checked: {error_line(error)}")
+            return True
+        for finding in checked.findings:
+            if finding.kind != "unknown" and not self.as_json:
+                click.echo(finding_text(finding), err=True)
+        if not checked.ok:
+            errors = [finding.as_dict() for finding in checked.errors]
+            self._say_refused(summary, errors, "`--no-check` runs it all the same")
+        return checked.ok
+
     def leave_note(self, code: int) -> None:
         """Leave a note by which the same command is answered, where nothing changes meanwhile."""
         run = self.summaries[0].run
@@ -160,12 +204,19 @@ class _Runner(msgspec.Struct):
     def _refuse(
         self, summary: RunSummary, error: FlowrunError, problems: list[dict[str, Any]]
     ) -> None:
-        self.documents.append({"recipe": summary.recipe, "status": "refused", "errors": problems})
         if not self.as_json:
             click.echo(f"{error}", err=True)
+        self._say_refused(summary, problems)
+
+    def _say_refused(
+        self, summary: RunSummary, problems: list[dict[str, Any]], hint: str = ""
+    ) -> None:
+        self.documents.append({"recipe": summary.recipe, "status": "refused", "errors": problems})
+        if not self.as_json:
             count = len(problems)
             what = "1 problem" if count == 1 else f"{count} problems"
-            click.echo(f"{what}; nothing was run", err=True)
+            more = f" ({hint})" if hint else ""
+            click.echo(f"{what}; nothing was run{more}", err=True)
 
     def _show(self, error: StepError) -> None:
         if self.show_traceback and error.__cause__ is not None:

@@ -1,7 +1,9 @@
 """The file formats of the built-in plugin."""
 
 from flowrun import Format
+from flowrun_tensors.formats.csv_header import csv_header
 from flowrun_tensors.formats.csv_text import read_csv
+from flowrun_tensors.formats.headers import numpy_header, pt_header, safetensors_header
 from flowrun_tensors.formats.tensor_files import (
     read_numpy,
     read_pt,
@@ -12,8 +14,15 @@ from flowrun_tensors.formats.tensor_files import (
 )
 
 FORMATS = (
-    Format("CSV", (".csv", ".tsv", ".txt"), read_csv, settings=("delimiter", "header")),
-    Format("torch", (".pt", ".pth"), read_pt, write_pt),
-    Format("safetensors", (".safetensors",), read_safetensors, write_safetensors),
-    Format("NumPy", (".npy", ".npz"), read_numpy, write_numpy),
-)
+    Format(
+        "CSV", (".csv", ".tsv", ".txt"), read_csv,
+        settings=("delimiter", "header"), header=csv_header,
+    ),
+    Format("torch", (".pt", ".pth"), read_pt, write_pt, header=pt_header, mapped=True),
+    Format(
+        "safetensors", (".safetensors",), read_safetensors, write_safetensors,
+        header=safetensors_header, mapped=True,
+    ),
+    Format("NumPy", (".npy",), read_numpy, write_numpy, header=numpy_header, mapped=True),
+    Format("NumPy", (".npz",), read_numpy, write_numpy, header=numpy_header),
+)  # fmt: skip

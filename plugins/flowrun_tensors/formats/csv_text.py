@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from flowrun import DataError
 from flowrun_tensors.lazy import torch
 
 _DELIMITERS = (";", "\t", "|", ",")  # the comma last: it may be a decimal comma between others
-_SAMPLE = 20  # lines looked at to find the delimiter
+SAMPLE = 20  # lines looked at to find the delimiter
 
 
 def read_csv(
@@ -27,20 +28,37 @@ def read_csv(
     Raises DataError that names the line and the column of a cell that is not a finite number,
     and of a line with more or fewer cells than the first.
     """
+    with opened_text(path) as lines:
+        reader, first, columns = begun_table(lines, path, delimiter, header)
+        numbers, row_lines = table_numbers(reader, reader, first, columns, path)
+    if not numbers:
+        raise no_rows(path)
+    data = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, len(first))
+    finite = data.isfinite()
+    if not finite.all():
+        row, column = (int(index) for index in (~finite).nonzero()[0])
+        raise bad_cell(path, row_lines(row), column, columns, str(float(data[row, column])))
+    return {"data": data, "columns": columns}
+
+
+@contextmanager
+def opened_text(path: Path) -> Iterator[TextIO]:
+    """A file's text, its line ends as they are; raises DataError where it is no text, or no CSV."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read(file, path, delimiter, header)
+            yield file
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason})") from error
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as delimited text: {error}") from error
 
 
-def _read(
+def begun_table(
     lines: Iterable[str], path: Path, delimiter: str | None, header: bool | None
-) -> dict[str, Any]:
+) -> tuple[Any, list[str], list[str] | None]:
+    """A reader of the rows below the first one, the first one, and the columns' names if it is."""
     lines = iter(lines)
-    sample = list(islice(lines, _SAMPLE))
+    sample = list(islice(lines, SAMPLE))
     if not any(line.strip() for line in sample):
         raise DataError(f"{path} is empty")
     reader = csv.reader(
@@ -50,29 +68,22 @@ def _read(
     columns = None
     if header or (header is None and not all(_is_number(cell) for cell in first)):
         columns = [cell.strip() for cell in first]
-    numbers, row_lines = _numbers(reader, first, columns, path)
-    width = len(first)
-    if not numbers:
-        raise DataError(f"{path} has a line of names and no rows below it")
-    data = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, width)
-    finite = data.isfinite()
-    if not finite.all():
-        row, column = (int(index) for index in (~finite).nonzero()[0])
-        value = str(float(data[row, column]))
-        raise _bad_cell(path, row_lines(row), column, columns, value)
-    return {"data": data, "columns": columns}
+    return reader, first, columns
 
 
-def _numbers(
-    reader: Any, first: list[str], columns: list[str] | None, path: Path
-) -> tuple[array[float], Any]:
-    """All cells in one flat array, and a function from a row's index to its line."""
+def table_numbers(
+    reader: Any, below: Iterable[list[str]], first: list[str], columns: list[str] | None, path: Path
+) -> tuple[array[float], Callable[[int], int]]:
+    """The cells in one flat array, and a function from a row's index to its line.
+
+    below: the rows that the reader is to give, all of them or the first ones.
+    """
     numbers: array[float] = array("d")
     width = len(first)
     offset = reader.line_num + 1  # the line of the first row below, when no line is blank
-    rows: Iterator[list[str]] = reader
+    rows = below
     if columns is None:
-        rows = chain([first], reader)
+        rows = chain([first], below)
         offset = reader.line_num
     for row in rows:
         if len(row) != width:
@@ -94,12 +105,18 @@ def _numbers(
 
 def _raise_bad_cell(row: list[str], columns: list[str] | None, path: Path, line: int) -> None:
     column = next(index for index, cell in enumerate(row) if not _is_number(cell))
-    raise _bad_cell(path, line, column, columns, row[column])
+    raise bad_cell(path, line, column, columns, row[column])
 
 
-def _bad_cell(
+def no_rows(path: Path) -> DataError:
+    """The error of a table that ends with the names of its columns."""
+    return DataError(f"{path} has a line of names and no rows below it")
+
+
+def bad_cell(
     path: Path, line: int, column: int, columns: list[str] | None, value: str
 ) -> DataError:
+    """The error of a cell that holds no finite number, its column counted from 0."""
     name = f" ({columns[column]})" if columns else ""
     what = f"`{value}` is not a finite number" if value.strip() else "the cell is empty"
     hint = ""

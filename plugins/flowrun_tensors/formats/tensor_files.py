@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,42 @@ def read_pt(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except Exception as error:
-        reason = str(error).partition("\n")[0]
-        if "weights only" in reason.lower():  # torch goes on to advise reading it unsafely
-            reason = "it holds Python objects, which may run code when they are read"
-        raise DataError(
-            f"{path} cannot be read as tensors: {reason}\n"
-            "    only plain tensors are loaded (weights_only=True); save tensors, not objects"
-        ) from error
-    return _named(value, path)
+        raise not_tensors(path, error) from error
+    return by_name(value, path)
+
+
+def not_tensors(path: Path, error: Exception) -> DataError:
+    """The error of a file of which torch.load says `error`."""
+    reason = str(error).partition("\n")[0]
+    if "weights only" in reason.lower():  # torch goes on to advise reading it unsafely
+        reason = "it holds Python objects, which may run code when they are read"
+    return DataError(
+        f"{path} cannot be read as tensors: {reason}\n"
+        "    only plain tensors are loaded (weights_only=True); save tensors, not objects"
+    )
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:
     """Every tensor of a safetensors file by name; a single one as `data` too."""
-    from safetensors import SafetensorError, safe_open
+    return safetensors_by_name(path, tensors_in)
+
+
+def tensors_in(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file; raises SafetensorError."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def safetensors_by_name(
+    path: Path, tensors_of: Callable[[Path], dict[str, torch.Tensor]]
+) -> dict[str, Any]:
+    """What `tensors_of` finds in a safetensors file; raises DataError where that is not whole."""
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, framework="pt") as file:
-            return _named({name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
+        return by_name(tensors_of(path), path)
     except SafetensorError as error:
         raise DataError(f"{path} is not a whole safetensors file: {error}") from error
 
@@ -48,17 +68,31 @@ def read_safetensors(path: Path) -> dict[str, Any]:
 def read_numpy(path: Path) -> dict[str, Any]:
     """The array of a `.npy` file as `data`, or those of a `.npz` file by name.
 
-    A `.npy` file is memory-mapped: the tensor has the file's memory, and what is written to it
-    stays in this process (copy-on-write).
+    Which of them it is, its content tells. A `.npy` file is memory-mapped: the tensor has the
+    file's memory, and what is written to it stays in this process (copy-on-write).
+    """
+    return arrays_by_name(
+        path, torch.from_numpy, lambda archive, name: torch.from_numpy(archive[name])
+    )
+
+
+def arrays_by_name(
+    path: Path,
+    tensor_of: Callable[[Any], torch.Tensor],
+    member_of: Callable[[Any, str], torch.Tensor],
+) -> dict[str, Any]:
+    """What `tensor_of` makes of a lone array, or `member_of` of each in an archive, by its name.
+
+    Raises DataError where the file holds no arrays of numbers.
     """
     import numpy
 
     try:
         loaded = numpy.load(path, mmap_mode="c", allow_pickle=False)
-        if path.suffix.lower() == ".npy":
-            return {"data": torch.from_numpy(loaded)}
+        if isinstance(loaded, numpy.ndarray):
+            return {"data": tensor_of(loaded)}
         with loaded:
-            return _named({name: torch.from_numpy(loaded[name]) for name in loaded.files}, path)
+            return by_name({name: member_of(loaded, name) for name in loaded.files}, path)
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as arrays of numbers: {error}") from error
 
@@ -94,14 +128,20 @@ def write_safetensors(path: Path, named: dict[str, Any]) -> None:
 def _tensors(path: Path, named: dict[str, Any]) -> dict[str, torch.Tensor]:
     for name, value in named.items():
         if not isinstance(value, torch.Tensor):
-            raise DataError(
-                f"`{name}` is a {type(value).__name__}, and a file of this kind holds tensors "
-                "alone; save to a folder to keep everything"
-            )
+            raise no_tensor(name, type(value).__name__)
     return named
 
 
-def _named(value: Any, path: Path) -> dict[str, Any]:
+def no_tensor(name: str, kind: str) -> DataError:
+    """The error of a value of another kind than a file of tensors holds."""
+    return DataError(
+        f"`{name}` is a {kind}, and a file of this kind holds tensors alone; save to a folder to "
+        "keep everything"
+    )
+
+
+def by_name(value: Any, path: Path) -> dict[str, Any]:
+    """What a file holds, by name: a lone tensor is the `data`; raises DataError."""
     if isinstance(value, torch.Tensor):
         return {"data": value}
     if not isinstance(value, dict):

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from flowrun import FlowrunError, Meta, step
+from flowrun import FlowrunError, Meta, Unknown, step
 from flowrun_tensors.lazy import torch
 from flowrun_tensors.losses import metric
 from flowrun_tensors.models import activation_of, check_fit, forward
 
 
-@step(outputs="metrics")
+def _on_shapes(
+    params: dict[str, torch.Tensor],
+    X_val: torch.Tensor,
+    y_val: torch.Tensor,
+    model: dict[str, Any] | None = None,
+    *,
+    metrics: tuple[str, ...],
+) -> dict[str, Unknown]:
+    """Numbers that only a run can tell, of predictions whose shapes fit."""
+    _predictions(params, X_val, y_val, model)
+    return {name: Unknown("float") for name in metrics}
+
+
+@step(outputs="metrics", fake=_on_shapes)
 def evaluate(
     params: dict[str, torch.Tensor],
     X_val: torch.Tensor,
@@ -28,6 +41,17 @@ def evaluate(
     `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
     coefficient of determination. Raises FlowrunError where predictions and targets differ in shape.
     """
+    y_hat = _predictions(params, X_val, y_val, model)
+    return {name: metric(name, y_hat, y_val) for name in metrics}
+
+
+def _predictions(
+    params: dict[str, torch.Tensor],
+    X_val: torch.Tensor,
+    y_val: torch.Tensor,
+    model: dict[str, Any] | None,
+) -> torch.Tensor:
+    """Predictions of the shape of `y_val`; raises FlowrunError where theirs is another."""
     check_fit(params, X_val)
     with torch.no_grad():
         y_hat = forward(params, X_val, activation_of(model))
@@ -36,4 +60,4 @@ def evaluate(
             f"the predictions have the shape {tuple(y_hat.shape)}, and y_val has "
             f"{tuple(y_val.shape)}"
         )
-    return {name: metric(name, y_hat, y_val) for name in metrics}
+    return y_hat

@@ -4,14 +4,47 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from flowrun import Context, FlowrunError, Meta, step
+from flowrun import Context, FlowrunError, Meta, Unknown, step
 from flowrun_tensors.lazy import torch
 from flowrun_tensors.losses import loss_function
 from flowrun_tensors.models import activation_of, check_fit, forward, layer_count
-from flowrun_tensors.training import Descent, descend
+from flowrun_tensors.training import Descent, descend, descend_on_shapes
 
 
-@step(outputs=("params", "losses"), random=True)
+def _on_shapes(
+    params: dict[str, torch.Tensor],
+    X_train: torch.Tensor,
+    y_train: torch.Tensor,
+    model: dict[str, Any] | None = None,
+    *,
+    lr: float,
+    steps: int,
+    loss: str,
+    batch_size: int | None,
+    tolerance: float,
+    ctx: Context,
+) -> tuple[dict[str, torch.Tensor], torch.Tensor | Unknown]:
+    """One update, and its backward pass, in the place of all."""
+    _check_data(params, X_train, y_train)
+    settings = Descent(lr, steps, batch_size, tolerance)
+    activation = activation_of(model)
+    return descend_on_shapes(
+        params,
+        lambda current, rows: forward(current, rows, activation),
+        loss_function(loss),
+        X_train,
+        y_train,
+        settings,
+        ctx,
+    )
+
+
+@step(
+    outputs=("params", "losses"),
+    random=True,
+    fake=_on_shapes,
+    seconds=lambda options: 2e-4 * options.steps,
+)
 def gd_train(
     params: dict[str, torch.Tensor],
     X_train: torch.Tensor,
@@ -43,14 +76,7 @@ def gd_train(
     Raises FlowrunError where shapes do not fit, and where the loss stops being finite: the message
     names the step, the last finite loss, and what to change.
     """
-    check_fit(params, X_train)
-    expected = (len(X_train), params[f"W{layer_count(params)}"].shape[1])
-    if tuple(y_train.shape) != expected:
-        cure = "\na column is made of it with y_train.unsqueeze(1)" if y_train.ndim == 1 else ""
-        raise FlowrunError(
-            f"y_train has the shape {tuple(y_train.shape)}, and the predictions have {expected}; "
-            f"shapes that differ would be spread against each other silently{cure}"
-        )
+    _check_data(params, X_train, y_train)
     activation = activation_of(model)
     trained, losses = descend(
         params,
@@ -64,3 +90,17 @@ def gd_train(
     first, last = float(losses[0]), float(losses[-1])
     ctx.log(f"loss {first:.5g} -> {last:.5g} in {len(losses)} steps")
     return trained, losses
+
+
+def _check_data(
+    params: dict[str, torch.Tensor], X_train: torch.Tensor, y_train: torch.Tensor
+) -> None:
+    """Raise FlowrunError where the data does not fit the network, or the targets its outputs."""
+    check_fit(params, X_train)
+    expected = (len(X_train), params[f"W{layer_count(params)}"].shape[1])
+    if tuple(y_train.shape) != expected:
+        cure = "\na column is made of it with y_train.unsqueeze(1)" if y_train.ndim == 1 else ""
+        raise FlowrunError(
+            f"y_train has the shape {tuple(y_train.shape)}, and the predictions have {expected}; "
+            f"shapes that differ would be spread against each other silently{cure}"
+        )

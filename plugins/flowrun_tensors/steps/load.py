@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, DataError, Meta, did_you_mean, download, step
+from flowrun import (
+    Context,
+    DataError,
+    Dataset,
+    Format,
+    Found,
+    Meta,
+    NeedsDataError,
+    did_you_mean,
+    download,
+    step,
+)
 from flowrun_tensors.lazy import torch
-from flowrun_tensors.saving import read_folder
+from flowrun_tensors.saving import folder_header, read_folder, values_as_saved
+
+_QUICKLY_READ = 16 * 2**20  # bytes of a file without a header that a check reads
 
 
 def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
     return options.values or ("data", "columns")
 
 
-@step(outputs=_outputs)
+def _on_shapes(
+    *,
+    source: str,
+    values: tuple[str, ...],
+    sha256: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    ctx: Context,
+) -> dict[str, Any]:
+    """What the file's header says of it, or the step above that will write it.
+
+    Nothing is downloaded: of a data set that is not here, the stand-in has the shapes.
+    """
+    settings = {"delimiter": delimiter, "header": header}
+    path = _promised_path(source, sha256, ctx)
+    if path is not None:
+        named = _promised_values(path, settings, ctx)
+    else:
+        path = _path_of(
+            source, sha256, ctx, partial(ctx.locate, fetch=False), partial(download, fetch=False)
+        )
+        if path.is_dir():
+            with ctx.mapped():
+                named = folder_header(path)
+        else:
+            named = _header_of(path, settings, ctx)
+    return _wanted(named, values, path, ctx)
+
+
+@step(outputs=_outputs, fake=_on_shapes)
 def load(
     *,
     source: Annotated[
@@ -55,15 +100,22 @@ def load(
     A data set is looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its
     address; where it cannot be had, its simulated stand-in is used, with a warning.
     """
-    if sha256 is not None and not source.startswith("https://"):
-        raise DataError("`sha256` goes with an https address; a data set has its own checksum")
-    path = _path_of(source, sha256, ctx)
+    path = _path_of(source, sha256, ctx, ctx.locate, download)
     if path.is_dir():
         named = read_folder(ctx.reads(path / "values.json").parent)
     else:
-        named = _read_file(ctx.reads(path), {"delimiter": delimiter, "header": header}, ctx)
+        settings = {"delimiter": delimiter, "header": header}
+        chosen, given = _format_of(ctx.reads(path), settings, ctx)
+        named = _in_dtype(chosen.read(path, **given), chosen, ctx)
+    return _wanted(named, values, path, ctx)
+
+
+def _wanted(
+    named: dict[str, Any], values: tuple[str, ...], path: Path, ctx: Context
+) -> dict[str, Any]:
+    """The values that the recipe names, of those that a source holds, on the step's device."""
     named.setdefault("columns", None)
-    if len(values) == 1 and named.keys() == {"data", "columns"}:
+    if len(values) == 1 and values[0] not in named and named.keys() == {"data", "columns"}:
         named[values[0]] = named["data"]  # a lone tensor goes by the name the recipe gives it
     wanted = values or ("data", "columns")
     missing = [name for name in wanted if name not in named]
@@ -76,18 +128,26 @@ def load(
     return {name: _on_device(named[name], ctx.device) for name in wanted}
 
 
-def _path_of(source: str, sha256: str | None, ctx: Context) -> Path:
+def _path_of(
+    source: str,
+    sha256: str | None,
+    ctx: Context,
+    located: Callable[[Dataset], Found],
+    fetched: Callable[[str, str], Path],
+) -> Path:
     """The local path of a source, fetched or located where it is not one."""
+    if sha256 is not None and not source.startswith("https://"):
+        raise DataError("`sha256` goes with an https address; a data set has its own checksum")
     if "://" in source:
         if sha256 is None and source.startswith("https://"):
             raise DataError(
                 f"{source}: an address needs its `sha256`, so that the data is known\n"
                 "    fetch the file once, look at it, and write down what `sha256sum` says"
             )
-        return download(source, sha256 or "")
+        return fetched(source, sha256 or "")
     if source in ctx.datasets:
         dataset = ctx.datasets[source]
-        found = ctx.locate(dataset)
+        found = located(dataset)
         if found.kind == "stand-in":
             ctx.warn(
                 f"SIMULATED STAND-IN for {source} ({found.path.name}), not the real data;\n"
@@ -114,7 +174,8 @@ def _near(source: str, path: Path, ctx: Context) -> str | None:
     return did_you_mean(source, {*ctx.datasets, *beside})
 
 
-def _read_file(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+def _format_of(path: Path, settings: dict[str, Any], ctx: Context) -> tuple[Format, dict[str, Any]]:
+    """The format of a file, and the settings that are given to it; raises DataError."""
     formats = ctx.formats
     suffix = path.suffix.lower()
     if suffix not in formats:
@@ -126,9 +187,63 @@ def _read_file(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, 
     for name in given:
         if name not in chosen.settings:
             raise DataError(f"`{name}` means nothing for {chosen.name} files ({path.name})")
-    named = chosen.read(path, **given)
+    return chosen, given
+
+
+def _in_dtype(named: dict[str, Any], chosen: Format, ctx: Context) -> dict[str, Any]:
+    """What a file holds, numbers of a text as the recipe's dtype."""
     if "delimiter" in chosen.settings:
         named["data"] = named["data"].to(getattr(torch, ctx.dtype))
+    return named
+
+
+def _header_of(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """What a file holds, its tensors without their data."""
+    from flowrun_tensors.formats.shapes import without_data
+
+    chosen, given = _format_of(path, settings, ctx)
+    if chosen.header is None and path.stat().st_size > _QUICKLY_READ:
+        raise NeedsDataError(
+            f"{path.name} is large, and its format ({chosen.name}) does not tell from a file's "
+            "beginning what it holds\n    give the Format a `header`"
+        )
+    with ctx.mapped() if chosen.mapped else nullcontext():
+        if chosen.header is not None:
+            named = chosen.header(path, **given)
+        else:
+            named = without_data(chosen.read(path, **given))
+    return _in_dtype(named, chosen, ctx)
+
+
+def _promised_path(source: str, sha256: str | None, ctx: Context) -> Path | None:
+    """The path of a source that a step above will write; None where it is another source."""
+    if sha256 is not None or "://" in source or source in ctx.datasets:
+        return None
+    path = ctx.path(source)
+    if path in ctx.promised:
+        return path
+    if not path.exists() and any(folder in ctx.promised for folder in path.parents):
+        raise NeedsDataError(f"{path} lies in a folder that a step above writes")
+    return None
+
+
+def _promised_values(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """What a file or folder will hold that a step above writes."""
+    from flowrun_tensors.formats.promised import values_as_written
+    from flowrun_tensors.formats.shapes import without_data
+
+    with ctx.mapped():  # made anew: they may be of another recipe, and another mode
+        values = without_data(ctx.promised[path])
+        if path.suffix.lower() not in ctx.formats:
+            return values_as_saved(path, values)
+    chosen, _ = _format_of(path, settings, ctx)
+    with ctx.mapped() if chosen.mapped else nullcontext():
+        named = values_as_written(chosen, path, values)
+    if named is None:
+        raise NeedsDataError(
+            f"{path.name} is written by a step above, and only its format ({chosen.name}) knows "
+            "what a file of it gives"
+        )
     return named
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, FlowrunError, Meta, step
+from flowrun import Context, FlowrunError, Meta, Unknown, step
 from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
 from flowrun_tensors.lazy import torch
 from flowrun_tensors.steps.grad import scalar, tracked
@@ -16,7 +16,37 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
     return used if options.by in used else (*used, options.by)
 
 
-@step(inputs=_inputs, outputs=lambda options: (options.by, "trace", "points"))
+def _on_shapes(
+    values: dict[str, Any],
+    *,
+    of: str,
+    by: str,
+    lr: float,
+    steps: int,
+    tolerance: float,
+    accumulate: bool,
+    no_grad: bool,
+    ctx: Context,
+) -> dict[str, Any]:
+    """One update in the place of all."""
+    x = tracked(by, values[by])
+    with ctx.repeated(steps):
+        f = scalar(evaluate(parse_option(of, "of"), {**values, by: x}), of)
+        f.backward()
+        _update(x, lr, no_grad)
+    if tolerance:
+        return {by: x.detach(), "trace": Unknown("tensor"), "points": Unknown("tensor")}
+    trace = torch.empty(steps, dtype=f.dtype, device=f.device)
+    points = torch.empty((steps + 1, *x.shape), dtype=x.dtype, device=x.device)
+    return {by: x.detach(), "trace": trace, "points": points}
+
+
+@step(
+    inputs=_inputs,
+    outputs=lambda options: (options.by, "trace", "points"),
+    fake=_on_shapes,
+    seconds=lambda options: 2e-4 * options.steps,
+)
 def minimize(
     values: dict[str, Any],
     *,

@@ -6,7 +6,16 @@ from flowrun import Context, FlowrunError, step
 from flowrun_tensors.lazy import torch
 
 
-@step(outputs=("X_train", "X_val", "mean", "std"))
+def _on_shapes(
+    X_train: torch.Tensor, X_val: torch.Tensor, columns: list[str] | None = None, *, ctx: Context
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As where no column is constant."""
+    _check_rows(X_train)
+    std, mean = torch.std_mean(X_train, dim=0)
+    return _scaled(X_train, X_val, mean, std)
+
+
+@step(outputs=("X_train", "X_val", "mean", "std"), fake=_on_shapes)
 def normalize(
     X_train: torch.Tensor,
     X_val: torch.Tensor,
@@ -21,13 +30,7 @@ def normalize(
     sqrt(sum((x - mean)^2) / (n - 1)) (torch.std). A column that is constant in the training rows
     has no scale: it becomes zero there, its `std` is given as 1, and a warning names it.
     """
-    if not X_train.is_floating_point():
-        raise FlowrunError(
-            f"X_train is {X_train.dtype}, and whole numbers cannot be normalized; load it as text, "
-            "or convert it to a floating dtype first"
-        )
-    if len(X_train) < 2:
-        raise FlowrunError("one training row has no standard deviation; train on two or more")
+    _check_rows(X_train)
     std, mean = torch.std_mean(X_train, dim=0)
     constant = (X_train == X_train[0]).all(0)
     if constant.any():
@@ -37,4 +40,21 @@ def normalize(
         ctx.warn(f"constant in the training rows, so kept at zero: column {', '.join(names)}")
         mean = torch.where(constant, X_train[0], mean)
         std = torch.where(constant, torch.ones_like(std), std)
+    return _scaled(X_train, X_val, mean, std)
+
+
+def _check_rows(X_train: torch.Tensor) -> None:
+    """Raise FlowrunError for rows that have no standard deviation."""
+    if not X_train.is_floating_point():
+        raise FlowrunError(
+            f"X_train is {X_train.dtype}, and whole numbers cannot be normalized; load it as text, "
+            "or convert it to a floating dtype first"
+        )
+    if len(X_train) < 2:
+        raise FlowrunError("one training row has no standard deviation; train on two or more")
+
+
+def _scaled(
+    X_train: torch.Tensor, X_val: torch.Tensor, mean: torch.Tensor, std: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return (X_train - mean) / std, (X_val - mean) / std, mean, std

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import FlowrunError, Meta, step
+from flowrun import FlowrunError, Meta, NeedsDataError, Unknown, step
 from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
 from flowrun_tensors.lazy import torch
+
+_MOST_ELEMENTS = 2**20  # of an array that a check has NumPy compute with
 
 Text = Annotated[str, Meta(min_length=1, description="A name, and the expression of its value.")]
 
@@ -16,7 +18,47 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
     return expression_inputs(options.named)
 
 
-@step(inputs=_inputs, outputs=lambda options: tuple(options.named))
+def _on_shapes(values: dict[str, Any], **named: str) -> dict[str, Any]:
+    """What NumPy makes of zeros, which has the same shapes and dtypes unless a mask chooses."""
+    import numpy as library
+
+    class Zeros(library.ndarray):
+        """Zeros that stand for data; what depends on their values is refused."""
+
+        def __getitem__(self, index: Any) -> Any:
+            parts = index if isinstance(index, tuple) else (index,)
+            if any(getattr(part, "dtype", None) == library.dtype(bool) for part in parts):
+                raise NeedsDataError("a mask chooses")
+            return super().__getitem__(index)
+
+        def item(self, *arguments: Any) -> Any:
+            raise NeedsDataError("it takes a number out of an array")
+
+        tolist = item
+
+    def zeros(value: Any, name: str) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        _require_host(value, name)
+        if value.numel() > _MOST_ELEMENTS:
+            raise NeedsDataError(f"`{name}` is large, and NumPy computes with what there is")
+        dtype = str(value.dtype).removeprefix("torch.")
+        return library.zeros(tuple(value.shape), dtype).view(Zeros)
+
+    known = {name: zeros(value, name) for name, value in values.items()}
+    made: dict[str, Any] = {}
+    for name, text in named.items():
+        with library.errstate(all="ignore"):
+            value = evaluate(parse_option(text, name), known, library, library.ndarray)
+        known[name] = value
+        if isinstance(value, (library.ndarray, library.generic)):
+            made[name] = torch.empty(value.shape, dtype=getattr(torch, value.dtype.name))
+        else:
+            made[name] = value if isinstance(value, (str, list)) else Unknown(type(value).__name__)
+    return made
+
+
+@step(inputs=_inputs, outputs=lambda options: tuple(options.named), fake=_on_shapes)
 def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
     """Compute values as `compute` does, but with NumPy: `numpy: {c: a - a.mean()}`.
 
@@ -40,6 +82,10 @@ def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
 def _as_array(value: Any, name: str) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
+    _require_host(value, name)
+    return value.detach().numpy()
+
+
+def _require_host(value: torch.Tensor, name: str) -> None:
     if value.device.type != "cpu":
         raise FlowrunError(f"`{name}` is on {value.device}, and NumPy works on the CPU: place it")
-    return value.detach().numpy()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 from flowrun import Context, FlowrunError, Format, Meta, replacing, step
-from flowrun_tensors.saving import write_folder
+from flowrun_tensors.saving import require_writable, values_as_saved, write_folder
 
 _USUAL = ("params?", "model?", "mean?", "std?", "columns?", "metrics?")
 
@@ -16,7 +16,20 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
     return options.values or _USUAL
 
 
-@step(outputs=(), inputs=_inputs, effect=True)
+def _on_shapes(named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: Context) -> None:
+    """Nothing is written: what it would be is kept for a `load` below."""
+    from flowrun_tensors.formats.promised import values_as_written
+
+    path, chosen = _target(named, to, values, ctx)
+    if chosen is None:
+        values_as_saved(path, named)
+    else:
+        values_as_written(chosen, path, named)
+    require_writable(path, is_folder=chosen is None)
+    ctx.promised[path] = dict(named)
+
+
+@step(outputs=(), inputs=_inputs, effect=True, fake=_on_shapes)
 def save(
     named: dict[str, Any],
     *,
@@ -44,24 +57,30 @@ def save(
     (`.pt`, `.safetensors`, `.npy`, `.npz`): the tensors that `values` names. What stood there
     before is replaced only when the new values are whole.
     """
-    if not named:
-        raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")
-    path = ctx.path(to)
-    chosen = ctx.formats.get(path.suffix.lower())
-    if chosen is None:
-        written = write_folder(path, named)
-    else:
-        written = [_write_file(path, named, chosen, bool(values))]
+    path, chosen = _target(named, to, values, ctx)
+    written = write_folder(path, named) if chosen is None else [_write_file(path, named, chosen)]
     for file in written:
         ctx.writes(file)
     ctx.log(f"{', '.join(named)} -> {path}")
 
 
-def _write_file(path: Path, named: dict[str, Any], chosen: Format, is_chosen: bool) -> Path:
-    if chosen.write is None:
+def _target(
+    named: dict[str, Any], to: str, values: tuple[str, ...], ctx: Context
+) -> tuple[Path, Format | None]:
+    """Where the values go, and the format of that file; None for a folder. Raises FlowrunError."""
+    if not named:
+        raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")
+    path = ctx.path(to)
+    chosen = ctx.formats.get(path.suffix.lower())
+    if chosen is not None and chosen.write is None:
         raise FlowrunError(f"{chosen.name} files ({path.name}) are only read, not written")
-    if not is_chosen:
+    if chosen is not None and not values:
         raise FlowrunError(f"name what goes into {path.name}: `values: [...]`")
+    return path, chosen
+
+
+def _write_file(path: Path, named: dict[str, Any], chosen: Format) -> Path:
+    assert chosen.write is not None
     with replacing(path) as temporary:
         chosen.write(temporary, named)
     return path

@@ -1,0 +1,146 @@
+"""`flowrun.check`: a recipe's every step run on shapes alone, before any of it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from collections.abc import Mapping as AnyMapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from flowrun.checking.checked import Checked, CheckedStep, Finding, Forecast
+from flowrun.checking.expecting import unmet
+from flowrun.checking.mode import CheckMode
+from flowrun.checking.sizes import size_text
+from flowrun.checking.walking import CheckWalk
+from flowrun.devices import device_problem, meant_device
+from flowrun.errors import PluginError
+from flowrun.overrides import Settings
+from flowrun.planning import Plan, plan
+from flowrun.problems import Problem
+from flowrun.recipes import Recipe
+from flowrun.values import Values
+
+
+def check(
+    recipe: str | Path | AnyMapping[str, object] | Recipe,
+    *,
+    set: Settings = (),
+    device: str | None = None,
+    seed: int | None = None,
+    plugins: tuple[str, ...] = (),
+    standin: bool = True,
+    memory: int | None = None,
+) -> Checked:
+    """Run every step of a recipe on shapes alone, and give what is wrong with it.
+
+    The arguments are those of `run`; the device need not be there. memory: the bytes that the
+    recipe's device has; by default those that it does have, where it is there. Nothing is
+    computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
+    """
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    return check_plan(planned, standin=standin, memory=memory)
+
+
+def check_plan(
+    planned: Plan,
+    *,
+    standin: bool = True,
+    memory: int | None = None,
+    promised: dict[Path, dict[str, Any]] | None = None,
+) -> Checked:
+    """Check a plan. promised: what recipes checked before will have written; it is added to."""
+    present = planned.registry.devices
+    device = meant_device(planned.recipe.device, present)
+    devices = [meant_device(step.device or device, present) for step in planned.steps]
+    named = tuple(dict.fromkeys([device, *devices, *_named_in_options(planned, present), "cpu"]))
+    hook = planned.registry.manager.hook.flowrun_check_context
+    mode: CheckMode | None = hook(devices=named, present=present)
+    if mode is None:
+        raise PluginError(
+            "no plugin gives a mode in which steps run on shapes alone (flowrun_check_context)"
+        )
+    values = Values(planned.registry.codecs, planned.recipe.dtype)
+    walk = CheckWalk(
+        planned, devices, mode, values, standin=standin, present=present,
+        promised={} if promised is None else promised,
+    )  # fmt: skip
+    checked = Checked(planned, device, absent=[name for name in named if name not in present])
+    with ExitStack() as stack:
+        stack.enter_context(mode)
+        walk.go()
+        checked.steps = walk.steps
+        checked.findings = _without_expected(walk.findings, planned)
+        checked.findings += unmet(planned, walk.known, values, mode)
+    available = {name: mode.memory(name) for name in named}
+    if memory is not None:
+        available[device] = memory
+    checked.forecasts = list(_forecasts(walk.steps, available))
+    checked.findings += _too_large(checked.forecasts, planned)
+    counts = [step.operations for step in walk.steps if step.operations is not None]
+    checked.operations = sum(counts) if counts else None
+    return checked
+
+
+def _named_in_options(planned: Plan, present: Mapping[str, str]) -> list[str]:
+    """The devices that the steps' options name."""
+    texts = [value for step in planned.steps for value in step.keywords.values()]
+    return [
+        meant_device(text, present)
+        for text in texts
+        if isinstance(text, str) and device_problem(text) is None
+    ]
+
+
+def _without_expected(findings: list[Finding], planned: Plan) -> list[Finding]:
+    """What was found, without the error that the recipe expects."""
+    expected = planned.expectations.error
+    if expected is None:
+        return findings
+    return [
+        finding
+        for finding in findings
+        if finding.step != expected.step
+        or finding.kind == "warning"
+        or (_is_on_purpose(finding) and not _matches(expected.matches, finding))
+    ]
+
+
+def _is_on_purpose(finding: Finding) -> bool:
+    """Whether a step refuses in its own words; torch's are others on shapes than on data."""
+    return finding.kind == "error" and finding.place is None
+
+
+def _matches(pattern: str, finding: Finding) -> bool:
+    text = "\n".join([finding.problem.message, finding.problem.hint or "", finding.operation or ""])
+    return re.search(pattern, text) is not None
+
+
+def _forecasts(steps: list[CheckedStep], available: Mapping[str, int | None]) -> list[Forecast]:
+    """The most memory on each device, and the step in which."""
+    found = []
+    for device in dict.fromkeys(name for step in steps for name in step.peak):
+        step = max(steps, key=lambda one: one.peak.get(device, 0))
+        if step.peak[device]:
+            found.append(Forecast(device, step.peak[device], step.id, available.get(device)))
+    return found
+
+
+def _too_large(forecasts: list[Forecast], planned: Plan) -> list[Finding]:
+    marks = {step.id: step.mark for step in planned.steps}
+    return [
+        Finding(
+            "error",
+            Problem(
+                f"the step `{forecast.step}` needs more memory than there is on {forecast.device}",
+                marks[forecast.step],
+                f"{size_text(forecast.bytes)} of tensors at the step's peak",
+                f"at most {size_text(forecast.available)}",
+                "take smaller batches or fewer rows, or a smaller dtype",
+            ),
+            forecast.step,
+        )
+        for forecast in forecasts
+        if forecast.available is not None and forecast.bytes > forecast.available
+    ]

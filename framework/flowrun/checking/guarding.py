@@ -1,0 +1,95 @@
+"""Nothing acts outside during a check: no file is written, no process or connection begun."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flowrun.checking.unknown import NeedsDataError
+from flowrun.problems import shown_path
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+_CHANGES = {  # audit events of Python that change files, by what they do to their first argument
+    "os.remove": "removes", "os.rename": "renames", "os.rmdir": "removes", "os.mkdir": "makes",
+    "os.truncate": "truncates", "os.link": "links", "os.symlink": "links", "os.chmod": "changes",
+    "shutil.rmtree": "removes", "shutil.copyfile": "copies", "shutil.move": "moves",
+}  # fmt: skip
+_BEGINNINGS = {
+    "subprocess.Popen": "starts a process", "os.system": "starts a process",
+    "os.exec": "starts a process", "os.posix_spawn": "starts a process",
+    "socket.connect": "opens a connection", "socket.getaddrinfo": "opens a connection",
+}  # fmt: skip
+
+
+class _Guard:
+    """Python's audit hook: it cannot be taken off again, only switched."""
+
+    def __init__(self) -> None:
+        self.is_installed = False
+        self.is_on = False
+        self.folders: tuple[str, ...] = ()
+
+
+_guard = _Guard()
+
+
+@contextmanager
+def nothing_outside(folder: Path) -> Iterator[None]:
+    """Raise NeedsDataError where the code inside would act outside of this process.
+
+    Python's own account of what code does (sys.audit) tells; code in other languages that writes a
+    file is not seen. What Python caches is left alone, and so are temporary files, unless the
+    recipe's folder or the current one is a temporary one.
+    """
+    if not _guard.is_installed:
+        sys.addaudithook(_watch)
+        _guard.is_installed = True
+    _guard.folders = (os.path.realpath(folder), os.path.realpath(Path.cwd()))
+    _guard.is_on = True
+    try:
+        yield
+    finally:
+        _guard.is_on = False
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if not _guard.is_on:
+        return
+    if event == "open":
+        path, mode, flags = (*arguments, None, None, None)[:3]
+        writes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
+        by_flags = mode is None and isinstance(flags, int) and bool(flags & _WRITING)
+        if (writes or by_flags) and not _is_left_alone(path):
+            raise _OutsideError(f"it writes the file {_shown(path)}")
+    elif event in _CHANGES and not _is_left_alone(arguments[0] if arguments else None):
+        raise _OutsideError(f"it {_CHANGES[event]} {_shown(arguments[0])}")
+    elif event in _BEGINNINGS:
+        raise _OutsideError(f"it {_BEGINNINGS[event]}")
+
+
+class _OutsideError(NeedsDataError, OSError):
+    """Of the kind that libraries expect of a file that cannot be written (a cache, say)."""
+
+
+def _is_left_alone(path: object) -> bool:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return True  # a file descriptor: whoever opened it was asked
+    text = os.path.realpath(os.fsdecode(path))
+    if "__pycache__" in text or text == os.devnull:
+        return True
+    temporary = _lies_in(text, os.path.realpath(tempfile.gettempdir()))
+    return temporary and not any(_lies_in(text, folder) for folder in _guard.folders)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _shown(path: object) -> str:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return "a file"
+    return shown_path(Path(os.fsdecode(path)))

@@ -1,0 +1,52 @@
+"""The rule by which a run is checked first: where it would take longer than the check does."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+
+from flowrun.devices import meant_device
+from flowrun.explaining import explain, records_of_last_run
+from flowrun.home import home_folder
+from flowrun.planning import Plan, PlannedStep
+from flowrun.store.step_records import StepRecord
+from flowrun.store.store import Store
+
+CHECK_SECONDS = 2.0  # what a check is likely to take, beside what the run loads as well
+
+
+def is_worth_checking(plan: Plan, *, standin: bool, fresh: bool) -> bool:
+    """Whether the steps that a run would call are likely to take longer than a check.
+
+    A step counts as long as it took in the last run of the recipe; one that has not run here as
+    its `seconds=` guesses, or nothing. What would be kept counts nothing. A run that would end
+    before its first step, for want of its device, is not checked.
+    """
+    present = plan.registry.devices
+    devices = [plan.recipe.device, *(step.device for step in plan.steps if step.device is not None)]
+    if any(meant_device(device, present) not in present for device in devices):
+        return False
+    if plan.recipe.needs.unmet(present) is not None:
+        return False
+    store = Store(home_folder(), lambda text: None)  # the run itself tells of the store's troubles
+    try:
+        before = records_of_last_run(plan, store)
+        likely = {step.id: _likely_seconds(step, before) for step in plan.steps}
+        if sum(likely.values()) < CHECK_SECONDS:
+            return False
+        if not fresh:
+            for step in explain(plan, store, standin=standin):
+                if step.is_kept:
+                    likely[step.id] = 0.0
+        return sum(likely.values()) >= CHECK_SECONDS
+    finally:
+        store.close()
+
+
+def _likely_seconds(planned: PlannedStep, before: Mapping[str, StepRecord]) -> float:
+    record = before.get(planned.id)
+    if record is not None and record.step == planned.step.name:
+        return record.work  # without what is loaded before it: torch alone takes a second
+    if planned.step.seconds is None:
+        return 0.0
+    return float(planned.step.seconds(types.SimpleNamespace(**planned.options)))

@@ -1,0 +1,167 @@
+"""What files of tensors hold, from their headers: names, shapes and dtypes.
+
+Each function gives what the `read_...` of its format gives, and raises what that raises, as far as
+the header tells. They are for a check, inside of torch's FakeTensorMode: nothing takes memory.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from flowrun import DataError, NeedsDataError
+from flowrun_tensors.formats.shapes import without_data
+from flowrun_tensors.formats.tensor_files import (
+    arrays_by_name,
+    by_name,
+    not_tensors,
+    safetensors_by_name,
+)
+from flowrun_tensors.lazy import torch
+
+# https://github.com/huggingface/safetensors: the format's names of types, and torch's
+SAFETENSORS_DTYPES = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "F16": "float16",
+    "BF16": "bfloat16", "U32": "uint32", "I32": "int32", "F32": "float32", "U64": "uint64",
+    "I64": "int64", "F64": "float64", "C64": "complex64", "F8_E4M3": "float8_e4m3fn",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2": "float8_e5m2", "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu", "F4": "float4_e2m1fn_x2",
+}  # fmt: skip
+
+_ZIP = b"PK\x03\x04"  # with which a file of torch.save begins since torch 1.6
+
+
+def pt_header(path: Path) -> dict[str, Any]:
+    """What `read_pt` gives, tensors without their data and all else as it is."""
+    try:
+        value = _loaded_without_data(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        if _is_of_fakes(error):
+            message = f"what {path.name} holds cannot be told without its data"
+            raise NeedsDataError(f"{message} ({str(error).partition('.')[0]})") from error
+        raise not_tensors(path, error) from error
+    return without_data(by_name(value, path))  # type: ignore[no-any-return]
+
+
+def _loaded_without_data(path: Path) -> Any:
+    """What torch.load gives, which reads no data in FakeTensorMode."""
+    with path.open("rb") as file:
+        is_zip = file.read(len(_ZIP)) == _ZIP
+        file.seek(0)
+        value = torch.load(file, map_location="cpu", weights_only=True)
+        if not is_zip:  # in an old-style file, the data of each storage follows, after its size
+            missing = file.tell() + _storage_bytes(value) - path.stat().st_size
+            if missing > 0:
+                raise EOFError(f"{missing} bytes are missing at its end")
+    return value
+
+
+def _storage_bytes(value: Any) -> int:
+    """The bytes that the storages of the tensors in a value take in an old-style file."""
+    storages: dict[int, int] = {}
+
+    def look(item: Any) -> None:
+        if isinstance(item, torch.Tensor) and item.layout is torch.strided:
+            storage = item.untyped_storage()
+            storages[storage._cdata] = storage.nbytes() + 8
+        elif isinstance(item, (dict, list, tuple)):
+            for inner in item.values() if isinstance(item, dict) else item:
+                look(inner)
+
+    look(value)
+    return sum(storages.values())
+
+
+def _is_of_fakes(error: Exception) -> bool:
+    """Whether the mode raised it, in which a tensor has no data, and not torch.load itself."""
+    frame = error.__traceback__
+    while frame is not None:
+        if "_subclasses" in Path(frame.tb_frame.f_code.co_filename).parts:
+            return True
+        frame = frame.tb_next
+    return False
+
+
+def safetensors_header(path: Path) -> dict[str, Any]:
+    """What `read_safetensors` gives, tensors without their data."""
+    return safetensors_by_name(path, tensors_without_data)
+
+
+def tensors_without_data(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, from its header; raises SafetensorError."""
+    from safetensors import SafetensorError, safe_open
+
+    tensors = {}
+    with safe_open(path, framework="np") as file:  # which makes no tensors of its own
+        for name in file.keys():  # noqa: SIM118
+            entry = file.get_slice(name)
+            kind, shape = entry.get_dtype(), entry.get_shape()
+            dtype = getattr(torch, SAFETENSORS_DTYPES.get(kind, ""), None)
+            if dtype is None:
+                raise SafetensorError(f"Dtype not understood: {kind}")
+            if kind == "F4":  # of which torch has two in one element
+                shape = [*shape[:-1], shape[-1] // 2]
+            tensors[name] = torch.empty(shape, dtype=dtype, device="cpu")
+    return tensors
+
+
+def require_safetensors(tensors: dict[str, torch.Tensor]) -> None:
+    """Raise DataError for a tensor that a safetensors file cannot hold."""
+    for name, tensor in tensors.items():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if kind not in SAFETENSORS_DTYPES.values():
+            raise DataError(
+                f"`{name}` is {kind}, which a safetensors file cannot hold\n"
+                "    cast it first, or save to a .pt file"
+            )
+        if tensor.layout is not torch.strided:
+            raise DataError(f"`{name}` is sparse, and a safetensors file holds dense tensors alone")
+
+
+def numpy_header(path: Path) -> dict[str, Any]:
+    """What `read_numpy` gives, tensors without their data; of an archive, no more is unpacked."""
+    return arrays_by_name(
+        path,
+        lambda array: _like_array(array.shape, array.flags.fnc, array.dtype),
+        _member_without_data,
+    )
+
+
+def _member_without_data(archive: Any, name: str) -> torch.Tensor:
+    """An array of an archive, from its header. Raises ValueError and TypeError as NumPy does."""
+    from numpy.lib import format as array_format
+
+    member = name if name in archive.zip.namelist() else f"{name}.npy"
+    with archive.zip.open(member) as file:
+        if file.read(len(array_format.MAGIC_PREFIX)) != array_format.MAGIC_PREFIX:
+            raise TypeError("expected np.ndarray (got bytes)")
+        file.seek(0)
+        version = array_format.read_magic(file)
+        if version == (1, 0):
+            shape, is_fortran, dtype = array_format.read_array_header_1_0(file)
+        else:
+            shape, is_fortran, dtype = array_format.read_array_header_2_0(file)
+        if dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+        needed = math.prod(shape) * dtype.itemsize
+        found = archive.zip.getinfo(member).file_size - file.tell()
+        if found < needed:
+            raise ValueError(f"EOF: reading array data, expected {needed} bytes got {found}")
+    return _like_array(shape, is_fortran, dtype)
+
+
+def _like_array(shape: tuple[int, ...], is_fortran: bool, dtype: Any) -> torch.Tensor:
+    """A tensor such as torch.from_numpy makes; raises its TypeError where torch lacks the dtype.
+
+    is_fortran: whether the first axis, not the last, is the one along which elements are adjacent.
+    """
+    import numpy
+
+    kind = torch.from_numpy(numpy.empty(0, dtype)).dtype
+    if is_fortran:
+        backwards = torch.empty(shape[::-1], dtype=kind, device="cpu")
+        return backwards.permute(tuple(reversed(range(len(shape)))))
+    return torch.empty(shape, dtype=kind, device="cpu")
