@@ -1,0 +1,1 @@
+"""The recipe language as a JSON Schema, and where editors find it."""
