@@ -58,10 +58,11 @@ def inputs_unwritten(call: Call) -> Iterator[None]:
 
 
 @contextmanager
-def step_settings(step: Step[..., Any], ctx: Context) -> Iterator[None]:
+def step_settings(step: Step[..., Any], ctx: Context, on_shapes: bool = False) -> Iterator[None]:
     """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
 
-    A step that cannot touch torch is called without importing it.
+    A step that cannot touch torch is called without importing it. on_shapes: whether this is a
+    check, in which nothing is drawn on a device that may not be there, and no memory is taken.
     """
     with ExitStack() as stack:
         stack.callback(random.setstate, random.getstate())
@@ -71,7 +72,8 @@ def step_settings(step: Step[..., Any], ctx: Context) -> Iterator[None]:
             numpy.random.seed(ctx.seed % 2**32)
         if _may_touch_torch(step):
             kind, _, index = ctx.device.partition(":")
-            indices = [int(index)] if index and kind in ("cuda", "xpu") else []
+            has_generator = kind in ("cuda", "xpu") and not on_shapes
+            indices = [int(index)] if index and has_generator else []
             stack.enter_context(
                 torch.random.fork_rng(indices, device_type=kind if indices else "cuda")
             )
@@ -80,7 +82,7 @@ def step_settings(step: Step[..., Any], ctx: Context) -> Iterator[None]:
             torch.set_default_dtype(getattr(torch, ctx.dtype))
             if kind != "cpu":
                 stack.enter_context(torch.device(ctx.device))
-            if kind == "cuda":
+            if kind == "cuda" and not on_shapes:
                 stack.enter_context(_peak_noted(ctx))
         yield
 

@@ -29,6 +29,20 @@ class Finding(msgspec.Struct, frozen=True):
     operation: str | None = None
     inputs: dict[str, str] = {}
 
+    @property
+    def text(self) -> str:
+        """The finding as it is shown: the recipe's line, the code, the shapes, the cure."""
+        lines = [f"{self.kind}: {self.problem.without_hint}"]
+        if self.place is not None:
+            file, line, text = self.place
+            lines.append(f"    in        {text}  ({file}:{line})")
+        if self.operation is not None:
+            lines.append(f"    called    {self.operation}")
+        lines += [f"    input     {name} {text}" for name, text in self.inputs.items()]
+        if self.problem.hint is not None:
+            lines.append(f"    {self.problem.hint}")
+        return "\n".join(lines)
+
     def as_dict(self) -> dict[str, Any]:
         """The finding for `--json`."""
         file, line, text = self.place or (None, None, None)
@@ -39,6 +53,7 @@ class Finding(msgspec.Struct, frozen=True):
             "code": None if file is None else {"file": file, "line": line, "text": text},
             "operation": self.operation,
             "inputs": self.inputs,
+            "text": self.text,
         }
 
 

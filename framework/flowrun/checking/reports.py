@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from flowrun.checking.checked import Checked, CheckedStep, Finding
+from flowrun.checking.checked import Checked, CheckedStep
 from flowrun.checking.sizes import operations_text, size_text
 from flowrun.values import Values
 
@@ -61,17 +61,8 @@ def _end(checked: Checked) -> str:
     return click.style(f"  {', '.join(parts)}", dim=True)
 
 
-def finding_text(finding: Finding) -> str:
-    """One finding: the recipe's line with its caret, the code, the shapes at hand, the cure."""
-    problem = finding.problem
-    colour = {"error": "red", "warning": "yellow", "unknown": "cyan"}[finding.kind]
-    lines = [f"{click.style(finding.kind, fg=colour)}: {problem.without_hint}"]
-    if finding.place is not None:
-        file, line, text = finding.place
-        lines.append(f"    in        {text}  ({file}:{line})")
-    if finding.operation is not None:
-        lines.append(f"    called    {finding.operation}")
-    lines += [f"    input     {name} {text}" for name, text in finding.inputs.items()]
-    if problem.hint is not None:
-        lines.append(f"    {problem.hint}")
-    return "\n".join(lines)
+def finding_text(text: str) -> str:
+    """A finding's text, its kind in colour."""
+    kind, colon, rest = text.partition(":")
+    colour = {"error": "red", "warning": "yellow", "unknown": "cyan"}[kind]
+    return click.style(kind, fg=colour) + colon + rest

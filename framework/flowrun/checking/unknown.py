@@ -26,7 +26,6 @@ class Unknown:
     """
 
     __slots__ = ("kind",)
-    __hash__ = object.__hash__
 
     def __init__(self, kind: str = "float") -> None:
         self.kind = kind
@@ -64,7 +63,7 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     setattr(Unknown, f"__r{_name}__", _unknown_again)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Unknown, f"__{_name}__", _raiser("it compares"))
-for _name in ("bool", "float", "int", "index", "complex", "trunc", "floor", "ceil"):
+for _name in ("hash", "bool", "float", "int", "index", "complex", "trunc", "floor", "ceil"):
     setattr(Unknown, f"__{_name}__", _raiser("it looks at"))
 for _name in ("iter", "len", "getitem", "contains"):
     setattr(Unknown, f"__{_name}__", _raiser("it looks into"))

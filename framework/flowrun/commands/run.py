@@ -13,15 +13,10 @@ import click
 import msgspec
 
 from flowrun.api import run_plan
+from flowrun.checking.rule import is_worth_checking
+from flowrun.commands.checking_first import check_first
 from flowrun.commands.recipe_options import planned, recipe_options
-from flowrun.errors import (
-    DeviceError,
-    FlowrunError,
-    PluginError,
-    RecipeError,
-    StepError,
-    error_line,
-)
+from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.interrupts import Interrupted
 from flowrun.planning import Plan
 from flowrun.plugins import Registry
@@ -119,7 +114,7 @@ class _Runner(msgspec.Struct):
                 self.registry, recipe, self.settings, self.device, self.seed, self.plugins
             )
             summary.recipe = plan.recipe.name
-            if not self._fits(plan, summary):
+            if not self._fits(recipe, plan, summary):
                 return code
             listeners = [summary] if self.quiet or self.as_json else [summary, Lines()]
             result = run_plan(
@@ -150,33 +145,27 @@ class _Runner(msgspec.Struct):
                 self.documents.append(summary.run.record)
         return code
 
-    def _fits(self, plan: Plan, summary: RunSummary) -> bool:
+    def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:
         """Whether a check finds nothing that the run would fail with, where one is called for."""
-        if self.check is False:
-            return True
-        from flowrun.checking.rule import is_worth_checking
-
         if self.check is None and not is_worth_checking(
             plan, standin=self.standin, fresh=self.fresh
         ):
             return True
-        from flowrun.checking.check import check_plan
-        from flowrun.checking.reports import finding_text
-
-        try:
-            checked = check_plan(plan, standin=self.standin)
-        except Exception as error:
-            if self.check:
-                raise
-            self._complain(f"the recipe was not checked: {error_line(error)}")
+        if self.check is False:
             return True
-        for finding in checked.findings:
-            if finding.kind != "unknown" and not self.as_json:
-                click.echo(finding_text(finding), err=True)
-        if not checked.ok:
-            errors = [finding.as_dict() for finding in checked.errors]
+        errors = check_first(
+            recipe,
+            settings=self.settings,
+            device=self.device,
+            seed=self.seed,
+            plugins=self.plugins,
+            standin=self.standin,
+            show=not self.as_json,
+            complain=self._complain,
+        )
+        if errors:
             self._say_refused(summary, errors, "`--no-check` runs it all the same")
-        return checked.ok
+        return not errors
 
     def leave_note(self, code: int) -> None:
         """Leave a note by which the same command is answered, where nothing changes meanwhile."""

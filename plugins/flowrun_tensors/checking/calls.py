@@ -8,11 +8,15 @@ from typing import Any
 from flowrun import NeedsDataError, Unknown
 from flowrun_tensors.checking import places, readings
 from flowrun_tensors.checking.device_names import DeviceNames
+from flowrun_tensors.checking.dispatching import ShapesMode
 from flowrun_tensors.checking.elementwise import WITH_NUMBERS, plain_name
 from flowrun_tensors.checking.indices import with_known_lists
 from flowrun_tensors.checking.operands import call_text, function_name
 from flowrun_tensors.checking.suspicions import Suspicions
 from flowrun_tensors.lazy import torch
+
+# Which look at a number of the data to warn of it, and go on all the same.
+_ASKING_IN_VAIN = ("cov", "corrcoef")
 
 
 class Calls(torch.overrides.TorchFunctionMode):
@@ -22,8 +26,9 @@ class Calls(torch.overrides.TorchFunctionMode):
     torch's own code is not seen.
     """
 
-    def __init__(self, names: DeviceNames, suspicions: Suspicions) -> None:
+    def __init__(self, names: DeviceNames, suspicions: Suspicions, shapes: ShapesMode) -> None:
         super().__init__()
+        self._shapes = shapes
         self.failed: tuple[Exception, str] | None = None
         self._names = names
         self._suspicions = suspicions
@@ -42,11 +47,15 @@ class Calls(torch.overrides.TorchFunctionMode):
             if handler is not None:
                 return handler(func, args, keywords)
             arguments, keywords = self._as_torch_takes(func, args, keywords)
+            if getattr(func, "__name__", "") in _ASKING_IN_VAIN:
+                self._shapes.number = 1.0
             result = func(*arguments, **keywords)
         except Exception as error:
             if self.failed is None or self.failed[0] is not error:
                 self.failed = (error, call_text(func, args, kwargs or {}))
             raise
+        finally:
+            self._shapes.number = None
         self._suspicions.look(func, args, keywords, result)
         return result
 

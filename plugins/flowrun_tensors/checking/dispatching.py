@@ -43,7 +43,8 @@ class ShapesMode(FakeTensorMode):
     """Runs every operation on shapes, dtypes and devices alone.
 
     depth: how many operations are under way, each inside the other: while there is one, torch's own
-    code asks tensors for their device, and is to see what stands for an absent one.
+    code asks tensors for their device, and is to see what stands for an absent one. number: what
+    torch is told where it asks for a number of the data that decides nothing; None where it may.
     """
 
     def __init__(self, names: DeviceNames, memory: TensorMemory, count: OperationCount) -> None:
@@ -52,6 +53,7 @@ class ShapesMode(FakeTensorMode):
         self._allow_unsafe_data_ptr_access = False  # what some of torch writes there is no memory
         self.depth = 0
         self.taken = 0
+        self.number: float | None = None
         self._names = names
         self._memory = memory
         self._count = count
@@ -113,6 +115,8 @@ class ShapesMode(FakeTensorMode):
     def _dispatched(
         self, func: Any, types: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
+        if self.number is not None and func is torch.ops.aten._local_scalar_dense.default:
+            return self.number
         rule = self._rules.get(func)
         if rule is not None:
             with self:

@@ -20,10 +20,10 @@ from flowrun_tensors.checking.dispatching import RuleError
 from flowrun_tensors.checking.hints import hint_for
 from flowrun_tensors.lazy import torch
 
-_LOOKS_AT_DATA = (
-    "is not supported for tensor subclasses", "data is not allocated yet",
-    "Cannot access data pointer", "not Unknown", "'Unknown'", "(Unknown", "Unknown)", "of Unknown",
-)  # fmt: skip
+_LOOKS_AT_DATA = re.compile(
+    "is not supported for tensor subclasses|data is not allocated yet|Cannot access data pointer|"
+    r"\bUnknown\b|type numpy\.object_"  # of which an array of unknown numbers is
+)
 _UNSUPPORTED = (
     "Could not run 'aten::", "is not linked with support for", "without ATen_cuda", "NYI",
     "not compiled with", "not yet supported", "meta converter", "FakeTensorMode", "FakeTensor is",
@@ -37,6 +37,14 @@ _OF_INTERNALS = (
     AssertionError, ImportError, KeyError, NameError, AttributeError, TypeError, RecursionError,
 )  # fmt: skip
 _PLAIN = (RuntimeError, IndexError, TypeError, ValueError, AttributeError)
+# What torch before 2.13 says on shapes, and what it says in a run.
+_TWO_DEVICES = re.compile(
+    r"Unhandled FakeTensor Device Propagation for \S+, "
+    r"found two different devices ([\w:]+), ([\w:]+)"
+)
+_OF_TWO_DEVICES = (
+    r"Expected all tensors to be on the same device, but found at least two devices, \1 and \2!"
+)
 _WIDEST = 400  # letters of a message
 
 
@@ -50,7 +58,7 @@ def explained(error: Exception, operation: str | None, names: DeviceNames) -> Ex
     text = _text(error, names)
     if isinstance(error, torch.linalg.LinAlgError):
         return Explained("data", f"whether this goes through depends on the data: {text}")
-    if any(mark in str(error) for mark in _LOOKS_AT_DATA):
+    if _LOOKS_AT_DATA.search(str(error)):
         return Explained("data", f"it takes a value that is known only in a run ({text})")
     if _is_unsupported(error):
         called = "" if operation is None else f" of {operation}"
@@ -105,7 +113,7 @@ def _text(error: Exception, names: DeviceNames) -> str:
     """torch's message, without what its machinery adds."""
     text = names.in_text(str(error)).strip()
     text = re.split(r"\nException raised from|\nCPU: registered|\nC\+\+ CapturedTraceback", text)[0]
-    text = text.replace("FakeTensor", "Tensor")
+    text = _TWO_DEVICES.sub(_OF_TWO_DEVICES, text).replace("FakeTensor", "Tensor")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return ""

@@ -25,7 +25,8 @@ _ASKED = frozenset(
     "elu hardtanh leaky_relu index_select index_add index_fill nll_loss_forward "
     "nll_loss2d_forward binary_cross_entropy native_batch_norm native_layer_norm "
     "bernoulli add sub mul div masked_scatter prod cumprod erf sigmoid_ log_sigmoid_forward "
-    "hardswish hardsigmoid logit mish polar heaviside logical_and floor_divide remainder fmod "
+    "embedding hardswish hardsigmoid logit mish polar heaviside logical_and floor_divide "
+    "remainder fmod "
     "bitwise_left_shift bitwise_right_shift gather scatter scatter_add sort "
     "median cumsum cumsum_ amax amin max min argmax argmin logcumsumexp".split()
 )
@@ -57,14 +58,15 @@ class Kernels:
         self._asked.add(key)
         is_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
         has_narrow = any(tensor.dtype in _NARROW for tensor in tensors)
+        size = 2 if packet.__name__.startswith(("std", "var")) else 1  # one does not vary
         if packet.__name__ == "native_layer_norm":
             args = (args[0], [1] * len(args[1]), *args[2:])
         try:
             with unset_fake_temporarily(), torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 operation(
-                    *(_single(value) for value in args),
-                    **{name: _single(value) for name, value in keywords.items()},
+                    *(_single(value, size) for value in args),
+                    **{name: _single(value, size) for name, value in keywords.items()},
                 )
         except (RuntimeError, IndexError) as error:
             if not is_cpu and has_narrow and isinstance(error, NotImplementedError):
@@ -133,14 +135,14 @@ def _tensors(value: Any) -> Any:
             yield from _tensors(item)
 
 
-def _single(value: Any) -> Any:
-    """An operand with one element in place of all."""
+def _single(value: Any, size: int) -> Any:
+    """An operand with one element in place of all, or so many in each dimension."""
     if isinstance(value, torch.Tensor):
-        return _real((1,) * value.dim(), value.dtype)
+        return _real((size,) * value.dim(), value.dtype)
     if isinstance(value, torch.device):
         return torch.device("cpu")
     if isinstance(value, (list, tuple)):
-        return type(value)(_single(item) for item in value)
+        return type(value)(_single(item, size) for item in value)
     return value
 
 

@@ -38,6 +38,7 @@ def answer_as_meant(replacements: Replacements, names: DeviceNames) -> None:
         for name, value in _of_accelerator(names).items():
             if hasattr(torch.accelerator, name):
                 replacements.replace(torch.accelerator, name, value)
+    replacements.replace(torch.autocast, "__init__", _autocast_init(names))
     replacements.replace(sys.modules["torch"], "Generator", _generator_class(names))
 
 
@@ -74,6 +75,7 @@ def _answers(names: DeviceNames, kind: str) -> dict[str, Any]:
         **dict.fromkeys(_UNKNOWABLE, unknowable),
         "is_available": lambda: names.count(kind) > 0,
         "is_initialized": lambda: True,
+        "is_current_stream_capturing": lambda: False,
         "device_count": lambda: names.count(kind),
         "current_device": lambda: names.current[kind],
         "set_device": set_device,
@@ -154,6 +156,21 @@ class _Stream(_Event):
 
     def record_event(self, event: Any = None) -> Any:
         return event or _Event()
+
+
+def _autocast_init(names: DeviceNames) -> Any:
+    """torch.autocast; refused for absent devices, whose dtypes it would choose unseen."""
+    real = torch.autocast.__init__
+
+    def init(self: torch.autocast, device_type: str, *arguments: Any, **settings: Any) -> None:
+        is_enabled = arguments[1] if len(arguments) > 1 else settings.get("enabled", True)
+        if names.is_absent(device_type) and is_enabled:
+            raise NeedsDataError(
+                f"it has torch choose dtypes by autocast for {device_type}, which is not here"
+            )
+        real(self, device_type, *arguments, **settings)
+
+    return init
 
 
 def _generator_class(names: DeviceNames) -> type:

@@ -38,7 +38,7 @@ class ShapesCheck:
         self._count = OperationCount()
         self._suspicions = Suspicions()
         self._shapes = ShapesMode(self._names, self._memory, self._count)
-        self._calls = Calls(self._names, self._suspicions)
+        self._calls = Calls(self._names, self._suspicions, self._shapes)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -63,17 +63,16 @@ class ShapesCheck:
 
     def __exit__(self, *error: Any) -> None:
         self._stack.close()
-        self._calls.failed = None
 
     @contextmanager
     def watching(self) -> Iterator[Watched]:
         """Round the call of one step."""
         watched = Watched()
+        self._calls.failed = None  # with the tensors that its frames hold
         self._memory.begin()
         self._count.begin()
         self._suspicions.begin()
         self._shapes.taken = 0
-        self._calls.failed = None
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Using a target size")
@@ -120,6 +119,9 @@ def _replace_readings(replacements: Replacements) -> None:
     def save(*arguments: Any, **keywords: Any) -> NoReturn:
         raise NeedsDataError("it writes a file")
 
+    def unknown_array(number: Unknown, *arguments: Any, **keywords: Any) -> NoReturn:
+        raise NeedsDataError("it makes an array of what is known only when the recipe runs")
+
     def compiled(model: Any = None, **keywords: Any) -> Any:
         return (lambda function: function) if model is None else model
 
@@ -131,6 +133,7 @@ def _replace_readings(replacements: Replacements) -> None:
         torch.distributions.Distribution, "_validate_args", False
     )  # by their values
     replacements.replace(torch.utils.data.RandomSampler, "__iter__", _in_order)
+    replacements.replace(Unknown, "__array__", unknown_array)
     replacements.replace(Unknown, "__torch_function__", classmethod(_of_unknown))
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
         replacements.replace(Unknown, f"__{name}__", _giving_way(getattr(Unknown, f"__{name}__")))

@@ -1,4 +1,4 @@
-"""Modules of torch.nn: moved and cast on shapes, and given back what they held before the check."""
+"""Modules of torch.nn, moved and cast on shapes; what was made before is given back as it was."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from contextlib import ExitStack
 from typing import Any
 
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from flowrun_tensors.checking.replacing import Replacements
 from flowrun_tensors.lazy import torch
 
 
-class RealModules:
-    """Modules that were made before the check, with their parameters, buffers and gradients.
+class MadeBefore:
+    """Modules and optimizers that were made before the check, with all that they hold.
 
     The code of a step may hold a model that its file made when it was imported: what a check did to
     it must not be there in a run.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[int, torch.nn.Module] = {}
+        self._seen: dict[int, Any] = {}
+        self._states: list[tuple[Any, dict[Any, Any], list[dict[str, Any]]]] = []
         self._held: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
 
     def keep(self, module: torch.nn.Module) -> None:
@@ -34,8 +36,24 @@ class RealModules:
                 gradients = {name: tensor.grad for name, tensor in tensors.items()}
                 self._held.append((held, dict(held), gradients))
 
+    def keep_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Have an optimizer of real parameters put back later."""
+        if id(optimizer) in self._seen:
+            return
+        self._seen[id(optimizer)] = optimizer
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        if not any(isinstance(one, FakeTensor) for one in parameters):
+            state = {one: dict(values) for one, values in optimizer.state.items()}
+            groups = [dict(group) for group in optimizer.param_groups]
+            self._states.append((optimizer, state, groups))
+
     def put_back(self) -> None:
-        """Give every module what it held."""
+        """Give each what it held."""
+        for optimizer, state, groups in self._states:
+            optimizer.state.clear()
+            optimizer.state.update(state)
+            for group, before in zip(optimizer.param_groups, groups, strict=False):
+                group.update(before)
         for held, before, gradients in self._held:
             held.clear()
             held.update(before)
@@ -45,7 +63,7 @@ class RealModules:
 
 def modules_on_shapes(stack: ExitStack, replacements: Replacements) -> None:
     """Let modules be moved and cast while their tensors are fake, and real ones be put back."""
-    real = RealModules()
+    real = MadeBefore()
     stack.callback(real.put_back)
 
     def convert(
@@ -60,8 +78,17 @@ def modules_on_shapes(stack: ExitStack, replacements: Replacements) -> None:
     def kept(module: torch.nn.Module, args: Any) -> None:
         real.keep(module)
 
+    def kept_optimizer(optimizer: torch.optim.Optimizer, args: Any, keywords: Any) -> None:
+        real.keep_optimizer(optimizer)
+
+    def flattened(module: torch.nn.RNNBase) -> None:
+        """Where the weights lie in memory is of no matter on shapes, and needs their addresses."""
+
     replacements.replace(torch.nn.Module, "_apply", convert)
+    replacements.replace(torch.nn.RNNBase, "flatten_parameters", flattened)
     hook = torch.nn.modules.module.register_module_forward_pre_hook(kept)
+    stack.callback(hook.remove)
+    hook = register_optimizer_step_pre_hook(kept_optimizer)
     stack.callback(hook.remove)
 
 

@@ -65,9 +65,7 @@ def handlers(names: DeviceNames) -> dict[Any, Handler]:
 
     found: dict[Any, Handler] = {
         # FakeTensor has a property of its own; this is of what functions of torch.func wrap it in.
-        torch.Tensor.device.__get__: lambda function, args, keywords: (  # type: ignore[attr-defined]
-            names.shown(function(*args))
-        ),
+        torch.Tensor.device.__get__: lambda function, args, keywords: names.shown(function(*args)),
         torch.Tensor.get_device: _device_index,
         torch.get_device: _device_index,
         torch.Tensor.pin_memory: lambda function, args, keywords: args[0],

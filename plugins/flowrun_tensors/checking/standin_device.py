@@ -8,8 +8,6 @@ index of it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flowrun import FlowrunError
 from flowrun_tensors.lazy import torch
 
@@ -44,7 +42,7 @@ def _register() -> None:
         return
     from torch.utils import backend_registration
 
-    class Hook(torch._C._acc.PrivateUse1Hooks):  # type: ignore[misc]
+    class Hook(torch._C._acc.PrivateUse1Hooks):
         """What torch asks of a backend: this one is none that tensors could be moved to."""
 
         def is_available(self) -> bool:
@@ -56,18 +54,10 @@ def _register() -> None:
         def is_built(self) -> bool:
             return True
 
-    class Guard(torch._C._acc.DeviceGuard):  # type: ignore[misc]
-        """Autograd starts a thread for each device that a backend counts."""
-
-        def type_(self) -> Any:
-            return torch._C._autograd.DeviceType.PrivateUse1
-
-        def device_count(self) -> int:
-            return 0
-
+    _begin_autograd()
     try:
         backend_registration._setup_privateuseone_for_python_backend(
-            BACKEND, backend_module=_Module(), hook=Hook(), device_guard=Guard()
+            BACKEND, backend_module=_Module(), hook=Hook()
         )
     except RuntimeError as error:
         raise FlowrunError(
@@ -75,6 +65,17 @@ def _register() -> None:
             f"backend, and that is taken: {error}"
         ) from error
     _is_registered = True
+
+
+def _begin_autograd() -> None:
+    """Have autograd start the threads of its devices, which it does once, without one for this.
+
+    A process with such a thread must not fork and differentiate.
+    """
+    from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+    with unset_fake_temporarily(), torch._C.DisableTorchFunction(), torch.enable_grad():
+        torch.ones((), device="cpu", requires_grad=True).backward()
 
 
 class _Module:

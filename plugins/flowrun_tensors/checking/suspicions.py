@@ -24,6 +24,7 @@ _HERE = Path(__file__).parent
 _EXPRESSIONS = _HERE.parent / "expressions"
 # Of torch, between a call and the code that makes it: modules of losses, and default devices.
 _BETWEEN = ("module.py", "loss.py", "overrides.py", "functional.py", "_device.py")
+_RESHAPING = ("reshape", "view", "flatten", "squeeze", "ravel", "clone", "detach", "to", "float")
 _JOINS = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_stack", "row_stack")
 
 
@@ -32,7 +33,8 @@ class Suspicions:
 
     def __init__(self) -> None:
         self.found: list[Suspicion] = []
-        self._meant = WeakIdKeyDictionary()  # columns that were made of rows of numbers on purpose
+        self._meant = WeakIdKeyDictionary()  # columns made of vectors by an index of None
+        self._origins = WeakIdKeyDictionary()  # of tensors made of one other alone, that one's
         self._torch = Path(torch.__file__ or "").parent
 
     def begin(self) -> None:
@@ -46,6 +48,8 @@ class Suspicions:
         name = str(getattr(function, "__name__", ""))
         if _is_column(result) and self._is_meant(name, args):
             self._meant[result] = True
+        if name in _RESHAPING or plain_name(name) in SPREAD:
+            self._note_origin(args, result)
         if name in ("__setitem__", "copy_"):
             self._look_at_writing(function, args, keywords)
             return
@@ -78,6 +82,18 @@ class Suspicions:
             return any(part is None for part in parts)
         return any(isinstance(arg, torch.Tensor) and arg in self._meant for arg in args)
 
+    def _note_origin(self, args: Sequence[Any], result: Any) -> None:
+        """Note of what is made of one tensor, whatever its shape, which that is."""
+        origins = {
+            id(origin): origin
+            for origin in (self._origin(arg) for arg in args if isinstance(arg, torch.Tensor))
+        }
+        if len(origins) == 1 and isinstance(result, torch.Tensor):
+            self._origins[result] = next(iter(origins.values()))
+
+    def _origin(self, tensor: torch.Tensor) -> object:
+        return self._origins.setdefault(tensor, object())
+
     def _look_at_loss(
         self, function: Any, call: str, given: torch.Tensor, target: torch.Tensor
     ) -> None:
@@ -97,7 +113,7 @@ class Suspicions:
         column, row = (first, second) if first.dim() > second.dim() else (second, first)
         if not (_is_column(column) and row.dim() == 1 and column.shape[0] == row.shape[0] > 1):
             return
-        if column in self._meant:
+        if column in self._meant or self._origin(column) is self._origin(row):
             return
         size = row.shape[0]
         self._say(

@@ -1,0 +1,44 @@
+"""The memory that a check foresees, beside what torch measures of a run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+import flowrun
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+# What is kept round each step of the state of torch's generator, and counted as no step's: it is
+# more than the whole of predict_red, which scores five bottles.
+_GENERATOR = 5 * 1024 + 512
+
+SHIPPED = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def measured_peak(recipe: Path) -> int:
+    """The most bytes that torch's allocator had given out during a run, above where it began."""
+    torch.empty(1)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        flowrun.run(recipe, record=False)
+    events = profiler.profiler.kineto_results.events()
+    changes = [event for event in events if event.name() == "[memory]"]
+    total = peak = 0
+    for change in sorted(changes, key=lambda event: event.start_ns()):
+        total += change.nbytes()
+        peak = max(peak, total)
+    return peak
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_peak_is_foreseen_within_15_percent(name: str, tmp_path: Path) -> None:
+    shutil.copytree(RECIPES, tmp_path / "recipes")
+    if name == "predict_red":
+        flowrun.run(tmp_path / "recipes" / "red_linear.yaml", record=False)
+    recipe = tmp_path / "recipes" / f"{name}.yaml"
+    checked = flowrun.check(recipe)
+    (forecast,) = checked.forecasts
+    assert forecast.bytes == pytest.approx(measured_peak(recipe), rel=0.15, abs=_GENERATOR)
