@@ -63,7 +63,7 @@ def flowrun_step_call(step: Step[..., Any], ctx: Context, call: Call) -> Generat
     from flowrun_tensors.placement import inputs_unwritten, place_inputs, step_settings
 
     place_inputs(ctx, call)
-    with inputs_unwritten(call), step_settings(step, ctx):
+    with inputs_unwritten(call), step_settings(step, ctx, call.on_shapes):
         return (yield)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import flowrun
 from flowrun import CheckMode, Watched
 from flowrun_tensors.checking import check_mode
 
@@ -100,6 +102,19 @@ def test_the_peak_of_memory_is_within_15_percent_of_a_run(code: Code) -> None:
     code()  # what torch keeps once for all is none of the code's
     peak = watched(code).peak["cpu"]
     assert peak == pytest.approx(measured_peak(code), rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["red_linear", "red_mlp"])
+def test_so_is_the_peak_of_a_shipped_recipe(name: str, tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "recipes" / f"{name}.yaml"
+    settings = {"gd_train.steps": 5, "save.to": str(tmp_path / "out")}
+
+    def run() -> Any:
+        return flowrun.run(path, set=settings, device="cpu", record=False)
+
+    run()
+    (forecast,) = flowrun.check(path, set=settings, device="cpu").forecasts
+    assert forecast.bytes == pytest.approx(measured_peak(run), rel=0.15)
 
 
 def test_what_earlier_steps_gave_stays_counted_and_views_add_nothing() -> None:
