@@ -78,9 +78,11 @@ def add_to_path(folder: Path) -> None:
     if text not in _added:
         _added.append(text)
     for name, module in list(sys.modules.items()):
+        if "." in name:
+            continue
         file = getattr(module, "__file__", None) or ""
         place = Path(file).parent.parent if file.endswith("__init__.py") else Path(file).parent
-        if "." in name or str(place) == text or str(place) not in _added:
+        if str(place) == text or str(place) not in _added:
             continue
         if (folder / f"{name}.py").is_file() or (folder / name).is_dir():
             for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
