@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flowrun.devices import meant_device
 from flowrun.explaining import explain, records_of_last_run
@@ -15,12 +15,15 @@ from flowrun.store.store import Store
 CHECK_SECONDS = 2.0  # what a check is likely to take, beside what the run loads as well
 
 
-def is_worth_checking(plan: Plan, *, standin: bool, fresh: bool) -> bool:
+def is_worth_checking(
+    plan: Plan, *, standin: bool, fresh: bool, complain: Callable[[str], None]
+) -> bool:
     """Whether the steps that a run would call are likely to take longer than a check.
 
     A step counts as long as it took in the last run of the recipe; one that has not run here as
     its `seconds=` guesses, or nothing. What would be kept counts nothing. A run that would end
-    before its first step, for want of its device, is not checked.
+    before its first step, for want of its device, is not checked. complain: is told of damage that
+    is found in the store, and put aside.
     """
     present = plan.registry.devices
     devices = [plan.recipe.device, *(step.device for step in plan.steps if step.device is not None)]
@@ -28,7 +31,7 @@ def is_worth_checking(plan: Plan, *, standin: bool, fresh: bool) -> bool:
         return False
     if plan.recipe.needs.unmet(present) is not None:
         return False
-    store = Store(home_folder(), lambda text: None)  # the run itself tells of the store's troubles
+    store = Store(home_folder(), complain)
     try:
         before = records_of_last_run(plan, store)
         likely = {step.id: _likely_seconds(step, before) for step in plan.steps}
@@ -40,7 +43,7 @@ def is_worth_checking(plan: Plan, *, standin: bool, fresh: bool) -> bool:
                     likely[step.id] = 0.0
         return sum(likely.values()) >= CHECK_SECONDS
     finally:
-        store.close()
+        store.database.close()  # what cannot be kept is told by the run, which will try as well
 
 
 def _likely_seconds(planned: PlannedStep, before: Mapping[str, StepRecord]) -> float:

@@ -204,6 +204,7 @@ class CheckWalk:
         hint = explained.hint or more.strip() or None
         on_purpose = isinstance(error, FlowrunError)
         inputs = {**call.inputs, **(call.named or {})}
+        sources = {**planned.wires.inputs, **(planned.wires.named or {})}
         self.findings.append(
             Finding(
                 "error",
@@ -211,7 +212,10 @@ class CheckWalk:
                 planned.id,
                 None if on_purpose else place_of(error, planned.step, self._mode),
                 None if on_purpose else explained.operation,
-                {name: self._in_words(value) for name, value in inputs.items()},
+                {
+                    name: f"{self._in_words(value)}, from {self._givers[sources[name]]}"
+                    for name, value in inputs.items()
+                },
             )
         )
 

@@ -148,7 +148,7 @@ class _Runner(msgspec.Struct):
     def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:
         """Whether a check finds nothing that the run would fail with, where one is called for."""
         if self.check is None and not is_worth_checking(
-            plan, standin=self.standin, fresh=self.fresh
+            plan, standin=self.standin, fresh=self.fresh, complain=self._complain
         ):
             return True
         if self.check is False:
@@ -177,8 +177,9 @@ class _Runner(msgspec.Struct):
             write_note(run, sys.argv[1:], code, quiet=self.quiet, errors=errors)
 
     def _complain(self, text: str) -> None:
-        self.complaints.append(text)
-        click.echo(f"warning: {text}", err=True)
+        if text not in self.complaints:  # the store is opened twice where a run may be checked
+            self.complaints.append(text)
+            click.echo(f"warning: {text}", err=True)
 
     def show_table(self) -> None:
         """After several recipes: one line for each, with its result."""
