@@ -96,6 +96,18 @@ def test_a_step_that_acts_outside_without_saying_so_does_not_do_it(
     assert not (tmp_path / ".flowrun").exists()
 
 
+def test_python_may_keep_what_it_compiles_wherever_it_does(
+    recipe: Callable[..., Path], flowrun: Flowrun, tmp_path: Path
+) -> None:
+    path = recipe("ones", "times")
+    away = tmp_path.parent / f"{tmp_path.name}-bytecode"
+    for prefix in ("", str(away)):
+        done = flowrun("check", path, PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=prefix)
+        assert done.returncode == 0, done.stderr
+        assert "2 of 2 steps fit" in done.stdout
+    assert list(away.rglob("*.pyc"))
+
+
 def test_an_effect_is_not_called(recipe: Callable[..., Path], tmp_path: Path) -> None:
     checked = flowrun.check(recipe("ones", "told"))
     assert checked.ok

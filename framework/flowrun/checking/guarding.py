@@ -32,6 +32,7 @@ class _Guard:
         self.is_installed = False
         self.is_on = False
         self.folders: tuple[str, ...] = ()
+        self.caches: tuple[str, ...] = ()
 
 
 _guard = _Guard()
@@ -49,6 +50,10 @@ def nothing_outside(folder: Path) -> Iterator[None]:
         sys.addaudithook(_watch)
         _guard.is_installed = True
     _guard.folders = (os.path.realpath(folder), os.path.realpath(Path.cwd()))
+    # Asked for now: the first to ask tries the folder by writing, and holds a lock meanwhile.
+    temporary = os.path.realpath(tempfile.gettempdir())
+    bytecode = sys.pycache_prefix
+    _guard.caches = (temporary, *([] if bytecode is None else [os.path.realpath(bytecode)]))
     _guard.is_on = True
     try:
         yield
@@ -81,8 +86,8 @@ def _is_left_alone(path: object) -> bool:
     text = os.path.realpath(os.fsdecode(path))
     if "__pycache__" in text or text == os.devnull:
         return True
-    temporary = _lies_in(text, os.path.realpath(tempfile.gettempdir()))
-    return temporary and not any(_lies_in(text, folder) for folder in _guard.folders)
+    is_cache = any(_lies_in(text, folder) for folder in _guard.caches)
+    return is_cache and not any(_lies_in(text, folder) for folder in _guard.folders)
 
 
 def _lies_in(path: str, folder: str) -> bool:
