@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from flowrun.context import Context
 from flowrun.errors import FlowrunError, StepError
-from flowrun.planning import PlannedStep
+from flowrun.planning import Plan, PlannedStep
 from flowrun.problems import shown_path
 from flowrun.steps import CONTEXT, Step
 from flowrun.values import Values
@@ -51,6 +52,24 @@ class Call(msgspec.Struct):
             self.work += time.perf_counter() - start
             self.ctx.is_noting = False
         return self.returned
+
+
+def context_of(
+    planned: PlannedStep, plan: Plan, device: str, *, present: Mapping[str, str], standin: bool
+) -> Context:
+    """The context of a step of a plan, on a device by its full name."""
+    return Context(
+        step=planned.id,
+        seed=planned.seed,
+        device=device,
+        dtype=planned.dtype or plan.recipe.dtype,
+        folder=planned.folder,
+        own_device=planned.device is not None,
+        own_dtype=planned.dtype is not None,
+        standin=standin,
+        present=present,
+        registry=plan.registry,
+    )
 
 
 def named_outputs(call: Call, returned: Any) -> dict[str, Any]:

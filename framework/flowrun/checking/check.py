@@ -12,7 +12,6 @@ from typing import Any
 from flowrun.checking.checked import Checked, CheckedStep, Finding, Forecast
 from flowrun.checking.expecting import unmet
 from flowrun.checking.mode import CheckMode
-from flowrun.checking.sizes import size_text
 from flowrun.checking.walking import CheckWalk
 from flowrun.devices import device_problem, meant_device
 from flowrun.errors import PluginError
@@ -20,6 +19,7 @@ from flowrun.overrides import Settings
 from flowrun.planning import Plan, plan
 from flowrun.problems import Problem
 from flowrun.recipes import Recipe
+from flowrun.sizes import size_text
 from flowrun.values import Values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from flowrun.checking.checked import Checked, CheckedStep
-from flowrun.checking.sizes import operations_text, size_text
+from flowrun.sizes import operations_text, size_text
 from flowrun.values import Values
 
 _NAME_WIDTH = 14

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.calling import Call, named_outputs
+from flowrun.calling import Call, context_of, named_outputs
 from flowrun.checking.checked import CheckedStep, Finding, State
 from flowrun.checking.guarding import nothing_outside
 from flowrun.checking.mode import CheckMode, Explained, Suspicion, Watched
@@ -170,18 +170,7 @@ class CheckWalk:
         return outputs
 
     def _context(self, planned: PlannedStep, device: str) -> Context:
-        ctx = Context(
-            step=planned.id,
-            seed=planned.seed,
-            device=device,
-            dtype=planned.dtype or self._plan.recipe.dtype,
-            folder=planned.folder,
-            own_device=planned.device is not None,
-            own_dtype=planned.dtype is not None,
-            standin=self._standin,
-            present=self._present,
-            registry=self._plan.registry,
-        )
+        ctx = context_of(planned, self._plan, device, present=self._present, standin=self._standin)
         ctx.equip_check(self._promised, self._mode)
         return ctx
 

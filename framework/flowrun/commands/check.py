@@ -11,10 +11,10 @@ import msgspec
 from flowrun.checking.check import check_plan
 from flowrun.checking.checked import Checked
 from flowrun.checking.reports import finding_text, flow_text
-from flowrun.checking.sizes import parse_size
 from flowrun.commands.recipe_options import planned, recipe_options
 from flowrun.errors import PluginError, RecipeError
 from flowrun.plugins import Registry
+from flowrun.sizes import parse_size
 
 OK, WRONG = 0, 2
 

@@ -14,7 +14,6 @@ import msgspec
 
 from flowrun.api import run_plan
 from flowrun.checking.rule import is_worth_checking
-from flowrun.commands.checking_first import check_first
 from flowrun.commands.recipe_options import planned, recipe_options
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.interrupts import Interrupted
@@ -147,12 +146,15 @@ class _Runner(msgspec.Struct):
 
     def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:
         """Whether a check finds nothing that the run would fail with, where one is called for."""
-        if self.check is None and not is_worth_checking(
-            plan, standin=self.standin, fresh=self.fresh, complain=self._complain
-        ):
+        wanted = self.check
+        if wanted is None:
+            wanted = is_worth_checking(
+                plan, standin=self.standin, fresh=self.fresh, complain=self._complain
+            )
+        if not wanted:
             return True
-        if self.check is False:
-            return True
+        from flowrun.commands.checking_first import check_first  # most runs are not checked first
+
         errors = check_first(
             recipe,
             settings=self.settings,

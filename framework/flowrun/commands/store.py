@@ -10,12 +10,12 @@ import click
 from flowrun.home import home_folder
 from flowrun.plugins import Registry
 from flowrun.replay_notes import forget_notes
+from flowrun.sizes import size_text
 from flowrun.store.maintenance import Maintenance
 from flowrun.store.store import Store
 from flowrun.values import Values
 
 _MOST_HOLDERS = 8
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(|B|[KMGT]i?B?)\s*", re.IGNORECASE)
 
 
@@ -104,11 +104,3 @@ def verify_command(registry: Registry) -> int:
     found = f"found wrong: {len(wrong)}" if wrong else "all records and values are what was kept"
     click.echo(f"{found} ({count} values read)")
     return 1 if wrong else 0
-
-
-def size_text(count: int) -> str:
-    """A number of bytes in the unit that fits: `46.9 KiB`."""
-    size, units = float(count), list(_UNITS)
-    while size >= 1024 and len(units) > 1:
-        size, units = size / 1024, units[1:]
-    return f"{size:.0f} B" if units[0] == "B" else f"{size:.1f} {units[0]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowrun.calling import Call, named_outputs, step_error
+from flowrun.calling import Call, context_of, named_outputs, step_error
 from flowrun.context import Context
 from flowrun.interrupts import Interrupts
 from flowrun.planning import Plan
@@ -46,18 +46,12 @@ class Making:
 
     def context(self, index: int) -> Context:
         """The context of a step."""
-        planned = self._plan.steps[index]
-        return Context(
-            step=planned.id,
-            seed=planned.seed,
-            device=self._devices[index],
-            dtype=planned.dtype or self._plan.recipe.dtype,
-            folder=planned.folder,
-            own_device=planned.device is not None,
-            own_dtype=planned.dtype is not None,
-            standin=self._standin,
+        return context_of(
+            self._plan.steps[index],
+            self._plan,
+            self._devices[index],
             present=self._present,
-            registry=self._plan.registry,
+            standin=self._standin,
         )
 
     def call(self, index: int, ctx: Context, inputs: Mapping[str, Held]) -> dict[str, Held]:
