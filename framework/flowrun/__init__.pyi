@@ -27,6 +27,7 @@ from .errors import StepError as StepError
 from .extensions import Codec as Codec
 from .extensions import Dataset as Dataset
 from .extensions import Format as Format
+from .extensions import Model as Model
 from .extensions import Summary as Summary
 from .files import replacing as replacing
 from .history.replanning import plan_of_run as plan_of_run

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flowrun.extensions import Dataset, Format
+from flowrun.extensions import Dataset, Format, Model
 from flowrun.noting import NotedMapping
 from flowrun.store.file_digests import Stamp, stamp_of
 
@@ -240,3 +240,9 @@ class Context:
         """Every data set the plugins declare, by name."""
         datasets = self._registry.datasets if self._registry is not None else {}
         return NotedMapping(datasets, lambda name: self.note(f"dataset:{name}"))
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """Every model with a forward pass of its own that the plugins give, by name."""
+        models = self._registry.models if self._registry is not None else {}
+        return NotedMapping(models, lambda name: self.note(f"model:{name}"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowrun.calling import Call
     from flowrun.checking.mode import CheckMode
     from flowrun.context import Context, Progress
-    from flowrun.extensions import Codec, Dataset, Format
+    from flowrun.extensions import Codec, Dataset, Format, Model
     from flowrun.runs import RunInfo, StepResult
     from flowrun.steps import Step
 
@@ -53,6 +53,16 @@ def flowrun_datasets() -> Iterable[Dataset]:
 
     Called at most once a run, when a step first asks for a data set. A name given twice belongs to
     the plugin registered last. An exception fails the step that asked.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def flowrun_models() -> Iterable[Model]:
+    """Models with a forward pass of their own, for `init_params: {model: NAME}`.
+
+    Called at most once a run, when a step first asks for a model. A name given twice belongs to the
+    plugin registered last. An exception fails the step that asked.
     """
     raise NotImplementedError
 

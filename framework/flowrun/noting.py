@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-MISSING = "none"  # the state of a file, variable, format or data set that is not there
+MISSING = "none"  # the state of a file, variable, format, data set or model that is not there
 
 
 _KINDS = {
@@ -28,6 +28,7 @@ _KINDS = {
     "env": "environment variable",
     "format": "the code of the format for",
     "dataset": "data set",
+    "model": "the code of the model",
 }
 
 
@@ -90,6 +91,9 @@ class Surroundings:
         elif kind == "format":
             chosen = self._registry.formats.get(name)
             value = None if chosen is None else self._code.of_functions(chosen.read, chosen.write)
+        elif kind == "model":
+            model = self._registry.models.get(name)
+            value = model and self._code.of_functions(model.init, model.forward, model.gradient)
         elif kind == "dataset":
             value = self._registry.datasets.get(name)
         elif kind == "present":

@@ -102,8 +102,13 @@ def is_of_a_class(annotation: Any) -> bool:
 
 
 def takes_a_list(annotation: Any) -> bool:
-    """Whether a list is what is annotated."""
-    kind = types.type_info(annotation)
-    while isinstance(kind, types.Metadata):
-        kind = kind.type
+    """Whether a list is what is annotated, or a list or null."""
+    return _is_a_list(types.type_info(annotation))
+
+
+def _is_a_list(kind: types.Type) -> bool:
+    if isinstance(kind, types.Metadata):
+        return _is_a_list(kind.type)
+    if isinstance(kind, types.UnionType):
+        return all(_is_a_list(one) for one in kind.types if not isinstance(one, types.NoneType))
     return isinstance(kind, (types.ListType, types.VarTupleType))

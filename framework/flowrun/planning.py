@@ -212,6 +212,6 @@ class _Planner:
         givers: dict[str, list[str]] = {}
         for name, found in self._known.items():
             for _, step in found:
-                for output in step.outputs:
+                for output in step.usual_outputs:
                     givers.setdefault(output, []).append(name)
         return givers

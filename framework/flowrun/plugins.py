@@ -13,7 +13,7 @@ import pluggy
 
 from flowrun import hookspecs
 from flowrun.errors import PluginError, error_line
-from flowrun.extensions import Codec, Dataset, Format
+from flowrun.extensions import Codec, Dataset, Format, Model
 from flowrun.modules import add_to_path, given_steps, import_file, near_file
 from flowrun.problems import shown_path
 from flowrun.steps import Step
@@ -72,6 +72,11 @@ class Registry(msgspec.Struct, dict=True):
     def datasets(self) -> dict[str, Dataset]:
         """Named data sets."""
         return {item.name: item for item in self._items("flowrun_datasets")}
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """Models by name."""
+        return {item.name: item for item in self._items("flowrun_models")}
 
     @cached_property
     def codecs(self) -> dict[str, Codec]:
@@ -187,7 +192,7 @@ class Registry(msgspec.Struct, dict=True):
         self.manager.register(module, name)
         self.manager.check_pending()
         self.plugins[name] = Plugin(name, str(version), origin, module, steps)
-        for asked in ("formats", "datasets", "codecs"):
+        for asked in ("formats", "datasets", "models", "codecs"):
             self.__dict__.pop(asked, None)  # a further plugin may give more: ask again
 
 

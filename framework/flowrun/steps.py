@@ -24,6 +24,7 @@ R = TypeVar("R")
 Names = tuple[str, ...]
 NamesOf = Callable[[types.SimpleNamespace], typing.Iterable[str]]
 SecondsOf = Callable[[types.SimpleNamespace], float]
+OptionsCheck = Callable[[types.SimpleNamespace], None]
 
 REQUIRED: Any = inspect.Parameter.empty
 CONTEXT = "ctx"
@@ -59,8 +60,9 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     options, and the function takes those values as one dict in its first positional parameter.
     Where `others` is set, the step takes options of any name, of that type (`**named: str`).
     `outputs` are the fixed names; where `outputs_of` is set, they follow from the options, and
-    the function returns a dict of them. `fake` takes the function's place in a check, and `seconds`
-    tells from the options about how long a call takes.
+    the function returns a dict of them. `check_options` raises where options do not go together,
+    `fake` takes the function's place in a check, and `seconds` tells from the options about how
+    long a call takes.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     others: Option | None = None
     inputs_of: NamesOf | None = None
     outputs_of: NamesOf | None = None
+    check_options: OptionsCheck | None = None
     fake: Callable[..., Any] | None = None
     seconds: SecondsOf | None = None
     takes_context: bool = False
@@ -87,6 +90,17 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
         """`file:line` of the function."""
         return _place(inspect.unwrap(self.function))
 
+    @property
+    def usual_outputs(self) -> Names:
+        """The fixed outputs, or those that the options' defaults ask for, where they do."""
+        if self.outputs_of is None:
+            return self.outputs
+        defaults = {o.name: o.default for o in self.options if o.default is not REQUIRED}
+        try:
+            return tuple(self.outputs_of(types.SimpleNamespace(**defaults)))
+        except Exception:  # an option that is required, or that has another default than it needs
+            return ()
+
     def option(self, name: str) -> Option | None:
         """The option of that name, or None."""
         return next((option for option in self.options if option.name == name), None)
@@ -99,6 +113,7 @@ def step(
     random: bool = False,
     effect: bool = False,
     version: str | int = "",
+    check_options: OptionsCheck | None = None,
     fake: Callable[..., Any] | None = None,
     seconds: SecondsOf | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]:
@@ -117,6 +132,8 @@ def step(
     random: the step draws random numbers, so its seed belongs to its key.
     effect: the step acts outside (it writes files): it is never skipped blindly.
     version: change it to make earlier results of this step invalid.
+    check_options: a function of the options that raises OptionError where they do not go together;
+        the recipe is then refused before anything runs, at that option's line.
     fake: a function with the same parameters, called in the step's place by `flowrun check`: its
         tensors have shape, dtype and device, and no data. It is needed where the step's own code
         looks at data, or acts outside. A number that only a run can tell is an `Unknown`.
@@ -138,7 +155,7 @@ def step(
         made: Step[P, R] = _read_signature(function, outputs, inputs, random, effect, str(version))
         if fake is not None:
             _require_same_parameters(function, fake)
-        made.fake, made.seconds = fake, seconds
+        made.check_options, made.fake, made.seconds = check_options, fake, seconds
         return made
 
     return decorate

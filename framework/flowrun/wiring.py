@@ -48,6 +48,9 @@ class Wiring:
         """Bind one step's inputs and publish its outputs; None where that is not possible."""
         count = len(self._problems)
         wires = None
+        if not self._options_fit(step, entry, options):
+            self.give_unknown()
+            return None
         dynamic = self._names_of(step, entry, step.inputs_of, options, "inputs")
         outputs = self._names_of(step, entry, step.outputs_of, options, "outputs")
         if dynamic is None or outputs is None:
@@ -84,13 +87,7 @@ class Wiring:
         try:
             names = [str(name) for name in names_of(options)]
         except Exception as error:
-            wrong = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-            found = [_option_problem(one, entry) for one in wrong if isinstance(one, OptionError)]
-            if len(found) == len(wrong):
-                self._problems.extend(found)
-                return None
-            message = f"{step.name} cannot tell its {what} from its options: {error}"
-            self._problems.append(Problem(message, entry.mark, hint=f"see {step.place}"))
+            self._report(error, step, entry, f"{step.name} cannot tell its {what} from its options")
             return None
         bad = [name for name in names if not name.removesuffix("?").isidentifier()]
         twice = [name for name in set(names) if names.count(name) > 1]
@@ -102,6 +99,27 @@ class Wiring:
                 Problem(message, entry.mark, expected="letters, digits and `_`, each name once")
             )
         return None if bad or twice else names
+
+    def _options_fit(
+        self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
+    ) -> bool:
+        """Whether a step's options go together, as far as the step says."""
+        if step.check_options is None or options is None:
+            return True
+        try:
+            step.check_options(options)
+        except Exception as error:
+            self._report(error, step, entry, f"{step.name} cannot check its options")
+            return False
+        return True
+
+    def _report(self, error: Exception, step: Step[..., Any], entry: StepEntry, what: str) -> None:
+        """Note what a function of a step's options raised, each wrong option at its place."""
+        wrong = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+        found = [_option_problem(one, entry) for one in wrong if isinstance(one, OptionError)]
+        if len(found) < len(wrong):
+            found = [Problem(f"{what}: {error}", entry.mark, hint=f"see {step.place}")]
+        self._problems.extend(found)
 
     def _bind(self, step: Step[..., Any], entry: StepEntry, inputs: list[Input]) -> dict[str, str]:
         renames = self._renames(step, entry, "in", [value.name for value in inputs])

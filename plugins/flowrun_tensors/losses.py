@@ -4,28 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flowrun import FlowrunError
 from flowrun_tensors.lazy import functional, torch
 
 Loss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
 
 def loss_function(name: str) -> Loss:
-    """`mse`, `mae` or `huber` (delta 1): mean over all elements, from torch.nn.functional."""
+    """`mse`, `mae`, `huber` (delta 1) or `cross_entropy`: means, from torch.nn.functional."""
     losses: dict[str, Loss] = {
         "mse": functional.mse_loss,
         "mae": functional.l1_loss,
         "huber": functional.huber_loss,
+        "cross_entropy": functional.cross_entropy,
     }
     return losses[name]
 
 
-def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
-    """One metric of predictions `(n, k)` against targets of the same shape.
+def loss_and_slope(
+    name: str, predictions: torch.Tensor, y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A loss, and its derivative by the predictions `(n, k)`, written out."""
+    if name == "cross_entropy":
+        # The softmax, less one at the class: Bishop, Pattern Recognition and Machine Learning,
+        # 2006, section 4.3.4.
+        logarithms, classes = predictions.log_softmax(1), y.unsqueeze(1)
+        loss = -logarithms.gather(1, classes).mean()
+        slope = logarithms.exp().scatter_add_(
+            1, classes, logarithms.new_tensor(-1).expand_as(classes)
+        )
+        return loss, slope / len(y)
+    errors = predictions - y
+    if name == "mse":
+        return errors.square().mean(), errors * (2 / errors.numel())
+    if name == "mae":
+        return errors.abs().mean(), errors.sign() / errors.numel()
+    clamped = errors.clamp(-1, 1)
+    return (clamped * (errors - clamped / 2)).mean(), clamped / errors.numel()
 
-    `mae`: mean absolute error. `mse`: mean squared error. `rmse`: its root. `r2`: coefficient of
-    determination, 1 - sum((y - y_hat)^2) / sum((y - mean(y))^2), the mean by column, as in
-    Draper and Smith, Applied Regression Analysis, 1998; nan where `y` is constant.
+
+def classes_of(y: torch.Tensor, count: int, name: str, *, is_data: bool = True) -> torch.Tensor:
+    """Targets as classes `(n,)` int64, from `(n,)` or `(n, 1)` of whole numbers.
+
+    Raises FlowrunError where one is none of 0 to `count` - 1, which is not looked at unless
+    `is_data`.
     """
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y.squeeze(1)
+    if y.ndim != 1 or y.dtype != torch.int64:
+        raise FlowrunError(
+            f"cross_entropy takes classes, and `{name}` is {y.dtype} of {tuple(y.shape)}: whole "
+            f"numbers of (rows,) or (rows, 1) are expected\n"
+            f"`cast: {{{name}: int64}}` makes them of a column of whole numbers"
+        )
+    if is_data and len(y):
+        least, most = (int(bound) for bound in torch.aminmax(y))
+        if least < 0 or most >= count:
+            raise FlowrunError(
+                f"`{name}` has classes from {least} to {most}, and the model gives {count} "
+                f"predictions a row, for the classes 0 to {count - 1}\n"
+                "end `layers` with the number of classes, and count them from 0"
+            )
+    return y
+
+
+def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
+    """One metric of predictions `(n, k)` against targets.
+
+    Against targets of the same shape: `mae`: mean absolute error. `mse`: mean squared error.
+    `rmse`: its root. `r2`: coefficient of determination, 1 - sum((y - y_hat)^2) / sum((y -
+    mean(y))^2), the mean by column, as in Draper and Smith, Applied Regression Analysis, 1998; nan
+    where `y` is constant. Against classes `(n,)` int64: `accuracy`: the share of rows whose largest
+    prediction is that of their class. `cross_entropy`: of the softmax of the predictions, a mean.
+    """
+    if name == "accuracy":
+        return float((y_hat.argmax(1) == y).double().mean())
+    if name == "cross_entropy":
+        return float(functional.cross_entropy(y_hat, y))
     if name == "mae":
         return float(functional.l1_loss(y_hat, y))
     if name in ("mse", "rmse"):

@@ -1,16 +1,57 @@
-"""The networks of `init_params`: layers of weights and biases with an activation between them."""
+"""Models: the networks of `init_params`, and those with a forward pass of their own, by plugins."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from flowrun import FlowrunError
+from flowrun import Context, FlowrunError, Model, did_you_mean, listed
 from flowrun_tensors.lazy import torch
 
-ACTIVATIONS = ("relu", "tanh", "sigmoid")
+ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")
+
+Params = dict[str, "torch.Tensor"]
+Predict = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
 
 
-def forward(params: dict[str, torch.Tensor], X: torch.Tensor, activation: str) -> torch.Tensor:
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """How a `model` value predicts.
+
+    predict: called with the parameters and rows. activation: of a network of `init_params`; None
+    for a plugin's model. gradient: the model's own, as `flowrun.Model` has it, with its settings.
+    """
+
+    predict: Predict
+    activation: str | None
+    gradient: Callable[..., Params] | None = None
+
+
+def predictor_of(model: dict[str, Any] | None, ctx: Context) -> Predictor:
+    """How a `model` value predicts; a single layer needs none, so None means relu.
+
+    Raises FlowrunError where no plugin at hand gives a model of that name.
+    """
+    if model is not None and "name" in model:
+        known, settings = known_model(model["name"], ctx), model.get("settings", {})
+        gradient = known.gradient and partial(known.gradient, **settings)
+        return Predictor(partial(known.forward, **settings), None, gradient)
+    activation = str((model or {}).get("activation", "relu"))
+    return Predictor(partial(forward, activation=activation), activation)
+
+
+def known_model(name: str, ctx: Context) -> Model:
+    """The model that a plugin gives by that name; raises FlowrunError where there is none."""
+    if name not in ctx.models:
+        known = listed(sorted(ctx.models)) if ctx.models else "none"
+        hint = did_you_mean(name, ctx.models) or "name its plugin in the recipe's `plugins:`"
+        raise FlowrunError(f"there is no model `{name}`; the plugins at hand give: {known}\n{hint}")
+    return ctx.models[name]
+
+
+def forward(params: Params, X: torch.Tensor, activation: str) -> torch.Tensor:
     """Predictions of a network, `(n, outputs)` from `X` of `(n, inputs)`.
 
     Layer k computes `h @ Wk + bk`, with `Wk` of `(inputs, outputs)` and `bk` of `(outputs,)`; the
@@ -21,32 +62,37 @@ def forward(params: dict[str, torch.Tensor], X: torch.Tensor, activation: str) -
     for layer in range(1, count + 1):
         hidden = hidden @ params[f"W{layer}"] + params[f"b{layer}"]
         if layer < count:
-            hidden = getattr(torch, activation)(hidden)
+            hidden = _activated(hidden, activation)
     return hidden
 
 
-def layer_count(params: dict[str, torch.Tensor]) -> int:
+def _activated(hidden: torch.Tensor, activation: str) -> torch.Tensor:
+    """`maximum` is relu as one writes it by hand: its slope at zero is 1/2, and torch.relu's 0."""
+    if activation == "maximum":
+        return torch.maximum(hidden, hidden.new_zeros(()))
+    activated: torch.Tensor = getattr(torch, activation)(hidden)
+    return activated
+
+
+def layer_count(params: Params) -> int:
     """How many layers the parameters `W1, b1, W2, b2, ...` make."""
     return sum(name.startswith("W") for name in params)
 
 
-def check_fit(params: dict[str, torch.Tensor], X: torch.Tensor) -> None:
-    """Raise FlowrunError where the data does not have the width the first layer expects."""
-    width = params["W1"].shape[0]
-    if X.ndim != 2 or X.shape[1] != width:
-        raise FlowrunError(
-            f"the network takes {width} columns, and the data has the shape {tuple(X.shape)}; "
-            "the columns must be those it was trained on, without the target"
-        )
+def check_fit(predictor: Predictor, params: Params, X: torch.Tensor) -> None:
+    """Raise FlowrunError where the data is not what the model's parameters are for."""
+    if predictor.activation is not None:
+        width = params["W1"].shape[0]
+        if X.ndim != 2 or X.shape[1] != width:
+            raise FlowrunError(
+                f"the network takes {width} columns, and the data has the shape {tuple(X.shape)}; "
+                "the columns must be those it was trained on, without the target"
+            )
+    some = next(iter(params.values()))
     for what in ("dtype", "device"):
-        expected, found = getattr(params["W1"], what), getattr(X, what)
+        expected, found = getattr(some, what), getattr(X, what)
         if expected != found:
             raise FlowrunError(
                 f"the parameters are {expected}, and the data is {found}; give both steps the same "
                 f"`{what}:` in the recipe, or set it for the whole recipe"
             )
-
-
-def activation_of(model: dict[str, Any] | None) -> str:
-    """The activation a `model` value names; a single layer needs none, so None means relu."""
-    return str((model or {}).get("activation", "relu"))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from flowrun import Context, FlowrunError, Unknown
+from flowrun import Context, FlowrunError
+from flowrun_tensors.batches import Batches, generator_state, set_generator
+from flowrun_tensors.gradients import GradientAt
 from flowrun_tensors.lazy import torch
-from flowrun_tensors.losses import Loss
+from flowrun_tensors.models import Params
+from flowrun_tensors.updates import Update, update_of
+from flowrun_tensors.validation import Validation
 
-_BLOCK = 100  # steps between two looks at whether the loss is still finite
-
-Params = dict[str, "torch.Tensor"]
-Predict = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
+BLOCK = 100  # steps between two looks at whether the loss is still finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,175 +24,158 @@ class Descent:
 
     lr: learning rate. steps: updates. batch_size: rows of one update, None for all of them.
     tolerance: stop when the loss changes by less than this from one step to the next; 0 never.
+    optimizer, options: one of torch.optim's by name, and its settings beside lr. lrs: the learning
+    rate of each step, None where it is `lr` throughout.
     """
 
     lr: float
     steps: int
     batch_size: int | None
     tolerance: float
+    optimizer: str = "sgd"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lrs: Sequence[float] | None = None
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return self.lr if self.lrs is None else self.lrs[step]
+
+
+class Trained(NamedTuple):
+    """Parameters after a descent, and the losses before each update, `(steps taken,)`.
+
+    val_losses: on the rows to validate with; None where there are none.
+    """
+
+    params: Params
+    losses: torch.Tensor
+    val_losses: torch.Tensor | None = None
 
 
 def descend(
     params: Params,
-    predict: Predict,
-    loss_of: Loss,
+    gradient_at: GradientAt,
     X: torch.Tensor,
     y: torch.Tensor,
     settings: Descent,
     ctx: Context,
-) -> tuple[Params, torch.Tensor]:
-    """Parameters after the descent, and the loss before each update, `(steps taken,)`.
+    *,
+    validation: Validation | None = None,
+    engine: str = "autograd",
+) -> Trained:
+    """Take each step: `W <- W - lr * dloss/dW`, or what an optimiser makes of the gradient.
 
-    Each step: `W <- W - lr * dloss/dW`, the loss taken over the step's rows. `params` is not
-    written to. How far it has come is offered as a checkpoint after each step; a run that was
-    ended goes on from there, to the same bits. Raises FlowrunError where the loss stops being
-    finite, naming the step.
+    The loss is taken over the step's rows. `params` is not written to. How far it has come is
+    offered as a checkpoint after each step, under the name of the engine; a run that was ended goes
+    on from there, to the same bits. Raises FlowrunError where the loss stops being finite, naming
+    the step.
     """
-    losses = torch.empty(settings.steps, dtype=y.dtype, device=y.device)
+    losses = torch.empty(settings.steps, dtype=X.dtype, device=X.device)
     batches = None if settings.batch_size is None else Batches(X, settings.batch_size)
-    begun = 0
-    if ctx.restored is not None:
-        begun, params = ctx.restored["steps"], ctx.restored["params"]
-        losses[:begun] = ctx.restored["losses"]
-        if batches is not None:
-            batches.restore(ctx.restored["batches"])
-    params = _tracked(params)
+    restored = restored_of(engine, ctx)
+    begun = 0 if restored is None else restored["steps"]
+    params = tracked(params if restored is None else restored["params"])
+    update = update_of(params, settings.optimizer, settings.lr, settings.options)
+    if restored is not None:
+        losses[:begun] = restored["losses"]
+        update.restore(restored["optimizer"])
+        restore_surroundings(restored, X.device, batches, validation)
     taken = settings.steps
     for step in range(begun, settings.steps):
+        is_last = validation is not None and validation.look(params, step)
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
-        losses[step] = _updated(params, predict, loss_of, X_step, y_step, settings.lr)
-        if settings.tolerance and step and _change(losses, step) < settings.tolerance:
+        gradient_now = partial(gradient_at, params, X_step, y_step)
+        losses[step] = update.take(gradient_now, settings.lr_at(step))
+        if is_last or has_settled(losses, step, settings.tolerance):
             taken = step + 1
             break
-        if (step + 1) % _BLOCK == 0:
-            _require_finite(losses, step + 1 - _BLOCK, step + 1, settings.lr)
+        if (step + 1) % BLOCK == 0:
+            require_finite(losses, step + 1 - BLOCK, step + 1, settings.lr)
         if ctx.wants_progress:
             ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
-        ctx.checkpoint(partial(_state, step + 1, params, losses, batches))
-    _require_finite(losses, 0, taken, settings.lr)
-    return _plain(params), losses[:taken]
+        ctx.checkpoint(
+            partial(_state, engine, step + 1, params, losses, update, batches, validation)
+        )
+    require_finite(losses, 0, taken, settings.lr)
+    return trained(plain(params), losses[:taken], validation)
 
 
-def descend_on_shapes(
-    params: Params,
-    predict: Predict,
-    loss_of: Loss,
-    X: torch.Tensor,
-    y: torch.Tensor,
-    settings: Descent,
-    ctx: Context,
-) -> tuple[Params, torch.Tensor | Unknown]:
-    """What `descend` gives, from one update that stands for all of them; no data is looked at."""
-    losses = torch.empty(settings.steps, dtype=y.dtype, device=y.device)
-    params = _tracked(params)
-    with ctx.repeated(settings.steps):
-        if settings.batch_size is not None:
-            _require_rows(X, settings.batch_size)
-            rows = torch.empty(settings.batch_size, dtype=torch.int64, device=X.device)
-            X, y = X.index_select(0, rows), y.index_select(0, rows)
-        losses[0] = _updated(params, predict, loss_of, X, y, settings.lr)
-    return _plain(params), Unknown("tensor") if settings.tolerance else losses
+def trained(params: Params, losses: torch.Tensor, validation: Validation | None) -> Trained:
+    """What a descent that ends with these parameters gives."""
+    if validation is None:
+        return Trained(params, losses)
+    return Trained(validation.chosen(params), losses, validation.losses[: len(losses)])
 
 
-def _tracked(params: Params) -> Params:
+def restored_of(engine: str, ctx: Context) -> dict[str, Any] | None:
+    """The checkpoint from which an engine goes on; None where it begins, or another made it."""
+    found = ctx.restored
+    return found if found is not None and found.get("engine") == engine else None
+
+
+def surroundings_state(
+    steps: int, device: torch.device, batches: Batches | None, validation: Validation | None
+) -> dict[str, Any]:
+    """What a checkpoint holds beside parameters: what is drawn next, and the validation so far."""
+    return {
+        "generator": generator_state(device),
+        "batches": None if batches is None else batches.state(),
+        "validation": None if validation is None else validation.state(steps),
+    }
+
+
+def restore_surroundings(
+    restored: dict[str, Any],
+    device: torch.device,
+    batches: Batches | None,
+    validation: Validation | None,
+) -> None:
+    """Go on with what a checkpoint holds beside parameters."""
+    if batches is not None:
+        batches.restore(restored["batches"])
+    if validation is not None:
+        validation.restore(restored["validation"])
+    set_generator(device, restored["generator"])
+
+
+def has_settled(losses: torch.Tensor, step: int, tolerance: float) -> bool:
+    """Whether the loss has changed by less than this since the step before."""
+    if not (tolerance and step):
+        return False
+    return abs(float(losses[step - 1]) - float(losses[step])) < tolerance
+
+
+def tracked(params: Params) -> Params:
     """Copies by which one can differentiate."""
     return {name: value.detach().clone().requires_grad_() for name, value in params.items()}
 
 
-def _plain(params: Params) -> Params:
+def plain(params: Params) -> Params:
+    """Parameters that are no longer tracked."""
     return {name: value.detach() for name, value in params.items()}
 
 
-def _updated(
-    params: Params, predict: Predict, loss_of: Loss, X: torch.Tensor, y: torch.Tensor, lr: float
-) -> torch.Tensor:
-    """Take one step down the gradient, in place; gives the loss before it."""
-    loss = loss_of(predict(params, X), y)
-    gradients = torch.autograd.grad(loss, list(params.values()))
-    with torch.no_grad():
-        for value, gradient in zip(params.values(), gradients, strict=True):
-            value -= lr * gradient
-    return loss.detach()
-
-
-def _change(losses: torch.Tensor, step: int) -> float:
-    """By how much the loss has changed since the step before."""
-    return abs(float(losses[step - 1]) - float(losses[step]))
-
-
 def _state(
-    steps: int, params: Params, losses: torch.Tensor, batches: Batches | None
+    engine: str,
+    steps: int,
+    params: Params,
+    losses: torch.Tensor,
+    update: Update,
+    batches: Batches | None,
+    validation: Validation | None,
 ) -> dict[str, Any]:
     """From what the descent can go on after so many steps."""
     return {
+        "engine": engine,
         "steps": steps,
-        "params": {name: value.detach() for name, value in params.items()},
+        "params": plain(params),
         "losses": losses[:steps],
-        "batches": None if batches is None else batches.state(),
+        "optimizer": update.state(),
+        **surroundings_state(steps, losses.device, batches, validation),
     }
 
 
-class Batches:
-    """The rows of one update after the other, each pass over them in a new random order.
-
-    The last batch of a pass holds what is left. Raises FlowrunError where one batch would hold
-    more rows than there are.
-    """
-
-    def __init__(self, X: torch.Tensor, size: int) -> None:
-        _require_rows(X, size)
-        self._count = len(X)
-        self._size = size
-        self._device = X.device
-        self._begin_pass()
-
-    def select(self, X: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The rows of the next update."""
-        if self._position >= self._count:
-            self._begin_pass()
-        rows = self._order[self._position : self._position + self._size]
-        self._position += self._size
-        return X.index_select(0, rows), y.index_select(0, rows)
-
-    def state(self) -> dict[str, Any]:
-        """The generator before this pass, and how far the pass has come."""
-        return {"generator": self._generator, "position": self._position}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        _set_generator(self._device, state["generator"])
-        self._begin_pass()
-        self._position = state["position"]
-
-    def _begin_pass(self) -> None:
-        self._generator = _generator(self._device)
-        self._order = torch.randperm(self._count, device=self._device)
-        self._position = 0
-
-
-def _require_rows(X: torch.Tensor, size: int) -> None:
-    if size > len(X):
-        raise FlowrunError(
-            f"batch_size is {size}, and there are {len(X)} rows; "
-            "leave batch_size out to take them all"
-        )
-
-
-def _generator(device: torch.device) -> torch.Tensor:
-    """The state of the default generator of a device."""
-    if device.type == "cpu":
-        return torch.get_rng_state()
-    return torch.get_device_module(device.type).get_rng_state(device)
-
-
-def _set_generator(device: torch.device, state: torch.Tensor) -> None:
-    if device.type == "cpu":
-        torch.set_rng_state(state)
-    else:
-        torch.get_device_module(device.type).set_rng_state(state.cpu(), device)
-
-
-def _require_finite(losses: torch.Tensor, start: int, end: int, lr: float) -> None:
+def require_finite(losses: torch.Tensor, start: int, end: int, lr: float) -> None:
     """Raise where a loss among the steps `start` to `end` is not finite, naming the first one."""
     finite = losses[start:end].isfinite()
     if finite.all():

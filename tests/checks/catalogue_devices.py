@@ -35,7 +35,7 @@ CASES = (
               - gd_train: {steps: 5}  # here
         """,
         files=WINE,
-        says=(ONE_DEVICE, "cuda:0", "cpu"),
+        says=("X_train is on cuda:0, and y_train is on cpu",),
         mended=("{X_train: cuda}", "{X_train: cuda, y_train: cuda}"),
         really="needs a gpu",
         devices=(None,),

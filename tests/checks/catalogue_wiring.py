@@ -190,11 +190,8 @@ CASES = (
               - gd_train: {steps: 5}  # here
         """,
         files=WINE,
-        kind="warning",
         says=("int64",),
         mended=("int64", "float32"),
-        really="goes wrong",
-        shows="losses",
     ),
     Case(
         title="first parameters of float64 for rows of float32",
@@ -237,11 +234,8 @@ CASES = (
               - gd_train: {steps: 5}  # here
         """,
         files=WINE,
-        kind="warning",
         says=("float64",),
         mended=("float64", "float32"),
-        really="goes wrong",
-        shows="params.W1",
     ),
     Case(
         title="rows of a NumPy file in float64 beside targets of float32",
@@ -253,11 +247,8 @@ CASES = (
               - gd_train: {steps: 5}  # here
         """,
         files={"rows.npy": npy((8, 3), "float64"), "scores.npy": npy((8, 1), "float32")},
-        kind="warning",
         says=("float64",),
         mended=("- init_params", "- cast: {X_train: float32}\n  - init_params"),
-        really="goes wrong",
-        shows="params.W1",
     ),
     Case(
         title="names of columns are cast like numbers",

@@ -48,7 +48,7 @@ _FILE = re.compile(r"# file: (\S+)\n")  # the first line of a document's block t
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the shipped recipes, in which red_linear was run: predict_red takes its result."""
     folder = tmp_path_factory.mktemp("shipped") / "recipes"
-    shutil.copytree(RECIPES, folder)
+    shutil.copytree(RECIPES, folder, ignore=shutil.ignore_patterns("out", ".flowrun"))
     flowrun.run(folder / "red_linear.yaml", device="cpu", record=False)
     return folder
 
@@ -79,7 +79,9 @@ def test_every_step_of_a_training_is_known_to_the_last_shape(name: str, shipped:
 def test_what_a_recipe_will_save_is_there_for_the_next_one(
     flowrun: Flowrun, tmp_path: Path
 ) -> None:
-    folder = shutil.copytree(RECIPES, tmp_path / "recipes")
+    folder = shutil.copytree(
+        RECIPES, tmp_path / "recipes", ignore=shutil.ignore_patterns("out", ".flowrun")
+    )
     paths = [folder / "red_linear.yaml", folder / "predict_red.yaml"]
     done = flowrun("check", "--json", *paths)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -102,11 +102,13 @@ expect:
 """
 
 IN_BATCHES = {
-    "recipe.yaml": _TRAINING.format(layers="[16, 1]", training="{steps: 6000, batch_size: 64}")
+    "recipe.yaml": _TRAINING.format(
+        layers="[16, 1]", training="{steps: 6000, batch_size: 64, engine: autograd}"
+    )
 }
 
 TO_TOLERANCE = {
     "recipe.yaml": _TRAINING.format(
-        layers="[16, 1]", training="{steps: 100000, lr: 0.05, tolerance: 1e-5}"
+        layers="[16, 1]", training="{steps: 100000, lr: 0.05, tolerance: 1e-5, engine: autograd}"
     )
 }

@@ -109,7 +109,7 @@ def test_options_are_converted_and_have_their_defaults(planned: Planned) -> None
         ("  - make: [rows]", "4:11", ["a list of 1"]),
         ("  - make\n  - cut", "5:5", ["needs the option `at`"]),
         ("  - make\n  - cut: {at: 7.5}", "5:15", ["> 0 and < 1"]),
-        ("  - double", "4:5", ["needs `data`", "`double`, `make`", "put one above"]),
+        ("  - double", "4:5", ["needs `data`", "`double`, `load`, `make`", "put one above"]),
         ("  - make:\n    out: {data: red}\n  - double", "6:5", ["needs `data`", "red"]),
         ("  - make\n  - double:\n    in: {data: dat}", "6:16", ["needs `dat`", "mean `data`"]),
         ("  - make\n  - double:\n    in: {dta: data}", "6:10", ["no input `dta`", "`data`?"]),

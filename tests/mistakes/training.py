@@ -80,7 +80,7 @@ MISTAKES = (
             "recipe.yaml:6:5: ",
             "the loss stopped being finite at step",
             "the last finite loss was",
-            "lower the learning rate (lr is 1000)",
+            "lower the learning rate (lr is 1000, and the descent converges below",
         ),
     ),
     Mistake(

@@ -104,8 +104,19 @@ class Ender:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"batch_size": 100}, {"batch_size": 96, "loss": "huber"}, {"tolerance": 1e-12}],
-    ids=["all rows", "batches", "a last batch that is smaller", "tolerance"],
+    [
+        {"engine": engine, **options}
+        for engine in ("autograd", "fused")
+        for options in (
+            {},
+            {"batch_size": 100},
+            {"batch_size": 96, "loss": "huber"},
+            {"tolerance": 1e-12},
+            {"optimizer": "adam", "lr": 0.001},
+            {"momentum": 0.9, "lr": 0.001},
+        )
+    ],
+    ids=str,
 )
 def test_training_that_was_ended_goes_on_to_the_same_bits(options: dict[str, Any]) -> None:
     recipe = {

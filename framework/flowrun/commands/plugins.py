@@ -42,6 +42,7 @@ def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
         "steps": [step.name for step in plugin.steps],
         "formats": [suffix for item in ask("flowrun_formats") for suffix in item.suffixes],
         "data": [item.name for item in ask("flowrun_datasets")],
+        "models": [item.name for item in ask("flowrun_models")],
         "codecs": [item.type_name for item in ask("flowrun_codecs")],
         "hooks": sorted(hook.removeprefix("flowrun_") for hook in hooks),
     }

@@ -64,9 +64,9 @@ def _inputs(step: Step[..., Any]) -> list[str]:
 
 
 def _outputs(step: Step[..., Any]) -> list[str]:
-    lines = [f"  {name}" for name in step.outputs]
+    lines = [f"  {name}" for name in step.usual_outputs]
     if step.outputs_of is not None:
-        lines.append("  depend on its options")
+        lines.append("  others that its options ask for" if lines else "  depend on its options")
     return lines or ["  none"]
 
 

@@ -67,7 +67,7 @@ STEP_KEY_SCHEMAS: dict[str, Schema] = {
 def wiring_of(step: Step[..., Any]) -> dict[str, Schema]:
     """`in` and `out` of one step, by the names it has; any name where they follow from options."""
     inputs = {value.name: _NAME if value.required else _NAME_OR_NULL for value in step.inputs}
-    outputs = dict.fromkeys(step.outputs, _NAME)
+    outputs = dict.fromkeys(step.usual_outputs, _NAME)
     return {
         "in": _renames(_IN, inputs, _NAME_OR_NULL if step.inputs_of is not None else False),
         "out": _renames(_OUT, outputs, _NAME if step.outputs_of is not None else False),

@@ -94,6 +94,10 @@ class Fused:
         self._optimizer.update(lr)
         self.taken += 1
 
+    def named(self) -> dict[str, torch.Tensor]:
+        """The parameters by name, as views that change with each step."""
+        return self._network.named()
+
     def parameters(self) -> dict[str, torch.Tensor]:
         """The parameters as they are now, under the names they came with: copies."""
         return {name: value.clone() for name, value in self._network.named().items()}
@@ -131,7 +135,7 @@ def _gradient_of(
     if kernel == "torch":
         return TorchGradient(network, X, y, **options), "it was asked for"
     reason = _why_not_worth_it(work, network) if kernel == "auto" else None
-    reason = reason or why_not(X, options["loss"])
+    reason = reason or why_not(X, options["loss"], options["batch_size"])
     if reason is None:
         try:
             found = NumbaGradient(network, X, y, **options)

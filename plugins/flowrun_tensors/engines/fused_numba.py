@@ -11,12 +11,15 @@ ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")  # the kernel's constants, 
 LOSSES = ("mse", "mae", "huber")
 
 _BYTES = 384 * 1024  # of a block's tables, which are to stay in a processor's second cache
+_MOST_BYTES = 64 * 1024**2  # of data that is laid out in a copy
 _LANES = 16  # numbers that one vector instruction takes at most
 _MOST_LANES = 64 * _LANES
 
 
-def why_not(X: torch.Tensor, loss: str) -> str | None:
+def why_not(X: torch.Tensor, loss: str, batch_size: int | None = None) -> str | None:
     """Why the kernel cannot do this; None where it can."""
+    if batch_size is None and X.numel() * X.element_size() > _MOST_BYTES:
+        return "numba's kernel lays the data out in a copy, and the data is large"
     if X.device.type != "cpu":
         return f"numba's kernel runs on the processor, and the data is on {X.device}"
     if X.dtype not in (torch.float32, torch.float64):

@@ -25,7 +25,7 @@ class TorchGradient:
     """Fills a network's gradient, and `loss` `(1, 1)`, from all rows or from those it is given.
 
     X: `(n, d)`; y: `(n, k)`, or `(n,)` int64 of classes for `cross_entropy`. batch_size: the most
-    rows of one step; None takes all each time, laid out once in a copy.
+    rows of one step; None takes all each time. Rows of more than one block are not held twice.
     """
 
     name = "torch"
@@ -45,17 +45,20 @@ class TorchGradient:
         self._activation = ACTIVATIONS[activation]
         self._loss_name = loss
         self._X, self._y = X, y
+        elements = _ELEMENTS_ON_CPU if X.device.type == "cpu" else _ELEMENTS_ELSEWHERE
+        self._block_rows = max(elements // max(network.widths), _FEWEST_ROWS)
+        self._is_laid_out = batch_size is not None or len(X) <= self._block_rows
         if batch_size is None:
             # The columns side by side: the products of the first layer are a little faster so.
-            self._inputs = X.new_ones(X.shape[1] + 1, len(X)).t()
-            self._inputs[:, :-1] = X
+            rows = min(len(X), self._block_rows)
+            self._inputs = X.new_ones(X.shape[1] + 1, rows).t()
+            if self._is_laid_out:
+                self._inputs[:, :-1] = X
             self._targets = y
         else:
             self._inputs = X.new_ones(batch_size, X.shape[1] + 1)
             self._targets = torch.empty_like(y[:batch_size])
             self._drawn = torch.empty_like(X[:batch_size], memory_format=torch.contiguous_format)
-        elements = _ELEMENTS_ON_CPU if X.device.type == "cpu" else _ELEMENTS_ELSEWHERE
-        self._block_rows = max(elements // max(network.widths), _FEWEST_ROWS)
         self._tables: dict[int, tuple[list[_Layer], BlockLoss]] = {}
         self._operations: dict[int, list[Operation]] = {}
 
@@ -78,7 +81,12 @@ class TorchGradient:
         operations = []
         for start in range(0, count, self._block_rows):
             end = min(start + self._block_rows, count)
-            inputs, targets = self._inputs[start:end].t(), self._targets[start:end]
+            targets = self._targets[start:end]
+            if self._is_laid_out:
+                inputs = self._inputs[start:end].t()
+            else:  # the data is held once: each block of it is laid out where the last one was
+                inputs = self._inputs[: end - start].t()
+                operations.append(partial(inputs[:-1].copy_, self._X[start:end].t()))
             beta = 1.0 if start else 0.0
             operations += self._over_block(inputs, targets, beta, 1 / elements)
         return operations

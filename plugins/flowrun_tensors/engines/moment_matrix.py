@@ -29,7 +29,8 @@ def moment_matrix(
         if block.is_cpu:
             # NumPy computes half of a product with its own transpose; torch computes all of it.
             values = block.numpy()
-            moments += values.T @ values
+            with np.errstate(all="ignore"):  # what is not finite is seen in the moments
+                moments += values.T @ values
         else:
             moments += (block.T @ block).cpu().numpy()
     return moments
@@ -51,17 +52,22 @@ def squared_error(
     return total
 
 
+def block_shape(X: torch.Tensor, y: torch.Tensor) -> tuple[int, int]:
+    """Rows and columns of the blocks in which the moments are computed, by default."""
+    (n, d), k = X.shape, y.shape[1]
+    elements = _HOST_ELEMENTS if X.device.type in ("cpu", "mps") else _DEVICE_ELEMENTS
+    # Of a wide table at least so many rows that adding up the products costs less than them.
+    rows = max(elements // (d + 1 + k), (d + 1 + k) // 2, 1)
+    return max(min(rows, n), 1), d + 1 + k
+
+
 def _blocks(X: torch.Tensor, y: torch.Tensor, rows: int | None) -> Iterator[torch.Tensor]:
     """The rows of `[X, 1, y]` in float64, a block at a time, in one buffer that is used again."""
     X, y = X.detach(), y.detach()
     (n, d), k = X.shape, y.shape[1]
     # Apple's graphics processors have no float64.
     device = torch.device("cpu") if X.device.type == "mps" else X.device
-    if rows is None:
-        elements = _HOST_ELEMENTS if device.type == "cpu" else _DEVICE_ELEMENTS
-        # Of a wide table at least so many rows that adding up the products costs less than them.
-        rows = max(elements // (d + 1 + k), (d + 1 + k) // 2, 1)
-    rows = max(min(rows, n), 1)
+    rows = block_shape(X, y)[0] if rows is None else max(min(rows, n), 1)
     buffer = torch.empty((rows, d + 1 + k), dtype=torch.float64, device=device)
     buffer[:, d] = 1.0
     for start in range(0, n, rows):

@@ -36,16 +36,16 @@ class DivergedError(FlowrunError):
         self.largest_lr = largest_lr
         if last_loss is None:
             super().__init__(
-                "the loss is not finite from step 1 on: the data or the first parameters are too "
-                "large for their dtype\nnormalize the inputs, or draw smaller first parameters "
-                "(init_params: {scale: 0.1})"
+                "the loss stopped being finite at step 1 (inf); it was so from the first step: "
+                "data or first parameters are not finite, or too large\n"
+                "normalize the inputs, or draw smaller first parameters (init_params: {scale: 0.1})"
             )
             return
         super().__init__(
-            f"the loss would stop being finite at step {step + 1}; "
-            f"the last finite loss would be {last_loss:.6g}\n"
-            f"lower the learning rate: lr is {lr:g}, and the descent converges below "
-            f"{largest_lr:.6g}; normalized inputs allow a larger one"
+            f"the loss stopped being finite at step {step + 1} (inf); "
+            f"the last finite loss was {last_loss:.6g}\n"
+            f"lower the learning rate (lr is {lr:g}, and the descent converges below "
+            f"{largest_lr:.6g}), or normalize the inputs to allow a larger one"
         )
 
 

@@ -1,4 +1,4 @@
-"""The file formats and data sets that a recipe's options name, as code."""
+"""The file formats, data sets and models that a recipe's options name, as code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from flowrun import Dataset, Format, Found, Plan, locate
+from flowrun import Dataset, Format, Found, Model, Plan, locate
 from flowrun_tensors.exporting.layout import Code, Group, call, lines, literal, quoted
 
 _FIELDS = ("name", "about", "url", "filename", "sha256", "licence", "citation", "columns")
@@ -16,20 +16,22 @@ _FIELDS = ("name", "about", "url", "filename", "sha256", "licence", "citation", 
 
 @dataclass(slots=True)
 class Data:
-    """What a recipe reads and writes files with.
+    """What a recipe has of plugins beside steps.
 
     formats: those whose suffix an option has, with the suffixes they are asked by. datasets: those
-    that an option names, and the files found for them.
+    that an option names, and the files found for them. models: those that an option names.
     """
 
     formats: dict[Format, tuple[str, ...]] = field(default_factory=dict)
     datasets: dict[str, tuple[Dataset, Found]] = field(default_factory=dict)
+    models: list[Model] = field(default_factory=list)
 
 
 def data_of(plan: Plan) -> Data:
-    """The formats and data sets that the options of a plan name; raises DataError."""
+    """The formats, data sets and models that the options of a plan name; raises DataError."""
     data = Data()
     texts = {text for step in plan.steps for text in _texts(step.options)}
+    data.models = [model for name, model in plan.registry.models.items() if name in texts]
     known = plan.registry.datasets
     for name in sorted(texts & known.keys()):
         data.datasets[name] = (known[name], locate(known[name]))
@@ -89,6 +91,15 @@ def dataset_lines(data: Data) -> list[str]:
         fields["file"] = file_constant(name)
         items.append((f"{quoted(name)}: ", call("Dataset", [], fields)))
     return lines(Group("{", tuple(items), "}"), before="DATASETS = ") if items else []
+
+
+def model_lines(data: Data, functions: dict[Any, str]) -> list[str]:
+    """The table of models by name; a script trains them by autograd, without their own gradient."""
+    items = []
+    for model in data.models:
+        given = [quoted(model.name), functions[model.init], functions[model.forward]]
+        items.append((f"{quoted(model.name)}: ", call("Model", given, {})))
+    return lines(Group("{", tuple(items), "}"), before="MODELS = ") if items else []
 
 
 def format_lines(data: Data, functions: dict[Any, str]) -> list[str]:

@@ -25,11 +25,15 @@ from flowrun_tensors.exporting.structs import make_dataclasses
 _HERE = "flowrun_tensors.exporting"
 _TEMPLATES = (f"{_HERE}.prelude", f"{_HERE}.surroundings", f"{_HERE}.safetensors_files")
 _IN_PLACE_OF = {"flowrun": _TEMPLATES[0], "safetensors": _TEMPLATES[2]}
+_PLAIN = {"flowrun_tensors.engines.choice": f"{_HERE}.training_loop"}
 _RECIPE = "flowrun_exported_recipe"
 
 
 def export_script(plan: Plan) -> str:
-    """One plain Python script that does what a plan does, to the same bits.
+    """One plain Python script that does what a plan does.
+
+    It gives the bits that a run gives whose trainings take the engine `autograd`: a script trains
+    by that loop, whatever the recipe says of engines.
 
     It needs torch, and what the steps import themselves. Running it calls its `main`, which prints
     the metrics and gives the final values by name. Raises FlowrunError, naming step, file and line,
@@ -37,7 +41,7 @@ def export_script(plan: Plan) -> str:
     """
     modules = [step.step.function.__module__ for step in plan.steps]
     modules += [getattr(each.module, "__name__", "") for each in plan.registry.plugins.values()]
-    library = Library(modules, _IN_PLACE_OF)
+    library = Library(modules, _IN_PLACE_OF, _PLAIN)
     collector = Collector(library)
     data = data_of(plan)
     sections: Sections = []

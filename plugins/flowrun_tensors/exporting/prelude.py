@@ -112,6 +112,16 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A model with a forward pass of its own: how its parameters begin, and how it predicts."""
+
+    name: str
+    init: Callable[..., dict[str, Any]]
+    forward: Callable[..., Any]
+    gradient: Callable[..., dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
 class Found:
     """A file that holds a data set: the real one, or the simulated stand-in and why."""
 
@@ -182,6 +192,7 @@ class Context:
     present: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, Format] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
     wants_progress: bool = False
     restored: Any = None
 

@@ -14,12 +14,19 @@ from typing import Any
 
 from flowrun import Plan
 from flowrun_tensors.exporting.collecting import ExportError
-from flowrun_tensors.exporting.data import Data, dataset_lines, file_lines, format_lines
+from flowrun_tensors.exporting.data import (
+    Data,
+    dataset_lines,
+    file_lines,
+    format_lines,
+    model_lines,
+)
 from flowrun_tensors.exporting.layout import Code, Group, call, lines, literal, quoted
 
 SETTINGS = ("FOLDER", "DEVICE", "DTYPE")
-_TAKEN = {"FORMATS", "DATASETS", "Any", "Dataset", "Format", "Path", "Recipe", "ctx", "made",
-          "main", "placed", "recipe", *SETTINGS, *keyword.kwlist, *dir(builtins)}  # fmt: skip
+_TAKEN = {"FORMATS", "DATASETS", "MODELS", "Any", "Dataset", "Format", "Model", "Path", "Recipe",
+          "ctx", "made", "main", "placed", "recipe", *SETTINGS, *keyword.kwlist,
+          *dir(builtins)}  # fmt: skip
 
 
 class RecipeCode:
@@ -37,7 +44,7 @@ class RecipeCode:
         self._aliases: dict[Callable[..., Any], str] = {}
         self.folder = plan.steps[0].folder.absolute()
         body = self._main()
-        tables = [*self._format_lines(), *dataset_lines(data)]
+        tables = [*self._format_lines(), *dataset_lines(data), *self._model_lines()]
         self.text = "\n".join([*self._imports(), *self._settings(), *tables, *body, ""])
 
     def step_alias(self, step: Any) -> str:
@@ -60,7 +67,7 @@ class RecipeCode:
         return [
             "from pathlib import Path",
             "from typing import Any",
-            "from flowrun import Dataset, Format",
+            "from flowrun import Dataset, Format, Model",
             "from flowrun_tensors.exporting.surroundings import Recipe, placed",
             *given,
         ]
@@ -82,10 +89,15 @@ class RecipeCode:
                     functions[function] = self._alias(function)
         return format_lines(self._data, functions)
 
+    def _model_lines(self) -> list[str]:
+        functions = [one for model in self._data.models for one in (model.init, model.forward)]
+        return model_lines(self._data, {one: self._alias(one) for one in functions})
+
     def _main(self) -> list[str]:
         settings: dict[str, Code] = {name.lower(): name for name in SETTINGS}
         settings |= {"formats": "FORMATS"} if self._data.formats else {}
         settings |= {"datasets": "DATASETS"} if self._data.datasets else {}
+        settings |= {"models": "MODELS"} if self._data.models else {}
         ordered = {name: settings[name] for name in sorted(settings, key=_recipe_order)}
         made = [
             "def main() -> dict[str, Any]:",
@@ -181,7 +193,7 @@ def require_function(function: Callable[..., Any]) -> None:
 
 
 def _recipe_order(name: str) -> int:
-    return ("device", "dtype", "folder", "formats", "datasets").index(name)
+    return ("device", "dtype", "folder", "formats", "datasets", "models").index(name)
 
 
 def _variable(name: str, others: list[str]) -> str:

@@ -154,10 +154,14 @@ class Library:
     """The modules that become part of the script: those named, their packages', those beside them.
 
     templates: modules that stand for others, by the others' names (`flowrun` for the prelude).
+    plain: modules that are written more plainly in a script, by the full names of the others.
     """
 
-    def __init__(self, names: Iterable[str], templates: dict[str, str]) -> None:
+    def __init__(
+        self, names: Iterable[str], templates: dict[str, str], plain: dict[str, str]
+    ) -> None:
         self._templates = templates
+        self._plain = plain
         self._modules: dict[Path | str, Module] = {}
         self._file_of = cache(_file_of)
         self._folder_of = cache(_folder_of)
@@ -181,7 +185,7 @@ class Library:
 
     def find(self, name: str) -> Module | None:
         """The text of a module; None where there is no such module, or it is not Python's text."""
-        name = self._templates.get(name.partition(".")[0], name)
+        name = self._plain.get(name, self._templates.get(name.partition(".")[0], name))
         if name in self._modules:
             return self._modules[name]
         path, package = self._file_of(name)

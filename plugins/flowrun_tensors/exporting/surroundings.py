@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun_tensors.devices import present_devices
-from flowrun_tensors.exporting.prelude import Context, Dataset, DeviceError, Format, listed
+from flowrun_tensors.exporting.prelude import Context, Dataset, DeviceError, Format, Model, listed
 from flowrun_tensors.lazy import torch
 
 
@@ -51,6 +51,7 @@ class Recipe:
     folder: Path
     formats: Mapping[str, Format] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
     present: Mapping[str, str] = field(default_factory=present_devices)
 
     def needs(self, *texts: str) -> None:
@@ -82,6 +83,7 @@ class Recipe:
             present=self.present,
             formats=self.formats,
             datasets=self.datasets,
+            models=self.models,
         )
         with ExitStack() as stack:
             stack.callback(random.setstate, random.getstate())

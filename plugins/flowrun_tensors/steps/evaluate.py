@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from flowrun import FlowrunError, Meta, Unknown, step
+from flowrun import Context, FlowrunError, Meta, Unknown, listed, step
 from flowrun_tensors.lazy import torch
-from flowrun_tensors.losses import metric
-from flowrun_tensors.models import activation_of, check_fit, forward
+from flowrun_tensors.losses import classes_of, metric
+from flowrun_tensors.models import check_fit, predictor_of
+
+Metric = Literal["mae", "mse", "rmse", "r2", "accuracy", "cross_entropy"]
+
+_OF_NUMBERS = ("mae", "mse", "rmse", "r2")
+_OF_CLASSES = ("accuracy", "cross_entropy")
 
 
 def _on_shapes(
@@ -17,9 +22,10 @@ def _on_shapes(
     model: dict[str, Any] | None = None,
     *,
     metrics: tuple[str, ...],
+    ctx: Context,
 ) -> dict[str, Unknown]:
     """Numbers that only a run can tell, of predictions whose shapes fit."""
-    _predictions(params, X_val, y_val, model)
+    _targets(_predictions(params, X_val, model, ctx), y_val, metrics, is_data=False)
     return {name: Unknown("float") for name in metrics}
 
 
@@ -31,33 +37,51 @@ def evaluate(
     model: dict[str, Any] | None = None,
     *,
     metrics: Annotated[
-        tuple[Literal["mae", "mse", "rmse", "r2"], ...],
+        tuple[Metric, ...],
         Meta(min_length=1, description="What to compute of the predictions on X_val."),
-    ] = ("mae", "mse", "rmse", "r2"),
+    ] = _OF_NUMBERS,
+    ctx: Context,
 ) -> dict[str, float]:
     """Measure trained parameters on rows they were not trained on.
 
     `X_val` of `(n, d)`, normalized as the training rows were, and `y_val` of `(n, k)`; gives
     `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
-    coefficient of determination. Raises FlowrunError where predictions and targets differ in shape.
+    coefficient of determination. Of classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`:
+    `metrics: [accuracy, cross_entropy]`. Raises FlowrunError where predictions and targets do not
+    fit each other.
     """
-    y_hat = _predictions(params, X_val, y_val, model)
+    y_hat = _predictions(params, X_val, model, ctx)
+    y_val = _targets(y_hat, y_val, metrics)
     return {name: metric(name, y_hat, y_val) for name in metrics}
 
 
 def _predictions(
     params: dict[str, torch.Tensor],
     X_val: torch.Tensor,
-    y_val: torch.Tensor,
     model: dict[str, Any] | None,
+    ctx: Context,
 ) -> torch.Tensor:
-    """Predictions of the shape of `y_val`; raises FlowrunError where theirs is another."""
-    check_fit(params, X_val)
+    predictor = predictor_of(model, ctx)
+    check_fit(predictor, params, X_val)
     with torch.no_grad():
-        y_hat = forward(params, X_val, activation_of(model))
+        return predictor.predict(params, X_val)
+
+
+def _targets(
+    y_hat: torch.Tensor, y_val: torch.Tensor, metrics: tuple[str, ...], *, is_data: bool = True
+) -> torch.Tensor:
+    """The targets as the metrics take them; raises FlowrunError where they do not fit."""
+    of_classes = [name for name in metrics if name in _OF_CLASSES]
+    if of_classes and len(of_classes) < len(metrics):
+        raise FlowrunError(
+            f"{listed(of_classes)} {'is' if len(of_classes) == 1 else 'are'} of classes, and the "
+            "other metrics of numbers: write one `evaluate` for each kind"
+        )
+    if of_classes:
+        return classes_of(y_val, y_hat.shape[1], "y_val", is_data=is_data)
     if y_hat.shape != y_val.shape:
         raise FlowrunError(
             f"the predictions have the shape {tuple(y_hat.shape)}, and y_val has "
             f"{tuple(y_val.shape)}"
         )
-    return y_hat
+    return y_val

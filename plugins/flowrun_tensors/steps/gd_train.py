@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
-from flowrun import Context, FlowrunError, Meta, Unknown, step
+from flowrun import Context, Meta, OptionError, step
+from flowrun_tensors.engines.task import Task
 from flowrun_tensors.lazy import torch
-from flowrun_tensors.losses import loss_function
-from flowrun_tensors.models import activation_of, check_fit, forward, layer_count
-from flowrun_tensors.training import Descent, descend, descend_on_shapes
+from flowrun_tensors.models import Predictor, predictor_of
+from flowrun_tensors.schedules import check_schedule, learning_rates
+from flowrun_tensors.training import Descent
+from flowrun_tensors.training_data import fitting_targets
+
+Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "compiled", "numba"]
+
+_SGD = ("momentum", "nesterov")
+
+
+def _is_validated(options: SimpleNamespace) -> bool:
+    return bool(options.validate or options.patience)
+
+
+def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
+    """The rows to validate with are no part of a training that does not look at them."""
+    return ("X_val", "y_val") if _is_validated(options) else ()
+
+
+def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
+    return ("params", "losses", *(["val_losses"] if _is_validated(options) else []))
+
+
+def _check_options(options: SimpleNamespace) -> None:
+    """Hold the settings of schedule and optimizer against each other."""
+    check_schedule(options.schedule)
+    for name in _SGD:
+        if getattr(options, name) and options.optimizer != "sgd":
+            raise OptionError(
+                f"`{name}` is of sgd, and the optimizer is {options.optimizer}", option=(name,)
+            )
+    if options.nesterov and not options.momentum:
+        raise OptionError(
+            "`nesterov` needs `momentum`", option=("nesterov",), hint="`momentum: 0.9` is usual"
+        )
+    if options.optimizer == "lbfgs" and options.weight_decay:
+        raise OptionError("lbfgs has no `weight_decay`", option=("weight_decay",))
 
 
 def _on_shapes(
+    validation: dict[str, torch.Tensor],
     params: dict[str, torch.Tensor],
     X_train: torch.Tensor,
     y_train: torch.Tensor,
@@ -22,30 +59,38 @@ def _on_shapes(
     loss: str,
     batch_size: int | None,
     tolerance: float,
+    optimizer: str,
+    momentum: float,
+    nesterov: bool,
+    weight_decay: float | None,
+    schedule: dict[str, Any] | None,
+    validate: bool,
+    patience: int | None,
+    engine: str,
     ctx: Context,
-) -> tuple[dict[str, torch.Tensor], torch.Tensor | Unknown]:
-    """One update, and its backward pass, in the place of all."""
-    _check_data(params, X_train, y_train)
-    settings = Descent(lr, steps, batch_size, tolerance)
-    activation = activation_of(model)
-    return descend_on_shapes(
-        params,
-        lambda current, rows: forward(current, rows, activation),
-        loss_function(loss),
-        X_train,
-        y_train,
-        settings,
-        ctx,
-    )
+) -> dict[str, Any]:
+    """What the engine needs, and the shapes of what it gives."""
+    from flowrun_tensors.engines.choice import walked_on_shapes
+
+    options = _of_optimizer(momentum, nesterov, weight_decay)
+    settings = Descent(lr, steps, batch_size, tolerance, optimizer, options)
+    task = _task(
+        validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience,
+        is_data=False,
+    )  # fmt: skip
+    return walked_on_shapes(engine, task, ctx)
 
 
 @step(
-    outputs=("params", "losses"),
+    inputs=_inputs,
+    outputs=_outputs,
     random=True,
+    check_options=_check_options,
     fake=_on_shapes,
     seconds=lambda options: 2e-4 * options.steps,
 )
 def gd_train(
+    validation: dict[str, torch.Tensor],
     params: dict[str, torch.Tensor],
     X_train: torch.Tensor,
     y_train: torch.Tensor,
@@ -54,7 +99,8 @@ def gd_train(
     lr: Annotated[float, Meta(gt=0, description="Learning rate.")] = 0.01,
     steps: Annotated[int, Meta(ge=1, description="Updates of the parameters.")] = 1000,
     loss: Annotated[
-        Literal["mse", "mae", "huber"], Meta(description="What is made small, a mean over rows.")
+        Literal["mse", "mae", "huber", "cross_entropy"],
+        Meta(description="What is made small, a mean over rows."),
     ] = "mse",
     batch_size: Annotated[
         Annotated[int, Meta(ge=1)] | None,
@@ -63,44 +109,96 @@ def gd_train(
     tolerance: Annotated[
         float, Meta(ge=0, description="Stop when the loss changes by less; 0 takes every step.")
     ] = 0.0,
+    optimizer: Annotated[
+        Literal["sgd", "adam", "adamw", "lbfgs"],
+        Meta(description="What makes an update of the gradient, with torch.optim's defaults."),
+    ] = "sgd",
+    momentum: Annotated[float, Meta(ge=0, lt=1, description="Of sgd.")] = 0.0,
+    nesterov: Annotated[bool, Meta(description="Of sgd: look ahead by the momentum.")] = False,
+    weight_decay: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="L2 penalty; null is torch.optim's default (0, and 0.01 for adamw)."),
+    ] = None,
+    schedule: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="How lr changes, as torch.optim.lr_scheduler has it: "
+            "{StepLR: {step_size: 300}}."
+        ),
+    ] = None,
+    validate: Annotated[
+        bool, Meta(description="Give the loss on X_val before each update too.")
+    ] = False,
+    patience: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Stop after so many updates without a lower loss on X_val."),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        Meta(description="The way along the path; auto takes the fastest that can walk it."),
+    ] = "auto",
     ctx: Context,
-) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Train by gradient descent, the loop one writes by hand.
+) -> dict[str, Any]:
+    """Train by gradient descent.
 
     As the article trains: `gd_train: {lr: 0.01, steps: 1000}`.
 
     From `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and of
     one dtype, come the trained `params` and `losses` of `(steps taken,)`, the loss before each
-    update. Each update subtracts `lr` times the gradient (autograd's).
+    update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`. Each
+    update subtracts `lr` times the gradient, or what the optimizer makes of it.
+
+    With `validate` or `patience` it takes `X_val` and `y_val` too, and gives `val_losses`; with
+    `patience` the parameters are those of the least loss on `X_val`.
+
+    The engine `autograd` is the loop one writes by hand; the others walk the same path faster
+    (docs/training.md says which, and how near they keep to it).
 
     Raises FlowrunError where shapes do not fit, and where the loss stops being finite: the message
     names the step, the last finite loss, and what to change.
     """
-    _check_data(params, X_train, y_train)
-    activation = activation_of(model)
-    trained, losses = descend(
-        params,
-        lambda current, rows: forward(current, rows, activation),
-        loss_function(loss),
-        X_train,
-        y_train,
-        Descent(lr, steps, batch_size, tolerance),
-        ctx,
+    from flowrun_tensors.engines.choice import walked
+
+    options = _of_optimizer(momentum, nesterov, weight_decay)
+    lrs = learning_rates(lr, steps, schedule)
+    settings = Descent(lr, steps, batch_size, tolerance, optimizer, options, lrs)
+    task = _task(
+        validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience
     )
+    trained, losses, val_losses = walked(engine, task, ctx)
     first, last = float(losses[0]), float(losses[-1])
     ctx.log(f"loss {first:.5g} -> {last:.5g} in {len(losses)} steps")
-    return trained, losses
+    if val_losses is None:
+        return {"params": trained, "losses": losses}
+    least = int(val_losses.argmin())
+    ctx.log(f"least loss on X_val {float(val_losses[least]):.5g}, after {least} updates")
+    return {"params": trained, "losses": losses, "val_losses": val_losses}
 
 
-def _check_data(
-    params: dict[str, torch.Tensor], X_train: torch.Tensor, y_train: torch.Tensor
-) -> None:
-    """Raise FlowrunError where the data does not fit the network, or the targets its outputs."""
-    check_fit(params, X_train)
-    expected = (len(X_train), params[f"W{layer_count(params)}"].shape[1])
-    if tuple(y_train.shape) != expected:
-        cure = "\na column is made of it with y_train.unsqueeze(1)" if y_train.ndim == 1 else ""
-        raise FlowrunError(
-            f"y_train has the shape {tuple(y_train.shape)}, and the predictions have {expected}; "
-            f"shapes that differ would be spread against each other silently{cure}"
-        )
+def _of_optimizer(momentum: float, nesterov: bool, weight_decay: float | None) -> dict[str, Any]:
+    """The optimizer's settings that are not torch's defaults."""
+    found: dict[str, Any] = {"momentum": momentum} if momentum else {}
+    found |= {"nesterov": True} if nesterov else {}
+    return found | ({} if weight_decay is None else {"weight_decay": weight_decay})
+
+
+def _task(
+    validation: dict[str, torch.Tensor],
+    params: dict[str, torch.Tensor],
+    X: torch.Tensor,
+    y: torch.Tensor,
+    predictor: Predictor,
+    loss: str,
+    settings: Descent,
+    patience: int | None,
+    *,
+    is_data: bool = True,
+) -> Task:
+    """The training, of rows and targets that fit; raises FlowrunError where they do not."""
+    y = fitting_targets(predictor, params, X, y, loss, is_data=is_data)
+    validated = None
+    if validation:
+        X_val, y_val = validation["X_val"], validation["y_val"]
+        y_val = fitting_targets(predictor, params, X_val, y_val, loss, part="val", is_data=is_data)
+        validated = X_val, y_val
+    return Task(params, X, y, predictor, loss, settings, validated, patience)

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal, TypeGuard
 
-from flowrun import FlowrunError, Meta, step
+from flowrun import Context, FlowrunError, Meta, OptionError, step
 from flowrun_tensors.lazy import torch
+from flowrun_tensors.models import known_model
+
+_OF_LAYERS = {"activation": "relu", "init": "randn", "scale": 1.0}
 
 
-@step(outputs=("params", "model"), random=True)
+def _check_options(options: SimpleNamespace) -> None:
+    """Either layers and how to draw them, or a plugin's model and its settings."""
+    if options.model is None and options.layers is None:
+        raise OptionError(
+            "`init_params` needs `layers`, or a plugin's `model`",
+            hint="`layers: [1]` is a linear model of one target",
+        )
+    if options.model is None and options.settings:
+        raise OptionError(
+            "`settings` are of a plugin's model, and there is none", option=("settings",)
+        )
+    given = [name for name, default in _OF_LAYERS.items() if getattr(options, name) != default]
+    for name in [*(["layers"] if options.layers else []), *given] if options.model else []:
+        raise OptionError(
+            f"`{name}` is of a network of layers, and the model is `{options.model}`",
+            option=(name,),
+            hint="what the model itself takes goes into `settings`",
+        )
+
+
+@step(outputs=("params", "model"), random=True, check_options=_check_options)
 def init_params(
     X_train: torch.Tensor,
     y_train: torch.Tensor | None = None,
     *,
     layers: Annotated[
-        list[Annotated[int, Meta(ge=1)]],
-        Meta(min_length=1, description="Outputs of each layer; the last are the predictions."),
-    ],
+        Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1)] | None,
+        Meta(description="Outputs of each layer; the last are the predictions."),
+    ] = None,
     activation: Annotated[
-        Literal["relu", "tanh", "sigmoid"], Meta(description="What acts between the layers.")
+        Literal["relu", "maximum", "tanh", "sigmoid"],
+        Meta(
+            description="What acts between the layers; maximum is torch.maximum(x, 0), whose slope "
+            "at 0 is 1/2."
+        ),
     ] = "relu",
     init: Annotated[
         Literal["randn", "xavier", "kaiming"],
@@ -27,8 +55,15 @@ def init_params(
     scale: Annotated[
         float, Meta(gt=0, description="Factor on what is drawn; randn with 0.1 suits a network.")
     ] = 1.0,
+    model: Annotated[
+        str | None, Meta(description="A model that a plugin gives, by name, in place of layers.")
+    ] = None,
+    settings: Annotated[
+        dict[str, Any] | None, Meta(description="What that model takes, by name.")
+    ] = None,
+    ctx: Context,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Draw the first parameters of a network of linear layers.
+    """Draw the first parameters of a network of linear layers, or of a plugin's model.
 
     Two layers for one target: `init_params: {layers: [64, 1], activation: relu, scale: 0.1}`.
 
@@ -37,10 +72,17 @@ def init_params(
     are used (layers, activation). `randn` draws weights and biases from the standard normal;
     `xavier` (Glorot and Bengio, 2010) and `kaiming` (He et al., 2015) draw weights with
     torch.nn.init and leave biases zero. All are multiplied by `scale`.
+
+    `init_params: {model: NAME, settings: {...}}` asks the plugin that gives this model.
     """
     if X_train.ndim != 2:
         raise FlowrunError(f"X_train has the shape {tuple(X_train.shape)}, not (rows, columns)")
-    if y_train is not None and y_train.ndim == 2 and y_train.shape[1] != layers[-1]:
+    if model is not None:
+        settings = settings or {}
+        params = known_model(model, ctx).init(X_train, **settings)
+        return params, {"name": model, "settings": settings}
+    assert layers is not None
+    if _is_table(y_train) and y_train.shape[1] != layers[-1]:
         raise FlowrunError(
             f"the last layer gives {layers[-1]} predictions a row, and y_train has "
             f"{y_train.shape[1]} targets: end `layers` with {y_train.shape[1]}"
@@ -56,6 +98,11 @@ def init_params(
     return params, {"layers": widths, "activation": activation}
 
 
+def _is_table(y: torch.Tensor | None) -> TypeGuard[torch.Tensor]:
+    """Whether targets are numbers, one column for each prediction, and no classes."""
+    return y is not None and y.ndim == 2 and y.is_floating_point()
+
+
 def _weights(
     inputs: int, outputs: int, init: str, activation: str, like: dict[str, Any]
 ) -> torch.Tensor:
@@ -66,5 +113,6 @@ def _weights(
     if init == "xavier":
         torch.nn.init.xavier_normal_(weights)
     else:
-        torch.nn.init.kaiming_normal_(weights, nonlinearity=activation)  # type: ignore[arg-type]
+        gain_of: Any = "relu" if activation == "maximum" else activation
+        torch.nn.init.kaiming_normal_(weights, nonlinearity=gain_of)
     return weights.T.contiguous()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowrun import step
+from flowrun import Context, step
 from flowrun_tensors.lazy import torch
-from flowrun_tensors.models import activation_of, check_fit, forward
+from flowrun_tensors.models import check_fit, predictor_of
 
 
 @step(outputs="y_hat")
@@ -16,6 +16,8 @@ def predict(
     model: dict[str, Any] | None = None,
     mean: torch.Tensor | None = None,
     std: torch.Tensor | None = None,
+    *,
+    ctx: Context,
 ) -> torch.Tensor:
     """Predict with trained parameters.
 
@@ -23,10 +25,11 @@ def predict(
     them out for data that is normalized already: `in: {mean: null, std: null}`). Gives `y_hat` of
     `(n, k)`.
     """
-    check_fit(params, data)
+    predictor = predictor_of(model, ctx)
+    check_fit(predictor, params, data)
     if mean is not None:
         data = data - mean
     if std is not None:
         data = data / std
     with torch.no_grad():
-        return forward(params, data, activation_of(model))
+        return predictor.predict(params, data)

@@ -1,0 +1,154 @@
+"""Which engine walks the path of a training: one table, and what speaks against each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from flowrun import Context, FlowrunError
+from flowrun_tensors.engines import shapes, walking
+from flowrun_tensors.engines.results import NotCoveredError
+from flowrun_tensors.engines.task import Task
+from flowrun_tensors.lazy import torch
+from flowrun_tensors.models import layer_count
+from flowrun_tensors.training import Trained
+
+_WIDEST = 1000  # columns beyond which an eigendecomposition costs more than a thousand steps
+
+Walk = Callable[[Task, Context], Trained]
+WalkOnShapes = Callable[[Task, Context], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One way along the path.
+
+    suits: what it is for. obstacle: why it cannot take a task, None where it can. on_shapes: what
+    stands for the walk in a check. is_offered: whether `auto` may choose it.
+    """
+
+    name: str
+    suits: str
+    obstacle: Callable[[Task], str | None]
+    walk: Walk
+    on_shapes: WalkOnShapes = shapes.of_the_loop
+    is_offered: bool = True
+
+
+class Chosen(NamedTuple):
+    """An engine, and why it was chosen."""
+
+    engine: Engine
+    reason: str
+
+
+def _linear(task: Task) -> str | None:
+    """What keeps a descent from being known by the moments of its data."""
+    if task.predictor.activation is None:
+        return "the model is a plugin's own"
+    if task.validated is not None:
+        return "the loss on X_val is wanted after each update"
+    if layer_count(task.params) != 1:
+        return "the model has more than one layer"
+    if task.loss != "mse":
+        return f"the loss is {task.loss}, and not mse"
+    if task.settings.optimizer != "sgd":
+        return f"the optimizer is {task.settings.optimizer}, and not sgd"
+    if task.settings.batch_size is not None:
+        return "an update takes a batch of the rows, and not all of them"
+    if task.X.dtype not in (torch.float32, torch.float64):
+        return f"the data is {task.X.dtype}, whose rounding decides where the loop goes"
+    if task.X.shape[1] > _WIDEST:
+        return f"there are more than {_WIDEST} columns"
+    return None
+
+
+def _spectral(task: Task) -> str | None:
+    if task.settings.lrs is not None:
+        return "the learning rate changes from step to step"
+    if task.settings.options.keys() - {"weight_decay"}:
+        return "sgd has momentum"
+    return _linear(task)
+
+
+def _fused(task: Task) -> str | None:
+    if task.predictor.gradient is not None:
+        return None
+    if task.predictor.activation is None:
+        return "the model is a plugin's own, and gives no gradient"
+    if task.settings.optimizer == "lbfgs":
+        return "the optimizer is lbfgs, which asks for more than one gradient an update"
+    if task.X.dtype not in (torch.float32, torch.float64):
+        return f"the data is {task.X.dtype}"
+    if task.X.device.type not in ("cpu", "cuda"):
+        return f"the data is on {task.X.device}"
+    return None
+
+
+def _numba(task: Task) -> str | None:
+    from flowrun_tensors.engines.fused_numba import why_not
+
+    if task.predictor.activation is None:
+        return "the model is a plugin's own"
+    return _fused(task) or why_not(task.X, task.loss, task.settings.batch_size)
+
+
+# In the order in which `auto` asks them; docs/training.md shows this table.
+ENGINES = (
+    Engine(
+        "spectral",
+        "a linear layer, mse, sgd at one rate",
+        _spectral,
+        walking.spectral,
+        shapes.of_moments,
+    ),
+    Engine("moments", "a linear layer, mse, sgd", _linear, walking.moments, shapes.of_moments),
+    Engine("fused", "a backward pass written out", _fused, walking.fused),
+    Engine("autograd", "anything", lambda task: None, walking.autograd),
+    Engine("numba", "a backward pass compiled by numba", _numba, walking.numba, is_offered=False),
+    Engine("compiled", "anything", lambda task: None, walking.compiled, is_offered=False),
+)
+
+
+def walked(name: str, task: Task, ctx: Context) -> Trained:
+    """Trained parameters and losses, by the engine of that name, or by the first that can.
+
+    What walked, and why, is said in the step's messages. Raises FlowrunError where the engine that
+    is asked for cannot.
+    """
+    passed = ""
+    for chosen in _candidates(name, task):
+        try:
+            found = chosen.engine.walk(task, ctx)
+        except NotCoveredError as error:
+            if name != "auto":
+                raise
+            passed = f"; not {chosen.engine.name}: {error}"
+            continue
+        ctx.log(f"engine {chosen.engine.name}: {chosen.reason}{passed}")
+        return found
+    raise AssertionError("autograd takes every task")
+
+
+def walked_on_shapes(name: str, task: Task, ctx: Context) -> dict[str, Any]:
+    """What `gd_train` gives in a check, where no data is looked at.
+
+    Raises FlowrunError where the engine that is asked for cannot walk.
+    """
+    return next(_candidates(name, task)).engine.on_shapes(task, ctx)
+
+
+def _candidates(name: str, task: Task) -> Iterator[Chosen]:
+    """The engines that may take a task, the best first. Raises FlowrunError where `name` cannot."""
+    for engine in ENGINES:
+        obstacle = engine.obstacle(task)
+        if name == engine.name:
+            if obstacle is not None:
+                raise FlowrunError(
+                    f"the engine {name} cannot walk this descent: {obstacle}\n"
+                    "leave `engine` out, or write `engine: auto`, to have one chosen that can"
+                )
+            yield Chosen(engine, "as asked for")
+        elif name == "auto" and engine.is_offered and obstacle is None:
+            yield Chosen(engine, engine.suits)

@@ -1,0 +1,50 @@
+"""What stands for a training in a check: its shapes, and what it needs in memory and operations."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flowrun import Context, Unknown
+from flowrun_tensors.batches import require_rows
+from flowrun_tensors.engines.moment_matrix import block_shape
+from flowrun_tensors.engines.task import Task
+from flowrun_tensors.gradients import by_autograd
+from flowrun_tensors.lazy import torch
+from flowrun_tensors.training import plain, tracked
+from flowrun_tensors.updates import update_of
+
+
+def of_the_loop(task: Task, ctx: Context) -> dict[str, Any]:
+    """One update, and its backward pass, in the place of all."""
+    settings, X, y = task.settings, task.X, task.y
+    losses, params, validation = _losses(task), tracked(task.params), task.validation()
+    with ctx.repeated(settings.steps):
+        if validation is not None:
+            validation.measure(params, 0)
+        if settings.batch_size is not None:
+            require_rows(X, settings.batch_size)
+            rows = torch.empty(settings.batch_size, dtype=torch.int64, device=X.device)
+            X, y = X.index_select(0, rows), y.index_select(0, rows)
+        update = update_of(params, settings.optimizer, settings.lr, settings.options)
+        losses[0] = update.take(partial(by_autograd(task.loss_at), params, X, y), settings.lr)
+    ends_early = settings.tolerance or (validation is not None and validation.may_end)
+    made = {"params": plain(params), "losses": Unknown("tensor") if ends_early else losses}
+    if validation is not None:
+        made["val_losses"] = made["losses"] if ends_early else validation.losses
+    return made
+
+
+def of_moments(task: Task, ctx: Context) -> dict[str, Any]:
+    """A block of the one pass over the data, in the place of all."""
+    rows, columns = block_shape(task.X, task.y)
+    with ctx.repeated(-(-len(task.X) // rows)):
+        block = torch.empty(rows, columns, dtype=torch.float64, device=task.X.device)
+        block.T @ block
+    params = {name: value.detach().clone() for name, value in task.params.items()}
+    losses = Unknown("tensor") if task.settings.tolerance else _losses(task)
+    return {"params": params, "losses": losses}
+
+
+def _losses(task: Task) -> torch.Tensor:
+    return torch.empty(task.settings.steps, dtype=task.X.dtype, device=task.X.device)

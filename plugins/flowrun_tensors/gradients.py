@@ -1,0 +1,131 @@
+"""The loss and its gradient by a model's parameters: by autograd, compiled, or the model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flowrun import FlowrunError
+from flowrun_tensors.lazy import torch
+from flowrun_tensors.losses import loss_and_slope, loss_function
+from flowrun_tensors.models import Params, Predict, Predictor
+
+# Of parameters, rows `(n, d)` and targets.
+LossAt = Callable[[Params, "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
+# The same; the loss, and its gradients in the order of the parameters.
+GradientAt = Callable[
+    [Params, "torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, Sequence[torch.Tensor]]"
+]
+
+_ROWS_COMPARED = 64  # on which a model's own gradient is held against autograd's
+
+
+def loss_at(predict: Predict, name: str) -> LossAt:
+    """The loss, by name, of a model's predictions."""
+    loss_of = loss_function(name)
+    return lambda params, X, y: loss_of(predict(params, X), y)
+
+
+def by_autograd(loss_at: LossAt) -> GradientAt:
+    """What torch's autograd gives, for parameters that it tracks."""
+
+    def gradient_at(
+        params: Params, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+        loss = loss_at(params, X, y)
+        return loss.detach(), torch.autograd.grad(loss, list(params.values()))
+
+    return gradient_at
+
+
+def compiled(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
+    """The same by torch.compile; where it cannot compile, autograd's, and `say` is told why."""
+    plain = by_autograd(loss_at)
+    whole = torch.compile(torch.func.grad_and_value(loss_at))
+    chosen: list[GradientAt] = []
+
+    def by_compiler(
+        params: Params, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+        gradients, loss = whole(params, X, y)
+        return loss.detach(), [gradients[name].detach() for name in params]
+
+    def gradient_at(
+        params: Params, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+        if not chosen:
+            try:
+                found = by_compiler(params, X, y)
+            except Exception as error:  # whatever a compiler, or what looks for one, may raise
+                found = plain(params, X, y)  # an error of the model's own comes again here
+                reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+                say(f"torch.compile could not be used, and the plain loop is taken: {reason}")
+                chosen.append(plain)
+            else:
+                chosen.append(by_compiler)
+            return found
+        return chosen[0](params, X, y)
+
+    return gradient_at
+
+
+def own(predictor: Predictor, loss: str) -> GradientAt:
+    """The model's own gradient; its first is held against autograd's on a few rows.
+
+    Raises FlowrunError where the two differ.
+    """
+    compared = by_autograd(loss_at(predictor.predict, loss))
+    gradient = predictor.gradient
+    assert gradient is not None
+    were_compared = False
+
+    @torch.no_grad()
+    def by_model(
+        params: Params, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+        found: list[torch.Tensor] = []
+
+        def slope_of(predictions: torch.Tensor) -> torch.Tensor:
+            value, slope = loss_and_slope(loss, predictions, y)
+            found.append(value)
+            return slope
+
+        gradients = gradient(params, X, slope_of)
+        if len(found) != 1 or set(gradients) != set(params):
+            raise FlowrunError(
+                f"the model's gradient called `slope_of` {len(found)} times and gave "
+                f"{', '.join(gradients) or 'nothing'}; it calls it once, with the predictions, and "
+                f"gives {', '.join(params)}"
+            )
+        return found[0], [gradients[name] for name in params]
+
+    def gradient_at(
+        params: Params, X: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+        nonlocal were_compared
+        if not were_compared:
+            few = X[:_ROWS_COMPARED], y[:_ROWS_COMPARED]
+            _require_equal(params, by_model(params, *few)[1], compared(params, *few)[1])
+            were_compared = True
+        return by_model(params, X, y)
+
+    return gradient_at
+
+
+def _require_equal(
+    params: Params, own: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]
+) -> None:
+    for name, mine, other in zip(params, own, expected, strict=True):
+        if mine.shape != other.shape:
+            raise FlowrunError(
+                f"the model's own gradient of `{name}` has the shape {tuple(mine.shape)}, and the "
+                f"parameter {tuple(other.shape)}"
+            )
+        bound = torch.finfo(other.dtype).eps ** 0.5
+        apart = float(torch.linalg.vector_norm(mine - other))
+        size = float(torch.linalg.vector_norm(other))
+        if apart > 10 * bound * size + bound:
+            raise FlowrunError(
+                f"the model's own gradient of `{name}` is not that of its forward pass: on the "
+                f"first rows it departs from autograd's by {apart:.3g}, whose norm is {size:.3g}\n"
+                "mend `gradient`, or leave it out: autograd then takes its place"
+            )

@@ -1,0 +1,63 @@
+"""Whether rows and targets fit a model and a loss."""
+
+from __future__ import annotations
+
+from flowrun import FlowrunError
+from flowrun_tensors.lazy import torch
+from flowrun_tensors.losses import classes_of
+from flowrun_tensors.models import Params, Predictor, check_fit, layer_count
+
+
+def fitting_targets(
+    predictor: Predictor,
+    params: Params,
+    X: torch.Tensor,
+    y: torch.Tensor,
+    loss: str,
+    *,
+    part: str = "train",
+    is_data: bool = True,
+) -> torch.Tensor:
+    """The targets as the loss takes them: `(n, k)`, or classes `(n,)` int64 for cross_entropy.
+
+    part: names the two in messages, `X_train` and `y_train`. is_data: whether classes may be
+    looked at. Raises FlowrunError where rows do not fit the model, or targets its predictions.
+    """
+    X_name, y_name = f"X_{part}", f"y_{part}"
+    check_fit(predictor, params, X)
+    rows, outputs = _shape_of_predictions(predictor, params, X)
+    if loss == "cross_entropy":
+        y = classes_of(y, outputs, y_name, is_data=is_data)
+        if len(y) != rows:
+            raise FlowrunError(f"{y_name} has {len(y)} classes, and {X_name} has {rows} rows")
+    elif tuple(y.shape) != (rows, outputs):
+        cure = f"\na column is made of it with {y_name}.unsqueeze(1)" if y.ndim == 1 else ""
+        raise FlowrunError(
+            f"{y_name} has the shape {tuple(y.shape)}, and the predictions have {(rows, outputs)}; "
+            f"shapes that differ would be spread against each other silently{cure}"
+        )
+    elif y.dtype != X.dtype:
+        raise FlowrunError(
+            f"{X_name} is {X.dtype}, and {y_name} is {y.dtype}: losses and gradients need "
+            "one dtype\ncast one of the two, or set `dtype:` for the step that makes it"
+        )
+    if y.device != X.device:
+        raise FlowrunError(
+            f"{X_name} is on {X.device}, and {y_name} is on {y.device}\n"
+            "add `device:` or a `place` step"
+        )
+    return y
+
+
+def _shape_of_predictions(predictor: Predictor, params: Params, X: torch.Tensor) -> tuple[int, int]:
+    """Rows and outputs; of a plugin's model, what it gives for them once."""
+    if predictor.activation is not None:
+        return len(X), params[f"W{layer_count(params)}"].shape[1]
+    with torch.no_grad():
+        shape = tuple(predictor.predict(params, X).shape)
+    if len(shape) != 2 or shape[0] != len(X):
+        raise FlowrunError(
+            f"the model's `forward` gives predictions of the shape {shape}, and of {len(X)} rows "
+            f"it must be ({len(X)}, outputs)"
+        )
+    return shape[0], shape[1]

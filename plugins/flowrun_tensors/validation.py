@@ -1,0 +1,78 @@
+"""The loss on rows that are not trained on, and where it was least."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flowrun_tensors.lazy import torch
+from flowrun_tensors.models import Params
+
+LossOf = Callable[[Params], "torch.Tensor"]
+
+
+class Validation:
+    """Follows a descent, and tells when it has stopped to improve.
+
+    loss_of: the loss of parameters on the rows to validate with. losses: of `(steps,)`, before each
+    update. patience: stop after so many updates without a lower loss; None never stops.
+    """
+
+    def __init__(
+        self, loss_of: LossOf, like: torch.Tensor, steps: int, patience: int | None
+    ) -> None:
+        self._loss_of = loss_of
+        self._patience = patience
+        self.losses = torch.empty(steps, dtype=like.dtype, device=like.device)
+        self._least = float("inf")
+        self._best: Params | None = None
+        self._waited = 0
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the descent may end before its last step."""
+        return self._patience is not None
+
+    def measure(self, params: Params, step: int) -> None:
+        """Note the loss of parameters before an update."""
+        with torch.no_grad():
+            self.losses[step] = self._loss_of(params)
+
+    def look(self, params: Params, step: int) -> bool:
+        """Measure parameters before an update; whether the descent ends with that update."""
+        self.measure(params, step)
+        if self._patience is None:
+            return False
+        loss = float(self.losses[step])
+        if loss < self._least:
+            self._least, self._waited = loss, 0
+            if self._best is None:
+                self._best = {name: value.detach().clone() for name, value in params.items()}
+            else:
+                for name, value in params.items():
+                    self._best[name].copy_(value.detach())
+            return False
+        self._waited += 1
+        return self._waited >= self._patience
+
+    def chosen(self, params: Params) -> Params:
+        """The last parameters; with patience those of the least loss, the last included."""
+        if self._best is None:
+            return params
+        with torch.no_grad():
+            return params if float(self._loss_of(params)) < self._least else self._best
+
+    def state(self, steps: int) -> dict[str, Any]:
+        """From what to go on after so many steps; its tensors are live, not copies."""
+        return {
+            "losses": self.losses[:steps],
+            "least": self._least,
+            "best": self._best,
+            "waited": self._waited,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.losses[: len(state["losses"])] = state["losses"]
+        self._least, self._best = state["least"], state["best"]
+        self._waited = state["waited"]

@@ -1,0 +1,238 @@
+"""The step `gd_train` with its engines, optimizers and schedules."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import flowrun
+from flowrun import RecipeError, StepError
+
+ROWS, COLUMNS = 60, 4
+
+
+def recipe(layers: list[int], dtype: str = "float64", **options: Any) -> dict[str, Any]:
+    return {
+        "recipe": "train",
+        "seed": 3,
+        "dtype": dtype,
+        "steps": [
+            {
+                "random": {
+                    "X_train": {"randn": [ROWS, COLUMNS]},
+                    "y_train": {"randn": [ROWS, layers[-1]]},
+                }
+            },
+            {
+                "init_params": {"layers": layers, "scale": 0.5, "activation": "tanh"},
+                "out": {"params": "first"},
+            },
+            {"gd_train": {"lr": 0.05, "steps": 40, **options}, "in": {"params": "first"}},
+        ],
+    }
+
+
+def trained(layers: list[int], dtype: str = "float64", **options: Any) -> flowrun.Result:
+    return flowrun.run(recipe(layers, dtype, **options), record=False)
+
+
+def said(result: flowrun.Result) -> str:
+    messages = result.record["steps"][-1]["messages"]
+    return "\n".join(str(message) for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "engine"),
+    [
+        ([1], {}, "spectral"),
+        ([3], {"weight_decay": 0.1}, "spectral"),
+        ([1], {"momentum": 0.9}, "moments"),
+        ([1], {"schedule": {"ExponentialLR": {"gamma": 0.9}}}, "moments"),
+        ([1], {"loss": "huber"}, "fused"),
+        ([1], {"batch_size": 16}, "fused"),
+        ([8, 1], {}, "fused"),
+        ([8, 1], {"optimizer": "adamw"}, "fused"),
+        ([8, 1], {"optimizer": "lbfgs"}, "autograd"),
+    ],
+)
+def test_the_fastest_engine_that_can_is_taken_and_said(
+    layers: list[int], options: dict[str, Any], engine: str
+) -> None:
+    assert f"engine {engine}: " in said(trained(layers, **options))
+
+
+@pytest.mark.parametrize(
+    ("engine", "layers", "options"),
+    [
+        (engine, layers, options)
+        for layers in ([1], [2], [8, 1], [6, 5, 2])
+        for options in (
+            {},
+            {"weight_decay": 0.02},
+            {"momentum": 0.8, "nesterov": True},
+            {"schedule": {"StepLR": {"step_size": 10}}},
+            {"loss": "mae"},
+            {"batch_size": 25},
+            {"optimizer": "adam", "lr": 0.01},
+            {"optimizer": "adamw", "lr": 0.01, "loss": "huber"},
+        )
+        for engine in ("spectral", "moments", "fused")
+    ],
+    ids=str,
+)
+def test_an_engine_walks_the_path_of_the_loop(
+    engine: str, layers: list[int], options: dict[str, Any]
+) -> None:
+    reference = trained(layers, engine="autograd", **options).values
+    try:
+        found = trained(layers, engine=engine, **options).values
+    except StepError as error:
+        assert f"the engine {engine} cannot walk this descent" in error.message  # noqa: PT017
+        assert engine in ("spectral", "moments")
+        return
+    torch.testing.assert_close(found["losses"], reference["losses"], rtol=1e-9, atol=1e-9)
+    for name, value in reference["params"].items():
+        torch.testing.assert_close(found["params"][name], value, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+@pytest.mark.parametrize(
+    ("name", "kind", "options"),
+    [
+        ("sgd", torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+        ("adam", torch.optim.Adam, {"weight_decay": 0.01}),
+        ("adamw", torch.optim.AdamW, {}),
+        ("lbfgs", torch.optim.LBFGS, {}),
+    ],
+)
+def test_an_optimizer_is_that_of_torch(
+    engine: str, name: str, kind: type[torch.optim.Optimizer], options: dict[str, Any]
+) -> None:
+    if (engine, name) == ("fused", "lbfgs"):
+        pytest.skip("lbfgs is left to the loop")
+    found = trained([8, 1], engine=engine, optimizer=name, lr=0.01, **options).values
+    X, y = found["X_train"], found["y_train"]
+    params = [found["first"][key].clone().requires_grad_() for key in ("W1", "b1", "W2", "b2")]
+    optimizer = kind(params, lr=0.01, **options)  # type: ignore[call-arg]
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        hidden = torch.tanh(X @ params[0] + params[1])
+        loss = torch.nn.functional.mse_loss(hidden @ params[2] + params[3], y)
+        loss.backward()
+        return loss
+
+    losses = [float(optimizer.step(closure)) for _ in range(40)]
+    torch.testing.assert_close(found["losses"], torch.tensor(losses, dtype=torch.float64))
+    torch.testing.assert_close(found["params"]["W1"], params[0].detach(), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("engine", ["autograd", "moments", "fused"])
+def test_a_schedule_is_that_of_torch(engine: str) -> None:
+    schedule = {"CosineAnnealingLR": {"T_max": 15, "eta_min": 0.001}}
+    found = trained([1], engine=engine, schedule=schedule).values
+    layer = torch.nn.Linear(COLUMNS, 1, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(found["first"]["W1"].T)
+        layer.bias.copy_(found["first"]["b1"])
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.05)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=15, eta_min=0.001)
+    for _ in range(40):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(layer(found["X_train"]), found["y_train"]).backward()
+        optimizer.step()
+        scheduler.step()
+    torch.testing.assert_close(found["params"]["W1"], layer.weight.detach().T)
+
+
+@pytest.mark.parametrize("engine", ["autograd", "spectral", "moments", "fused"])
+def test_the_loss_that_is_lost_is_lost_at_the_same_step(engine: str) -> None:
+    with pytest.raises(StepError, match=r"stopped being finite at step 11 \(inf\)"):
+        trained([1], "float32", engine=engine, lr=30.0)
+
+
+def test_what_only_the_loop_can_tell_is_left_to_it(tmp_path: Any) -> None:
+    made = recipe([1])
+    made["steps"].insert(1, {"compute": {"X_train": "X_train / 0"}})
+    with pytest.raises(StepError, match="stopped being finite at step 1"):
+        flowrun.run(made, record=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": {"StepLr": {"step_size": 3}}}, "did you mean `StepLR`?"),
+        ({"schedule": {"StepLR": {"size": 3}}}, "`StepLR` has no setting `size`"),
+        ({"schedule": {"StepLR": {}}}, "`StepLR` needs `step_size`"),
+        ({"schedule": {"StepLR": 300}}, "`StepLR` takes a mapping of settings"),
+        ({"schedule": {}}, "`schedule` names one schedule"),
+        ({"optimizer": "adam", "momentum": 0.9}, "`momentum` is of sgd"),
+        ({"nesterov": True}, "`nesterov` needs `momentum`"),
+        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "lbfgs has no `weight_decay`"),
+        ({"optimizer": "sgdd"}, "one of: adam, adamw, lbfgs, sgd"),
+        ({"engine": "fast"}, "one of: auto, autograd, compiled, fused, moments, numba, spectral"),
+    ],
+    ids=str,
+)
+def test_settings_that_do_not_fit_are_found_before_anything_runs(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        flowrun.plan(recipe([1], **options))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["autograd", "fused", "compiled", "numba"])
+def test_maximum_has_the_slope_of_one_half_at_zero(engine: str) -> None:
+    if engine == "numba":
+        pytest.importorskip("numba")
+    made = recipe([6, 1], engine=engine)
+    made["steps"][1]["init_params"] |= {"activation": "maximum", "init": "xavier"}
+    made["steps"].insert(1, {"compute": {"X_train": "X_train * 0"}})  # so that all units are at 0
+    values = flowrun.run(made, record=False).values
+    params = {name: value.clone().requires_grad_() for name, value in values["first"].items()}
+    for _ in range(40):
+        before = values["X_train"] @ params["W1"] + params["b1"]
+        hidden = torch.maximum(before, torch.zeros((), dtype=before.dtype))
+        loss = torch.nn.functional.mse_loss(hidden @ params["W2"] + params["b2"], values["y_train"])
+        loss.backward()
+        with torch.no_grad():
+            for value in params.values():
+                value -= 0.05 * value.grad
+                value.grad = None
+    assert params["b1"].detach().abs().max() > 0
+    torch.testing.assert_close(values["params"]["b1"], params["b1"].detach())
+
+
+def test_numba_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr("flowrun_tensors.engines.fused_numba.find_spec", lambda name: None)
+    with pytest.raises(StepError, match=re.escape("pip install 'flowrun[fast]'")):
+        trained([8, 1], engine="numba")
+    assert "engine fused" in said(trained([8, 1]))
+
+
+def test_where_nothing_can_compile_the_plain_loop_is_taken_and_said(tmp_path: Path) -> None:
+    """A real process on a machine without a compiler: none is on PATH, and none is named."""
+    recipe_file = tmp_path / "r.yaml"
+    recipe_file.write_text(json.dumps(recipe([8, 1], engine="compiled", steps=3)))
+    surroundings = os.environ | {
+        "CXX": "no-such-compiler",
+        "PATH": str(Path(sys.executable).parent),
+        "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    command = [sys.executable, "-m", "flowrun", str(recipe_file)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=surroundings, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "torch.compile could not be used, and the plain loop is taken" in done.stdout
+    assert "engine compiled" in done.stdout
