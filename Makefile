@@ -2,6 +2,7 @@
 # make faults  the whole fault campaign: kills, disk errors, processes side by side (an hour; make test
 #              takes a sample of it)
 # make oldest  the tests of the check with the oldest torch that setup.cfg names (it is downloaded)
+# make bench   time training beside other libraries, into docs/benchmarks.md (half an hour, downloads)
 # All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test faults oldest lint types clean
+.PHONY: run test faults oldest bench lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
@@ -30,6 +31,9 @@ oldest: $(BIN)/python
 		--constraint $(VENV)-oldest/constraints.txt 'torch==$(OLDEST_TORCH).*' --editable '.[test]'
 	$(VENV)-oldest/bin/python -m pytest --numprocesses auto --maxprocesses 2 \
 		tests/tensors/test_check_mode_devices.py tests/tensors/test_check_mode_errors.py
+
+bench: $(BIN)/python
+	$(BIN)/python -m benchmarks.training --out docs/benchmarks.md
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -82,14 +82,17 @@ def make(environment: Environment) -> None:
         _set_mark(environment, "installed", wanted)
 
 
-def make_flowrun(checkout: Path) -> tuple[Environment, str]:
+def make_flowrun(checkout: Path, extra: str = "") -> tuple[Environment, str]:
     """An environment with flowrun as it is in `checkout` now; also its version, for people.
+
+    With an extra of flowrun's it is another environment, `flowrun-EXTRA`.
 
     It is installed as a user would have it, not as an editable link, so that work that goes on in
     the checkout does not reach a benchmark in the middle. What flowrun needs (torch is large) is
     installed only when the requirements change.
     """
-    environment = Environment("flowrun", (), ("flowrun", "torch"))
+    name = f"flowrun-{extra}" if extra else "flowrun"
+    environment = Environment(name, (), ("flowrun", "torch"))
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "flowrun"
         # A copy, as pip would leave a build folder in the checkout.
@@ -99,7 +102,8 @@ def make_flowrun(checkout: Path) -> tuple[Environment, str]:
         sources = _digest(source, ["**/*"])
         if _mark(environment, "installed") != wanted:
             _create(environment)
-            _pip(environment, ["--constraint", str(source / "constraints.txt"), str(source)])
+            wish = f"{source}[{extra}]" if extra else str(source)
+            _pip(environment, ["--constraint", str(source / "constraints.txt"), wish])
             _set_mark(environment, "installed", wanted)
         elif _mark(environment, "sources") != sources:
             _pip(environment, ["--no-deps", "--force-reinstall", str(source)])

@@ -26,7 +26,7 @@ ENGINES = (
     ("moments", LINEAR, False, ""),
     ("fused", EVERYWHERE, True, ""),
     ("fused-torch", NETWORK, True, "as if numba were not installed"),
-    ("fused-numba", NETWORK, True, "the engine's own class, told to take numba's kernel"),
+    ("numba", NETWORK, True, ""),
     ("compiled", EVERYWHERE, True, ""),
 )
 
