@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +131,25 @@ def test_a_step_that_refuses_says_it_in_its_own_words(steps: Any) -> None:
     with pytest.raises(StepError, match="nothing would be clipped") as caught:
         run_step(steps.clip, {"data": torch.zeros(2)}, {"scale": 1000})
     assert isinstance(caught.value.__cause__, FlowrunError)
+
+
+def test_a_failure_shows_the_test_and_the_step_and_not_the_inside_of_flowrun(
+    write: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    write("failing.py", "from flowrun import step\n\n@step(outputs='y')\n"
+          "def divide(x, *, by: int = 0):\n    return x / by\n")  # fmt: skip
+    write("test_failing.py", "from flowrun.testing import check_step, run_step\n"
+          "from failing import divide\n\n"
+          "def test_fails():\n    run_step(divide, {'x': 1})\n\n"
+          "def test_misused():\n    run_step(divide, {'x': 1}, {'bye': 2})\n\n"
+          "def test_misused_too():\n    check_step(divide, {'x': 1}, {'bye': 2})\n")  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_failing.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "ZeroDivisionError" in done.stdout
+    assert "return x / by" in done.stdout
+    assert done.stdout.count("divide has no option `bye`") >= 2
+    assert "flowrun/running" not in done.stdout
+    assert "flowrun/planning.py" not in done.stdout
 
 
 def test_inputs_that_are_missing_or_unknown_are_named(steps: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun.devices import choose_device
+from flowrun.errors import FlowrunError
 from flowrun.steps import Step
 from flowrun.testing.alone import StepAlone
 from flowrun.testing.declared import undocumented, unenforced, unfit_options
@@ -35,15 +36,18 @@ def check_step(
     It is called several times on copies of the inputs. devices: those to call it on; by default
     every one that is there, and a check is made for `cuda` as well, there or not.
 
-    Raises BrokenRulesError, an AssertionError whose text lists everything found: the rule, the
+    Raises RecipeError and FlowrunError as `run_step` does, and BrokenRulesError, an AssertionError whose text lists everything found: the rule, the
     step's file and line, what was found, what was expected, and what to do. Gives the
     Examination, in which `unchecked` says what could not be tried, and why.
     """
     __tracebackhide__ = True  # pytest then shows the test alone, and the findings
-    examined = examine_step(
-        step, inputs or {}, options, seed=seed, devices=devices, dtype=dtype, folder=folder,
-        plugins=plugins,
-    )  # fmt: skip
+    try:
+        examined = examine_step(
+            step, inputs or {}, options, seed=seed, devices=devices, dtype=dtype, folder=folder,
+            plugins=plugins,
+        )  # fmt: skip
+    except FlowrunError as error:
+        raise error.with_traceback(None) from None
     if not examined.ok:
         raise BrokenRulesError(examined)
     return examined

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from flowrun.api import run_plan
+from flowrun.calling import Call
+from flowrun.errors import FlowrunError, StepError
 from flowrun.planning import Plan
 from flowrun.steps import Step
 from flowrun.testing.alone import StepAlone
@@ -45,9 +47,26 @@ def run_step(
     Raises RecipeError where an option does not fit, StepError where the step fails, and
     FlowrunError where an input is missing or unknown.
     """
-    alone = StepAlone(step, plugins=plugins, folder=Path(folder))
-    planned = alone.plan(inputs or {}, options or {}, seed=seed, device=device, dtype=dtype)
-    return called(alone, planned)
+    __tracebackhide__ = True  # pytest then shows the test, and the step's own code
+    try:
+        alone = StepAlone(step, plugins=plugins, folder=Path(folder))
+        planned = alone.plan(inputs or {}, options or {}, seed=seed, device=device, dtype=dtype)
+        return called(alone, planned)
+    except StepError as error:
+        raise error.with_traceback(None) from _from_step_on(error.__cause__)
+    except FlowrunError as error:
+        raise error.with_traceback(None) from None
+
+
+def _from_step_on(cause: BaseException | None) -> BaseException | None:
+    """What a step raised, its traceback without the frames of flowrun above the step's."""
+    frame = None if cause is None else cause.__traceback__
+    while frame is not None and frame.tb_frame.f_code is not Call.__call__.__code__:
+        frame = frame.tb_next
+    if cause is not None and frame is not None and frame.tb_next is not None:
+        own = frame.tb_next
+        return cause.with_traceback(own.tb_next or own)  # past `Step.__call__`
+    return cause
 
 
 def called(alone: StepAlone, planned: Plan) -> Outputs:

@@ -37,8 +37,15 @@ def recipe_files(
 
 
 def installed_code(registry: Registry) -> set[Path]:
-    """The code of installed plugins that lies where it is worked on (pip install --editable)."""
-    files = (getattr(plugin.module, "__file__", None) for plugin in registry.plugins.values())
+    """The code of installed plugins that lies where it is worked on (pip install --editable).
+
+    The built-in plugin is not among them: who works on flowrun itself starts `watch` again.
+    """
+    files = (
+        getattr(plugin.module, "__file__", None)
+        for plugin in registry.plugins.values()
+        if plugin.origin != "installed by flowrun"
+    )
     found: set[Path] = set()
     for file in files:
         path = Path(file).resolve() if file is not None else None
