@@ -156,9 +156,8 @@ def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Reg
     load_plugins(registry, plugins)
     module = sys.modules.get(step.function.__module__)
     if module is not None and not registry.manager.is_registered(module):
-        registry.plugins[step.function.__module__] = Plugin(
-            step.function.__module__, "", "the step's module", module, ()
-        )
+        name = f"module {module.__name__}"  # an installed plugin may go by the bare name
+        registry.plugins[name] = Plugin(name, "", "the step's module", module, ())
     stripped = {
         name: msgspec.structs.replace(plugin, steps=()) for name, plugin in registry.plugins.items()
     }

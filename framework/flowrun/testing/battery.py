@@ -36,9 +36,10 @@ def check_step(
     It is called several times on copies of the inputs. devices: those to call it on; by default
     every one that is there, and a check is made for `cuda` as well, there or not.
 
-    Raises RecipeError and FlowrunError as `run_step` does, and BrokenRulesError, an AssertionError whose text lists everything found: the rule, the
-    step's file and line, what was found, what was expected, and what to do. Gives the
-    Examination, in which `unchecked` says what could not be tried, and why.
+    Raises RecipeError and FlowrunError as `run_step` does, and BrokenRulesError, an AssertionError
+    whose text lists everything found: the rule, the step's file and line, what was found, what was
+    expected, and what to do. Gives the Examination, in which `unchecked` says what could not be
+    tried, and why.
     """
     __tracebackhide__ = True  # pytest then shows the test alone, and the findings
     try:

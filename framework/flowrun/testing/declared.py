@@ -129,9 +129,9 @@ def _options(step: Step[..., Any]) -> list[Option]:
 
 
 def _fits(option: Option) -> bool:
-    """Whether a default is of the option's type; of tuples and sets by the lists that they hold."""
+    """Whether a default is of the option's type."""
     try:
-        convert(msgspec.to_builtins(option.default), option.annotation)
+        convert(option.default, option.annotation)
     except (msgspec.ValidationError, TypeError):
         return False
     return True
