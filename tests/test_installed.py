@@ -149,6 +149,21 @@ def test_an_example_never_replaces_a_file_that_was_changed(
     assert stranger.flowrun("examples", "red_linear", "--force", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("kind", ["step", "plugin", "recipe"])
+def test_the_templates_of_what_is_new_come_with_the_wheel(
+    kind: str, stranger: Stranger, tmp_path: Path
+) -> None:
+    done = stranger.flowrun("new", kind, "grapes", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = {
+        str(path.relative_to(tmp_path).as_posix()) for path in tmp_path.rglob("*") if path.is_file()
+    }
+    templates = ROOT / "framework" / "flowrun" / "templates" / kind
+    assert len(written) == sum(path.is_file() for path in templates.rglob("*"))
+    if kind == "plugin":
+        assert "flowrun-grapes/.github/workflows/tests.yml" in written
+
+
 def test_a_strangers_plugin_package_enters_by_its_entry_point(
     stranger: Stranger, tmp_path: Path
 ) -> None:

@@ -68,6 +68,12 @@ class CheckMode(Protocol):
     def mapped(self) -> AbstractContextManager[None]:
         """Tensors made inside lie in a file, and take no memory."""
 
+    def on_shapes(self, value: Any) -> Any:
+        """A value given from outside as the mode has it: a tensor without its data.
+
+        Its shape, strides, dtype and device stay. What is no tensor comes back as it is.
+        """
+
     def explained(self, error: Exception) -> Explained | None:
         """What an exception of a step means; None where it is none of the mode's."""
 

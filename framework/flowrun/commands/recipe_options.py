@@ -51,15 +51,21 @@ def planned(
     plugins: tuple[str, ...],
 ) -> Plan:
     """The plan of a recipe file; raises PluginError, with the nearest name, where there is none."""
+    path = recipe_path(recipe)
+    return plan(
+        path, set=settings, device=device, seed=seed, plugins=plugins, registry=registry.copy()
+    )
+
+
+def recipe_path(recipe: str) -> Path:
+    """The path of a recipe; raises PluginError, with the nearest name, where there is no file."""
     path = Path(recipe)
     if not path.exists():
         parent = click.get_current_context().parent
         commands = getattr(parent.command if parent else None, "commands", {})
         hint = did_you_mean(recipe, commands) or _recipe_hint(path)
         raise PluginError(f"there is no file `{recipe}`\n    {hint}")
-    return plan(
-        path, set=settings, device=device, seed=seed, plugins=plugins, registry=registry.copy()
-    )
+    return path
 
 
 def _recipe_hint(path: Path) -> str:

@@ -38,7 +38,7 @@ def resolved_recipe(plan: Plan) -> dict[str, Any]:
         "steps": [_step(entry) for entry in recipe.steps],
         "expect": {path: plain(entry.value) for path, entry in recipe.expect.items()},
     }
-    return {key: _escaped(value) for key, value in mapping.items() if value not in ("", [], {})}
+    return {key: escaped(value) for key, value in mapping.items() if value not in ("", [], {})}
 
 
 def plugin_places(registry: Registry) -> list[dict[str, str]]:
@@ -80,13 +80,14 @@ def _root(file: Path, module: str) -> Path:
     return file.parents[module.count(".") + (file.stem == "__init__")]
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
+    """A value as it stands in a resolved recipe: no part of it is taken for a reference."""
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, float) and not math.isfinite(value):
         return _WRITTEN[str(value)]
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
+        return [escaped(item) for item in value]
     if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
+        return {key: escaped(item) for key, item in value.items()}
     return value

@@ -91,6 +91,10 @@ class ShapesCheck:
         """Tensors made inside lie in a file, and take no memory."""
         return self._memory.in_file()
 
+    def on_shapes(self, value: Any) -> Any:
+        """A tensor without its data; anything else as it is."""
+        return self._shapes.from_tensor(value) if isinstance(value, torch.Tensor) else value
+
     def explained(self, error: Exception) -> Explained | None:
         """What an exception of a step means."""
         failed = self._calls.failed

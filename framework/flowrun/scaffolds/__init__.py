@@ -1,0 +1,1 @@
+"""`flowrun new`: a step, a plugin or a recipe to begin with."""

@@ -1,0 +1,1 @@
+"""`flowrun watch`: a recipe run again whenever something that it depends on changes."""
