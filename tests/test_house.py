@@ -38,6 +38,12 @@ def test_the_built_in_plugin_uses_only_the_public_names_of_the_core(path: Path) 
     assert not {name for name in imported(path) if name.startswith("flowrun.")}
 
 
+@pytest.mark.parametrize("path", BUILT_IN, ids=lambda path: path.name)
+def test_no_module_of_the_built_in_plugin_belongs_to_all_that_the_plugin_has(path: Path) -> None:
+    """The plugin's own `__init__` names all of it, so a step that had it would change with it."""
+    assert "flowrun_tensors" not in imported(path)
+
+
 @pytest.mark.parametrize("path", [*CORE, *BUILT_IN], ids=lambda path: path.name)
 def test_a_file_stays_under_300_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300

@@ -37,13 +37,13 @@ def by_autograd(loss_at: LossAt) -> GradientAt:
     return gradient_at
 
 
-def compiled(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
+def by_compiler(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
     """The same by torch.compile; where it cannot compile, autograd's, and `say` is told why."""
     plain = by_autograd(loss_at)
     whole = torch.compile(torch.func.grad_and_value(loss_at))
     chosen: list[GradientAt] = []
 
-    def by_compiler(
+    def by_whole(
         params: Params, X: torch.Tensor, y: torch.Tensor
     ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
         gradients, loss = whole(params, X, y)
@@ -54,21 +54,21 @@ def compiled(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
     ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
         if not chosen:
             try:
-                found = by_compiler(params, X, y)
+                found = by_whole(params, X, y)
             except Exception as error:  # whatever a compiler, or what looks for one, may raise
                 found = plain(params, X, y)  # an error of the model's own comes again here
                 reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 say(f"torch.compile could not be used, and the plain loop is taken: {reason}")
                 chosen.append(plain)
             else:
-                chosen.append(by_compiler)
+                chosen.append(by_whole)
             return found
         return chosen[0](params, X, y)
 
     return gradient_at
 
 
-def own(predictor: Predictor, loss: str) -> GradientAt:
+def by_model(predictor: Predictor, loss: str) -> GradientAt:
     """The model's own gradient; its first is held against autograd's on a few rows.
 
     Raises FlowrunError where the two differ.
@@ -79,7 +79,7 @@ def own(predictor: Predictor, loss: str) -> GradientAt:
     were_compared = False
 
     @torch.no_grad()
-    def by_model(
+    def of_model(
         params: Params, X: torch.Tensor, y: torch.Tensor
     ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
         found: list[torch.Tensor] = []
@@ -104,9 +104,9 @@ def own(predictor: Predictor, loss: str) -> GradientAt:
         nonlocal were_compared
         if not were_compared:
             few = X[:_ROWS_COMPARED], y[:_ROWS_COMPARED]
-            _require_equal(params, by_model(params, *few)[1], compared(params, *few)[1])
+            _require_equal(params, of_model(params, *few)[1], compared(params, *few)[1])
             were_compared = True
-        return by_model(params, X, y)
+        return of_model(params, X, y)
 
     return gradient_at
 

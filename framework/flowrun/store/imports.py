@@ -17,7 +17,7 @@ def module_imports(text: str, package: str) -> Imports:
         tree = ast.parse(text)
     except SyntaxError:
         return []
-    return _unique(_imported(ast.walk(tree), package))
+    return _unique(_imported(_statements(tree), package))
 
 
 def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
@@ -53,6 +53,18 @@ def _brings(node: ast.stmt) -> set[str]:
     if not isinstance(node, (ast.Import, ast.ImportFrom)):
         return set()
     return {(name.asname or name.name).partition(".")[0] for name in node.names}
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, wherever it stands; expressions, which are most of a tree, hold none."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, ())
+            if isinstance(inner, list):
+                yield from inner
+                waiting += inner
 
 
 def _imported(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:

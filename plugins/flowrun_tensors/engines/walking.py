@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any, Literal
 
 from flowrun import Context
-from flowrun_tensors import gradients
 from flowrun_tensors.batches import Batches
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.gradients import GradientAt
+from flowrun_tensors.gradients import GradientAt, by_autograd, by_compiler, by_model
 from flowrun_tensors.training import (
     BLOCK,
     Trained,
@@ -29,12 +28,12 @@ from flowrun_tensors.validation import Validation
 
 def autograd(task: Task, ctx: Context) -> Trained:
     """The loop itself, with torch's own gradients and optimisers."""
-    return _descended(task, gradients.by_autograd(task.loss_at), "autograd", ctx)
+    return _descended(task, by_autograd(task.loss_at), "autograd", ctx)
 
 
 def compiled(task: Task, ctx: Context) -> Trained:
     """The loop, with loss and gradient compiled by torch.compile."""
-    return _descended(task, gradients.compiled(task.loss_at, ctx.log), "compiled", ctx)
+    return _descended(task, by_compiler(task.loss_at, ctx.log), "compiled", ctx)
 
 
 def _descended(task: Task, gradient_at: GradientAt, engine: str, ctx: Context) -> Trained:
@@ -71,7 +70,7 @@ def moments(task: Task, ctx: Context) -> Trained:
 def fused(task: Task, ctx: Context) -> Trained:
     """The backward pass written out, here or by the model."""
     if task.predictor.gradient is not None:
-        return _descended(task, gradients.own(task.predictor, task.loss), "fused", ctx)
+        return _descended(task, by_model(task.predictor, task.loss), "fused", ctx)
     return _fused(task, "auto", ctx)
 
 
