@@ -372,6 +372,15 @@ def test_a_step_allocates_no_table(optimizer: str, activation: str, loss: str, k
         assert _allocated(partial(descent.step, 0.1, drawn)) <= NUMBERS
 
 
+def test_rows_of_many_blocks_are_held_once() -> None:
+    params = network(50, [8, 1], torch.float32)
+    X, y = data(200_000, 50, 1, torch.float32)
+    descent: list[Fused] = []
+    made = _allocated(lambda: descent.append(Fused(params, X, y, steps=2, kernel="torch")))
+    made += _allocated(partial(descent[0].step, 0.1))
+    assert made < X.nbytes / 2
+
+
 def test_the_count_of_allocations_sees_the_loops() -> None:
     params = network(5, [30, 3], torch.float32)
     X, y = data(200, 5, 3, torch.float32)
