@@ -23,6 +23,7 @@ TOP_KEYS = (
     "plugins",
     "section",
     "needs",
+    "tags",
     "steps",
     "expect",
 )

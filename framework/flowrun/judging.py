@@ -111,7 +111,8 @@ def _judge_value(
         difference = values.difference(value, bound, rtol, atol)
         return Outcome(path, wanted, _plain_text(found), difference is None, difference or "")
     if isinstance(found, (int, float)) and not isinstance(found, bool):
-        return Outcome(path, wanted, number_text(found), _BOUNDS[check](found, bound))
+        met = _BOUNDS[check](found, bound)
+        return Outcome(path, wanted, number_text(found), met, "" if met else _beyond(found, bound))
     return Outcome(path, wanted, f"{type(found).__name__}, not a number", met=False)
 
 
@@ -120,6 +121,15 @@ _BOUNDS: dict[str, Callable[[float, Any], bool]] = {
     "above": lambda found, bound: found > bound,
     "between": lambda found, bound: bound[0] <= found <= bound[1],
 }
+
+
+def _beyond(found: float, bound: float | list[float]) -> str:
+    """By how much a number is on the wrong side of its bound, or of the nearer of two."""
+    bounds = bound if isinstance(bound, list) else [bound]
+    try:
+        return f"off by {number_text(min(float(abs(found - one)) for one in bounds))}"
+    except OverflowError:  # a whole number that no float holds
+        return ""
 
 
 def is_as_named(check: str, found: Any, wanted: Any) -> bool:

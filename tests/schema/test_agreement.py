@@ -182,6 +182,7 @@ TOP = {
     "device": st.sampled_from([*KINDS, "auto", "gpu", "cuda:1", "cpu:1000", "cuda:"]) | SCALARS,
     "dtype": st.sampled_from([*DTYPES, "float", "torch.float32"]) | SCALARS,
     "needs": st.lists(st.sampled_from([*KINDS, "no cuda", "gpu", "no", 1]), max_size=2) | SCALARS,
+    "tags": st.lists(st.sampled_from(["slow", "a b", "skip", "é", "2nd", 1]), max_size=2) | SCALARS,
     "vars": st.dictionaries(WORDS, SCALARS, max_size=2) | SCALARS,
     "step": SCALARS,
     "expect": st.dictionaries(
