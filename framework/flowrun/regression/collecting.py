@@ -1,0 +1,129 @@
+"""Recipes as pytest sees them: a file is a collector, and each thing it expects a test."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowrun.errors import FlowrunError
+from flowrun.nodes import Entry
+from flowrun.planning import Plan
+from flowrun.plugins import Registry, new_registry
+from flowrun.problems import Mark, Problem
+from flowrun.recipes import Recipe, read_recipe
+from flowrun.regression.failures import RecipeFailure, line, unmet_text
+from flowrun.regression.recipe_run import UNMET, RecipeRun, exit_code
+from flowrun.regression.settings import RunSettings
+from flowrun.runs import Result
+
+EXIT_CODE = "flowrun_exit_code"  # the property of a failed test by which `flowrun test` ends
+_REGISTRY = pytest.StashKey[Registry]()
+
+
+class RecipeWarning(pytest.PytestWarning):
+    """A warning of a recipe's step, such as of simulated data."""
+
+
+class RecipeFile(pytest.File):
+    """A recipe's file: an item for each name under `expect`, or one that it runs."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        problems: list[Problem] = []
+        recipe = read_recipe(self.path, (), problems)
+        run = RecipeRun(self.path, _settings(self.config), _registry(self.config))
+        expected = recipe.expect if recipe is not None and not problems else {}
+        for name, entry in expected.items():
+            yield self._item(name, recipe, run, entry)
+        if not expected:
+            yield self._item("runs", recipe, run, None)
+
+    def _item(
+        self, name: str, recipe: Recipe | None, run: RecipeRun, entry: Entry | None
+    ) -> RecipeItem:
+        made: RecipeItem = RecipeItem.from_parent(self, name=name, run=run, entry=entry)
+        for tag in () if recipe is None else recipe.tags:
+            _register(self.config, tag)
+            made.add_marker(tag)
+        if self.config.pluginmanager.hasplugin("xdist"):
+            made.add_marker(pytest.mark.xdist_group(self.nodeid))
+        return made
+
+
+class RecipeItem(pytest.Item):
+    """What a recipe expects of one value; without an entry, that it runs."""
+
+    def __init__(self, *, run: RecipeRun, entry: Entry | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._run = run
+        self._entry = entry
+
+    def runtest(self) -> None:
+        if self._run.skipped is not None:
+            raise _skip(self._run.skipped)
+        result = self._run.result
+        self._warn()
+        if not isinstance(result, Result):
+            if self._run.lacks_data is not None:
+                raise _skip(self._run.lacks_data)
+            raise RecipeFailure(self._why_nothing(result), exit_code(result))
+        unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
+        if unmet and self._entry is not None:
+            assert isinstance(self._run.plan, Plan)
+            command = self._run.settings.command(self._run.name)
+            text = unmet_text(self._entry.key.mark, self._run.plan, unmet, command)
+            raise RecipeFailure(text, UNMET)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *more: Any) -> Any:
+        """A failure of the recipe in flowrun's own words; any other exception as pytest has it."""
+        if isinstance(excinfo.value, RecipeFailure):
+            self.user_properties.append((EXIT_CODE, excinfo.value.code))
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *more)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The line of the expectation, and what is tested."""
+        mark: Mark | None = None if self._entry is None else self._entry.key.mark
+        return self.path, 0 if mark is None else mark.line, f"{self.path.stem}: {self.name}"
+
+    def _why_nothing(self, error: FlowrunError) -> str:
+        """Why the recipe gave nothing, whole in the first test of it that is asked."""
+        if self._run.told_at is not None:
+            return f"{str(error).partition(chr(10))[0]}\n    as told of {self._run.told_at}"
+        self._run.told_at = self.nodeid
+        return f"{error}\n{line('run again', self._run.settings.command(self._run.name))}"
+
+    def _warn(self) -> None:
+        """Have pytest show what the recipe's steps warned of, the same of several recipes once."""
+        for text in self._run.warnings:
+            warnings.warn_explicit(RecipeWarning(text), None, "recipes", 1)
+
+
+def _skip(reason: str) -> BaseException:
+    """What skips a test, told with the recipe's line and not with the one that raises it."""
+    return pytest.skip.Exception(reason, _use_item_location=True)
+
+
+def _settings(config: pytest.Config) -> RunSettings:
+    return RunSettings(
+        device=config.getoption("recipe_device"),
+        standin=not config.getoption("recipe_no_standin"),
+        fresh=config.getoption("recipe_fresh"),
+    )
+
+
+def _registry(config: pytest.Config) -> Registry:
+    """The installed plugins, loaded once a session."""
+    if _REGISTRY not in config.stash:
+        config.stash[_REGISTRY] = new_registry()
+    return config.stash[_REGISTRY]
+
+
+def _register(config: pytest.Config, tag: str) -> None:
+    """Make a tag a marker that `--strict-markers` knows."""
+    known = {text.partition(":")[0].partition("(")[0].strip() for text in config.getini("markers")}
+    if tag not in known:
+        config.addinivalue_line("markers", f"{tag}: a tag of a recipe")

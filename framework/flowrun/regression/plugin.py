@@ -1,0 +1,52 @@
+"""The pytest plugin: YAML files that are recipes become tests. PYTEST_DONT_REWRITE
+
+Every start of pytest imports this module, in projects without a recipe as well, so it imports
+nothing before the first YAML file is met.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options by which recipes are run; `flowrun test` has them under shorter names."""
+    group = parser.getgroup("flowrun", "recipes of flowrun")
+    group.addoption(
+        "--update-golden",
+        action="store_true",
+        help="make or renew the golden values of the recipes that are tested, and say what changed",
+    )
+    group.addoption(
+        "--recipe-fresh",
+        action="store_true",
+        help="call every step of a recipe, whatever the store knows of it",
+    )
+    group.addoption(
+        "--recipe-no-standin",
+        action="store_true",
+        help="skip recipes whose data cannot be had, instead of using the simulated stand-in",
+    )
+    group.addoption(
+        "--recipe-device",
+        metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipes' own",
+    )
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A YAML file that is a recipe, as a collector of its expectations."""
+    if file_path.suffix not in (".yaml", ".yml"):
+        return None
+    from flowrun.recipe_texts import holds_recipe
+
+    if not holds_recipe(file_path):
+        return None
+    from flowrun.regression.collecting import RecipeFile
+
+    return RecipeFile.from_parent(parent, path=file_path)
