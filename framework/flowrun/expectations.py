@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import msgspec
 
 from flowrun import nodes
+from flowrun.golden.options import GOLDEN, is_number, read_golden
 from flowrun.nodes import Entry, Node, Scalar, Sequence, described, plain
 from flowrun.problems import Mark, Problem, did_you_mean, listed
 from flowrun.value_paths import ValuePath, parse_path
 
-CHECKS = ("below", "above", "between", "equals", "shape", "dtype", "device")
+CHECKS = ("below", "above", "between", "equals", "shape", "dtype", "device", "golden")
 SETTINGS = ("rtol", "atol")
 _ERROR = "error"
 _ERROR_KEYS = ("step", "matches")
@@ -134,9 +134,11 @@ def _read_value(
         )
         return None
     node = entry.value
+    if isinstance(node, Scalar) and node.value == GOLDEN:
+        return Expectation(path, {GOLDEN: {}}, mark)
     if not isinstance(node, nodes.Mapping):
         hint = f"write `{{equals: {node.text}}}`" if isinstance(node, Scalar) else None
-        expected = f"a mapping with {listed(CHECKS)}"
+        expected = f"`golden`, or a mapping with {listed(CHECKS)}"
         message = f"what is expected of `{path.text}` is a mapping"
         problems.append(Problem(message, node.mark, described(node), expected, hint))
         return None
@@ -151,6 +153,8 @@ def _read_value(
 def _read_check(name: str, entry: Entry, problems: list[Problem]) -> Any:
     """One check's bound, or None and a problem where it is not one."""
     node = entry.value
+    if name == GOLDEN:
+        return read_golden(node, problems)
     value = plain(node)
     known = (*CHECKS, *SETTINGS)
     if name not in known:
@@ -172,7 +176,7 @@ def _unfit(name: str, node: Node, value: Any) -> str | None:
         is_mapping = isinstance(node, nodes.Mapping)
         return "a number, a text, true, false, null, or a nested list" if is_mapping else None
     if name == "between":
-        numbers = isinstance(node, Sequence) and [_is_number(item) for item in value]
+        numbers = isinstance(node, Sequence) and [is_number(item) for item in value]
         fits = numbers == [True, True] and value[0] <= value[1]
         return None if fits else "two numbers, the lower one first: `[0.4, 0.6]`"
     if name == "shape":
@@ -180,10 +184,5 @@ def _unfit(name: str, node: Node, value: Any) -> str | None:
         return None if fits else "a list of whole numbers: `[1000, 11]`"
     if name in ("dtype", "device"):
         return None if isinstance(value, str) else "a name: `float32`, `cpu`"
-    fits = _is_number(value) and (name not in SETTINGS or value >= 0)
+    fits = is_number(value) and (name not in SETTINGS or value >= 0)
     return None if fits else "a number" + (" of at least 0" if name in SETTINGS else "")
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and not math.isnan(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun.files import file_digest, replacing
+from flowrun.golden.files import golden_files
 from flowrun.home import runs_folder
 from flowrun.listeners import HOOKS
 from flowrun.records import event_of
@@ -94,6 +95,7 @@ def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
                 digests.setdefault(what.removeprefix("file:"), state)
     recipe = run.plan.recipe
     paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
+    paths += golden_files(recipe)
     paths += [*run.code, *_own_modules(), *_installed_folders()]
     for path in dict.fromkeys([*digests, *map(str, paths)]):
         found = stamp_of(path)

@@ -105,7 +105,8 @@ def outcome_line(outcome: Outcome) -> str:
     line = f"  {'expect':<{_NAME_WIDTH}}{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}"
     if outcome.met or not outcome.difference:
         return line
-    return f"{line}\n  {'':<{_NAME_WIDTH}}{outcome.difference}"
+    newline = f"\n{_INDENT}"
+    return f"{line}{newline}{outcome.difference.replace(chr(10), newline)}"
 
 
 class RunSummary:

@@ -25,6 +25,11 @@ def tensor_plain(tensor: torch.Tensor) -> object:
     return tensor.detach().tolist()
 
 
+def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
 def tensor_difference(
     tensor: torch.Tensor, wanted: Any, rtol: float | None, atol: float | None
 ) -> str | None:
@@ -81,5 +86,6 @@ CODECS = (
         read=read_tensors,
         suffix=".safetensors",
         layout=tensor_layout,
+        portable=tensor_portable,
     ),
 )

@@ -71,8 +71,8 @@ def test_no_other_yaml_file_is_collected(run_pytest: Pytest, write: Write) -> No
         "\ufeff" + GOOD,
         "# a comment\n" + GOOD.replace("recipe:", '"recipe":'),
         GOOD.replace("recipe: good\n", "") + "recipe: good\n",
-        '{"recipe": "good", "plugins": ["./steps.py"], "steps": [{"give": {"value": {"mae": 0.5}}}],'
-        ' "expect": {"value.mae": {"below": 1}}}',
+        '{"recipe": "good", "plugins": ["./steps.py"],'
+        ' "steps": [{"give": {"value": {"mae": 0.5}}}], "expect": {"value.mae": {"below": 1}}}',
     ],
     ids=["usual", "byte order mark", "quoted", "the key at the end", "JSON"],
 )

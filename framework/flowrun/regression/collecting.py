@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 
 from flowrun.errors import FlowrunError
+from flowrun.golden.options import GOLDEN
+from flowrun.golden.updating import update_golden
 from flowrun.nodes import Entry
 from flowrun.planning import Plan
 from flowrun.plugins import Registry, new_registry
 from flowrun.problems import Mark, Problem
 from flowrun.recipes import Recipe, read_recipe
 from flowrun.regression.failures import RecipeFailure, line, unmet_text
+from flowrun.regression.plugin import TOLD_OF_GOLDEN
 from flowrun.regression.recipe_run import UNMET, RecipeRun, exit_code
 from flowrun.regression.settings import RunSettings
 from flowrun.runs import Result
+from flowrun.value_paths import follow
 
 EXIT_CODE = "flowrun_exit_code"  # the property of a failed test by which `flowrun test` ends
 _REGISTRY = pytest.StashKey[Registry]()
@@ -70,7 +74,10 @@ class RecipeItem(pytest.Item):
             if self._run.lacks_data is not None:
                 raise _skip(self._run.lacks_data)
             raise RecipeFailure(self._why_nothing(result), exit_code(result))
+        updated = self._update_golden(result)
         unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
+        if updated:
+            unmet = [outcome for outcome in unmet if not outcome.wanted.startswith(GOLDEN)]
         if unmet and self._entry is not None:
             assert isinstance(self._run.plan, Plan)
             command = self._run.settings.command(self._run.name)
@@ -88,6 +95,26 @@ class RecipeItem(pytest.Item):
         """The line of the expectation, and what is tested."""
         mark: Mark | None = None if self._entry is None else self._entry.key.mark
         return self.path, 0 if mark is None else mark.line, f"{self.path.stem}: {self.name}"
+
+    def _update_golden(self, result: Result) -> bool:
+        """Renew the golden value of this expectation, where there is one and that is asked for."""
+        plan = self._run.plan
+        if not self.config.getoption("update_golden") or not isinstance(plan, Plan):
+            return False
+        expected = [one for one in plan.expectations.values if one.path.text == self.name]
+        if not expected or GOLDEN not in expected[0].checks:
+            return False
+        path = expected[0].path
+        try:
+            value = follow(path, result.values[path.root])
+            kind = result.record["device"].partition(":")[0]
+            told = update_golden(plan, self.name, value, kind)
+        except LookupError:  # nothing is there: the expectation is not met, and says so
+            return False
+        except FlowrunError as error:
+            raise RecipeFailure(f"{expected[0].mark}: {error}", UNMET) from error
+        self.user_properties.append((TOLD_OF_GOLDEN, told))
+        return True
 
     def _why_nothing(self, error: FlowrunError) -> str:
         """Why the recipe gave nothing, whole in the first test of it that is asked."""

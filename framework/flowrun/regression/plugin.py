@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pytest
 
 
+TOLD_OF_GOLDEN = "flowrun_golden"  # the property of a test that tells what became of golden values
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options by which recipes are run; `flowrun test` has them under shorter names."""
     group = parser.getgroup("flowrun", "recipes of flowrun")
@@ -50,3 +53,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     from flowrun.regression.collecting import RecipeFile
 
     return RecipeFile.from_parent(parent, path=file_path)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the golden values, where they were made or renewed."""
+    if not terminalreporter.config.getoption("update_golden"):
+        return
+    terminalreporter.section("golden values")
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = [
+        text
+        for report in reports
+        for name, text in getattr(report, "user_properties", ())
+        if name == TOLD_OF_GOLDEN and report.when == "call"
+    ]
+    for text in told or ["no recipe that was tested has golden values"]:
+        terminalreporter.line(str(text).replace("\n", "\n    "))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowrun.devices import DTYPES, KINDS
 from flowrun.expectations import CHECKS, SETTINGS
+from flowrun.golden.options import GOLDEN
 from flowrun.problems import listed
 from flowrun.schema.references import Schema, or_reference
 
@@ -13,6 +14,17 @@ _PATH = (
 )
 _NUMBER = or_reference({"type": "number"})
 _ALLOWANCE: Schema = {"type": "number", "minimum": 0}
+
+_TOLERANCES: Schema = {
+    "rtol": or_reference({"description": "The relative difference allowed.", **_ALLOWANCE}),
+    "atol": or_reference({"description": "The absolute difference allowed.", **_ALLOWANCE}),
+}
+_OF_KIND: Schema = {
+    "description": "The same where the value is made on this kind of device.",
+    "type": "object",
+    "properties": _TOLERANCES,
+    "additionalProperties": False,
+}
 
 _CHECKS: dict[str, Schema] = {
     "below": {"description": "The value is less than this number.", "type": "number"},
@@ -42,6 +54,12 @@ _CHECKS: dict[str, Schema] = {
         "description": "The value is a tensor on this device; `cuda` is any `cuda:N`.",
         "type": "string",
         "examples": list(KINDS),
+    },
+    "golden": {
+        "description": "The value is the one kept in the folder golden; null, or how near to it.",
+        "type": ["object", "null"],
+        "properties": {**_TOLERANCES, **dict.fromkeys(KINDS, _OF_KIND)},
+        "additionalProperties": False,
     },
     "rtol": {"description": "For `equals`: the relative difference allowed.", **_ALLOWANCE},
     "atol": {"description": "For `equals`: the absolute difference allowed.", **_ALLOWANCE},
@@ -90,6 +108,8 @@ EXPECT: Schema = or_reference(
             "description": "A path into a value: metrics.mae, params.W1[0, 0], losses[-1].",
             "pattern": _PATH,
         },
-        "additionalProperties": or_reference({"$ref": "#/$defs/checks"}),
+        "additionalProperties": or_reference(
+            {"anyOf": [{"const": GOLDEN}, {"$ref": "#/$defs/checks"}]}
+        ),
     }
 )
