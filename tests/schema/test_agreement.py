@@ -188,7 +188,9 @@ TOP = {
     "expect": st.dictionaries(
         st.sampled_from(["data", "data.y", "data[0]", "data[-1, 2]", "data..y", "data[", "[0]"]),
         st.dictionaries(
-            st.sampled_from(["below", "between", "equals", "shape", "dtype", "rtol", "golden", "over"]),
+            st.sampled_from(
+                ["below", "between", "equals", "shape", "dtype", "rtol", "golden", "over"]
+            ),
             # The lower bound first: that is more than a schema can say.
             SCALARS | st.lists(EXACT, max_size=3) | st.lists(NUMBERS, max_size=3).map(sorted),
             max_size=2,
