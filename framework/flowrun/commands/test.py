@@ -29,6 +29,18 @@ _PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
     help="Skip recipes whose data cannot be had, instead of using the simulated stand-in.",
 )
 @click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipes'.")
+@click.option(
+    "--flaky",
+    type=click.IntRange(2),
+    metavar="TIMES",
+    help="Run each recipe so often, nothing found in the store, and report any bit that differs.",
+)
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="RUN.json",
+    help="Hold the recipe of a run's record against it: where do two machines part?",
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PATHS] [PYTEST OPTIONS]")
 def test_command(
     arguments: tuple[str, ...],
@@ -36,6 +48,8 @@ def test_command(
     fresh: bool,
     no_standin: bool,
     device: str | None,
+    flaky: int | None,
+    against: str | None,
 ) -> int:
     """Test recipes: each runs once, and each value it expects something of is one test.
 
@@ -55,8 +69,8 @@ def test_command(
         "--recipe-no-standin": no_standin,
     }
     options = [name for name, is_given in given.items() if is_given]
-    if device is not None:
-        options.append(f"--recipe-device={device}")
+    values = {"device": device, "flaky": flaky, "against": against}
+    options += [f"--recipe-{name}={value}" for name, value in values.items() if value is not None]
     code = _run_pytest([*_SHOWN, *_ONLY_RECIPES, *options, *_in_groups(arguments), *arguments])
     return _PYTEST_CODES.get(code, code)
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flowrun.errors import FlowrunError
 from flowrun.golden.options import GOLDEN
 from flowrun.golden.updating import update_golden
+from flowrun.history.past_run import PastRun, read_record
 from flowrun.nodes import Entry
 from flowrun.planning import Plan
 from flowrun.plugins import Registry, new_registry
 from flowrun.problems import Mark, Problem
 from flowrun.recipes import Recipe, read_recipe
+from flowrun.regression.departing import departure
 from flowrun.regression.failures import RecipeFailure, line, unmet_text
 from flowrun.regression.plugin import TOLD_OF_GOLDEN
 from flowrun.regression.recipe_run import UNMET, RecipeRun, exit_code
+from flowrun.regression.repeating import repeats, what_differs
 from flowrun.regression.settings import RunSettings
 from flowrun.runs import Result
 from flowrun.value_paths import follow
@@ -38,7 +43,16 @@ class RecipeFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         problems: list[Problem] = []
         recipe = read_recipe(self.path, (), problems)
-        run = RecipeRun(self.path, _settings(self.config), _registry(self.config))
+        settings = _settings(self.config)
+        run = RecipeRun(self.path, settings, _registry(self.config))
+        if self.config.getoption("recipe_flaky"):
+            yield self._item("same bits", recipe, run, None, SameBitsItem)
+            return
+        if (other := _other_run(self.config)) is not None:
+            if recipe is not None and recipe.name == other.recipe:
+                run.settings = replace(settings, seed=other.seed)
+                yield self._item("as recorded", recipe, run, None, AsRecordedItem)
+            return
         expected = recipe.expect if recipe is not None and not problems else {}
         for name, entry in expected.items():
             yield self._item(name, recipe, run, entry)
@@ -46,9 +60,14 @@ class RecipeFile(pytest.File):
             yield self._item("runs", recipe, run, None)
 
     def _item(
-        self, name: str, recipe: Recipe | None, run: RecipeRun, entry: Entry | None
+        self,
+        name: str,
+        recipe: Recipe | None,
+        run: RecipeRun,
+        entry: Entry | None,
+        kind: type[RecipeItem] | None = None,
     ) -> RecipeItem:
-        made: RecipeItem = RecipeItem.from_parent(self, name=name, run=run, entry=entry)
+        made: RecipeItem = (kind or RecipeItem).from_parent(self, name=name, run=run, entry=entry)
         for tag in () if recipe is None else recipe.tags:
             _register(self.config, tag)
             made.add_marker(tag)
@@ -68,20 +87,30 @@ class RecipeItem(pytest.Item):
     def runtest(self) -> None:
         if self._run.skipped is not None:
             raise _skip(self._run.skipped)
+        if not isinstance(self._run.plan, Plan):
+            raise RecipeFailure(self._why_nothing(self._run.plan), exit_code(self._run.plan))
+        self.hold(self._run.plan)
+
+    def result(self) -> Result:
+        """What the recipe gave; fails where it gave nothing, or skips for want of its data."""
         result = self._run.result
         self._warn()
-        if not isinstance(result, Result):
-            if self._run.lacks_data is not None:
-                raise _skip(self._run.lacks_data)
-            raise RecipeFailure(self._why_nothing(result), exit_code(result))
-        updated = self._update_golden(result)
+        if isinstance(result, Result):
+            return result
+        if self._run.lacks_data is not None:
+            raise _skip(self._run.lacks_data)
+        raise RecipeFailure(self._why_nothing(result), exit_code(result))
+
+    def hold(self, planned: Plan) -> None:
+        """Raise RecipeFailure where the recipe does not do what this test is of."""
+        result = self.result()
+        updated = self._update_golden(planned, result)
         unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
         if updated:
             unmet = [outcome for outcome in unmet if not outcome.wanted.startswith(GOLDEN)]
         if unmet and self._entry is not None:
-            assert isinstance(self._run.plan, Plan)
             command = self._run.settings.command(self._run.name)
-            text = unmet_text(self._entry.key.mark, self._run.plan, unmet, command)
+            text = unmet_text(self._entry.key.mark, planned, unmet, command)
             raise RecipeFailure(text, UNMET)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *more: Any) -> Any:
@@ -96,19 +125,18 @@ class RecipeItem(pytest.Item):
         mark: Mark | None = None if self._entry is None else self._entry.key.mark
         return self.path, 0 if mark is None else mark.line, f"{self.path.stem}: {self.name}"
 
-    def _update_golden(self, result: Result) -> bool:
+    def _update_golden(self, planned: Plan, result: Result) -> bool:
         """Renew the golden value of this expectation, where there is one and that is asked for."""
-        plan = self._run.plan
-        if not self.config.getoption("update_golden") or not isinstance(plan, Plan):
+        if not self.config.getoption("update_golden"):
             return False
-        expected = [one for one in plan.expectations.values if one.path.text == self.name]
+        expected = [one for one in planned.expectations.values if one.path.text == self.name]
         if not expected or GOLDEN not in expected[0].checks:
             return False
         path = expected[0].path
         try:
             value = follow(path, result.values[path.root])
             kind = result.record["device"].partition(":")[0]
-            told = update_golden(plan, self.name, value, kind)
+            told = update_golden(planned, self.name, value, kind)
         except LookupError:  # nothing is there: the expectation is not met, and says so
             return False
         except FlowrunError as error:
@@ -127,6 +155,41 @@ class RecipeItem(pytest.Item):
         """Have pytest show what the recipe's steps warned of, the same of several recipes once."""
         for text in self._run.warnings:
             warnings.warn_explicit(RecipeWarning(text), None, "recipes", 1)
+
+
+class SameBitsItem(RecipeItem):
+    """That a recipe gives the same bits, however often it runs."""
+
+    def hold(self, planned: Plan) -> None:
+        times = int(self.config.getoption("recipe_flaky"))
+        found = repeats(self._run.path, times, self._run.settings)
+        told = what_differs(planned, found)
+        if told is not None:
+            command = shlex.join(["flowrun", "test", self._run.name, "--flaky", str(times)])
+            raise RecipeFailure(f"{told}\n{line('run again', command)}", UNMET)
+
+
+class AsRecordedItem(RecipeItem):
+    """That a recipe gives what the record of another run says, of another machine."""
+
+    def hold(self, planned: Plan) -> None:
+        other = _other_run(self.config)
+        assert other is not None  # no such test is collected without one
+        file = Path(self.config.getoption("recipe_against"))
+        found = departure(planned, self.result().record, other, file)
+        if found is not None and found.is_near:
+            warnings.warn_explicit(RecipeWarning(found.text), None, "recipes", 1)
+        elif found is not None:
+            raise RecipeFailure(found.text, UNMET)
+
+
+def _other_run(config: pytest.Config) -> PastRun | None:
+    """The record that recipes are held against, where there is one."""
+    file = config.getoption("recipe_against")
+    try:
+        return None if file is None else read_record(Path(file))
+    except FlowrunError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _skip(reason: str) -> BaseException:

@@ -40,6 +40,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DEVICE",
         help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipes' own",
     )
+    group.addoption(
+        "--recipe-flaky",
+        metavar="TIMES",
+        type=int,
+        help="run each recipe so often, nothing found in the store; report any bit that differs",
+    )
+    group.addoption(
+        "--recipe-against",
+        metavar="RUN.json",
+        help="hold the recipe of a run's record against that record, made on another machine",
+    )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -60,7 +60,12 @@ class RecipeRun:
     def plan(self) -> Plan | FlowrunError:
         """The plan, or what is wrong with the recipe."""
         try:
-            return plan(self.path, device=self.settings.device, registry=self._registry.copy())
+            return plan(
+                self.path,
+                device=self.settings.device,
+                seed=self.settings.seed,
+                registry=self._registry.copy(),
+            )
         except (RecipeError, PluginError) as error:
             return error
 
