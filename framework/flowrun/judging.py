@@ -122,9 +122,15 @@ def _judge_value(
         difference = values.difference(value, bound, rtol, atol)
         return Outcome(path, wanted, _plain_text(found), difference is None, difference or "")
     if isinstance(found, (int, float)) and not isinstance(found, bool):
-        met = _BOUNDS[check](found, bound)
-        return Outcome(path, wanted, number_text(found), met, "" if met else _beyond(found, bound))
+        return judge_number(path, check, bound, found)
     return Outcome(path, wanted, f"{type(found).__name__}, not a number", met=False)
+
+
+def judge_number(path: str, check: str, bound: Any, found: float, of: str = "") -> Outcome:
+    """A number held against `below`, `above` or `between`; of: what it is, for a message."""
+    met = _BOUNDS[check](found, bound)
+    wanted = f"{of}{_wanted(check, bound)}"
+    return Outcome(path, wanted, number_text(found), met, "" if met else _beyond(found, bound))
 
 
 _BOUNDS: dict[str, Callable[[float, Any], bool]] = {

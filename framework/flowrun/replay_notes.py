@@ -14,7 +14,7 @@ from flowrun.home import runs_folder
 from flowrun.listeners import HOOKS
 from flowrun.records import event_of
 from flowrun.replaying import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
-from flowrun.reports import end_text, outcome_line, step_text, title
+from flowrun.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.runs import RunInfo
 from flowrun.store.file_digests import stamp_of
 
@@ -136,6 +136,7 @@ def _text(run: RunInfo) -> str:
     lines = [title(run)]
     lines += [step_text(result, "kept") for result in run.steps]
     lines += [outcome_line(outcome) for outcome in run.outcomes]
+    lines += left_lines(run)
     lines.append(end_text(run, SECONDS, runs_folder() / RUN))
     return "\n".join(lines) + "\n"
 

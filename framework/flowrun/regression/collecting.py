@@ -22,8 +22,9 @@ from flowrun.problems import Mark, Problem
 from flowrun.recipes import Recipe, read_recipe
 from flowrun.regression.departing import departure
 from flowrun.regression.failures import RecipeFailure, line, unmet_text
+from flowrun.regression.over_seeds import Judged, SeedError, judge_over_seeds, worst_text
 from flowrun.regression.plugin import TOLD_OF_GOLDEN
-from flowrun.regression.recipe_run import UNMET, RecipeRun, exit_code
+from flowrun.regression.recipe_run import STEP_FAILED, UNMET, RecipeRun, exit_code
 from flowrun.regression.repeating import repeats, what_differs
 from flowrun.regression.settings import RunSettings
 from flowrun.runs import Result
@@ -31,6 +32,7 @@ from flowrun.value_paths import follow
 
 EXIT_CODE = "flowrun_exit_code"  # the property of a failed test by which `flowrun test` ends
 _REGISTRY = pytest.StashKey[Registry]()
+_OTHER_RUN = pytest.StashKey[PastRun]()
 
 
 class RecipeWarning(pytest.PytestWarning):
@@ -48,7 +50,7 @@ class RecipeFile(pytest.File):
         if self.config.getoption("recipe_flaky"):
             yield self._item("same bits", recipe, run, None, SameBitsItem)
             return
-        if (other := _other_run(self.config)) is not None:
+        if (other := other_run(self.config)) is not None:
             if recipe is not None and recipe.name == other.recipe:
                 run.settings = replace(settings, seed=other.seed)
                 yield self._item("as recorded", recipe, run, None, AsRecordedItem)
@@ -108,10 +110,32 @@ class RecipeItem(pytest.Item):
         unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
         if updated:
             unmet = [outcome for outcome in unmet if not outcome.wanted.startswith(GOLDEN)]
+        worst = []
+        for judged in self._over_seeds(planned):
+            if not judged.outcome.met:
+                unmet.append(judged.outcome)
+                worst.append(line("worst seed", worst_text(judged, self._command)))
         if unmet and self._entry is not None:
-            command = self._run.settings.command(self._run.name)
-            text = unmet_text(self._entry.key.mark, planned, unmet, command)
-            raise RecipeFailure(text, UNMET)
+            text = unmet_text(self._entry.key.mark, planned, unmet, self._command())
+            raise RecipeFailure("\n".join([text, *dict.fromkeys(worst)]), UNMET)
+
+    def _over_seeds(self, planned: Plan) -> list[Judged]:
+        """What came of the statistics over many seeds, where there are any."""
+        for one in planned.expectations.values:
+            if one.path.text == self.name and one.over_seeds is not None:
+                try:
+                    return judge_over_seeds(
+                        self._run.path, planned, one, one.over_seeds, self._run.settings
+                    )
+                except SeedError as error:
+                    again = line("run again", self._command())
+                    raise RecipeFailure(f"{one.mark}: {error}\n{again}", STEP_FAILED) from error
+        return []
+
+    def _command(self, seed: int | None = None) -> str:
+        """The command that runs the recipe as the test does, with another seed."""
+        more = () if seed is None else ("--seed", str(seed))
+        return self._run.settings.command(self._run.name, *more)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *more: Any) -> Any:
         """A failure of the recipe in flowrun's own words; any other exception as pytest has it."""
@@ -149,7 +173,7 @@ class RecipeItem(pytest.Item):
         if self._run.told_at is not None:
             return f"{str(error).partition(chr(10))[0]}\n    as told of {self._run.told_at}"
         self._run.told_at = self.nodeid
-        return f"{error}\n{line('run again', self._run.settings.command(self._run.name))}"
+        return f"{error}\n{line('run again', self._command())}"
 
     def _warn(self) -> None:
         """Have pytest show what the recipe's steps warned of, the same of several recipes once."""
@@ -173,7 +197,7 @@ class AsRecordedItem(RecipeItem):
     """That a recipe gives what the record of another run says, of another machine."""
 
     def hold(self, planned: Plan) -> None:
-        other = _other_run(self.config)
+        other = other_run(self.config)
         assert other is not None  # no such test is collected without one
         file = Path(self.config.getoption("recipe_against"))
         found = departure(planned, self.result().record, other, file)
@@ -183,13 +207,17 @@ class AsRecordedItem(RecipeItem):
             raise RecipeFailure(found.text, UNMET)
 
 
-def _other_run(config: pytest.Config) -> PastRun | None:
+def other_run(config: pytest.Config) -> PastRun | None:
     """The record that recipes are held against, where there is one."""
     file = config.getoption("recipe_against")
-    try:
-        return None if file is None else read_record(Path(file))
-    except FlowrunError as error:
-        raise pytest.UsageError(str(error)) from error
+    if file is None:
+        return None
+    if _OTHER_RUN not in config.stash:
+        try:
+            config.stash[_OTHER_RUN] = read_record(Path(file))
+        except FlowrunError as error:
+            raise pytest.UsageError(str(error)) from error
+    return config.stash[_OTHER_RUN]
 
 
 def _skip(reason: str) -> BaseException:

@@ -53,6 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Look at the record that recipes are held against before anything is collected."""
+    if config.getoption("recipe_against") is not None:
+        from flowrun.regression.collecting import other_run
+
+        other_run(config)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A YAML file that is a recipe, as a collector of its expectations."""
     if file_path.suffix not in (".yaml", ".yml"):

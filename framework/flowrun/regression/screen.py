@@ -28,8 +28,8 @@ class Screen:
             code = dict(report.user_properties).get(EXIT_CODE, UNMET)
             self._codes.append(int(str(code)))
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self._is_interrupted = True
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._is_interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):

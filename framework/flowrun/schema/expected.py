@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from flowrun.devices import DTYPES, KINDS
-from flowrun.expectations import CHECKS, SETTINGS
+from flowrun.expectations import BOUNDS, CHECKS, SETTINGS
 from flowrun.golden.options import GOLDEN
 from flowrun.problems import listed
 from flowrun.schema.references import Schema, or_reference
+from flowrun.seed_statistics import MOST_SEEDS, SEEDS, STATISTICS
 
 _PATH = (
     r"^[A-Za-z_][A-Za-z0-9_-]*"
@@ -65,11 +66,37 @@ _CHECKS: dict[str, Schema] = {
     "atol": {"description": "For `equals`: the absolute difference allowed.", **_ALLOWANCE},
 }
 
+_BOUNDS: Schema = {
+    "type": "object",
+    "properties": {name: or_reference(_CHECKS[name]) for name in BOUNDS},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+_OVER_SEEDS: dict[str, Schema] = {
+    SEEDS: or_reference(
+        {
+            "description": "Over how many seeds flowrun test runs the recipe for the statistics.",
+            "type": "integer",
+            "minimum": 2,
+            "maximum": MOST_SEEDS,
+        }
+    ),
+    **{
+        name: {"description": f"Bounds of the {name} over the seeds.", **_BOUNDS}
+        for name in STATISTICS
+    },
+}
+
 DEFINITIONS: dict[str, Schema] = {
     "checks": {
         "description": "What must hold of a value after the last step.",
         "type": "object",
-        "properties": {name: or_reference(_CHECKS[name]) for name in (*CHECKS, *SETTINGS)},
+        "properties": {
+            **{name: or_reference(_CHECKS[name]) for name in (*CHECKS, *SETTINGS)},
+            **_OVER_SEEDS,
+        },
+        "dependentRequired": {name: [SEEDS] for name in STATISTICS},
+        "dependentSchemas": {SEEDS: {"anyOf": [{"required": [name]} for name in STATISTICS]}},
         "additionalProperties": False,
         # No property has this name: it stands in the message of what has no check.
         "if": {"propertyNames": {"enum": list(SETTINGS)}},
