@@ -27,7 +27,8 @@ def tensor_plain(tensor: torch.Tensor) -> object:
 
 def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
-    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return plain.clone(memory_format=torch.contiguous_format)
 
 
 def tensor_difference(

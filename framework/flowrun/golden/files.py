@@ -32,7 +32,8 @@ def golden_files(recipe: Recipe) -> list[Path]:
     path = golden_path(recipe)
     if path is None or not any(_has_golden(entry.value) for entry in recipe.expect.values()):
         return []
-    beside = [found for found in path.parent.glob(f"{path.stem}.*") if found != path]
+    there = path.parent.glob("*")
+    beside = [found for found in there if found != path and found.name.startswith(f"{path.stem}.")]
     return [path, *sorted(beside)]
 
 
