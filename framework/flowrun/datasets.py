@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from flowrun.checking.unknown import NeedsDataError
-from flowrun.errors import DataError
+from flowrun.errors import DataError, MissingDataError
 from flowrun.extensions import Dataset
 from flowrun.problems import shown_path
 
@@ -66,7 +66,7 @@ def locate(dataset: Dataset, *, standin: bool = True, fetch: bool = True) -> Fou
     if not standin or dataset.standin is None:
         if is_open:
             raise NeedsDataError(f"the data set `{dataset.name}` is not downloaded in a check")
-        raise DataError(
+        raise MissingDataError(
             f"the data set `{dataset.name}` cannot be had: {reason}\n"
             f"    put {dataset.filename} into a folder named by {DATA_PATH}, or allow downloads"
         )

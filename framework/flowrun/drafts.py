@@ -23,6 +23,7 @@ TOP_KEYS = (
     "plugins",
     "section",
     "needs",
+    "tags",
     "steps",
     "expect",
 )
@@ -87,7 +88,7 @@ def read_draft(
                 Problem(
                     f"`{key}` is not a key of a recipe",
                     entry.key.mark,
-                    expected=f"one of: {listed(TOP_KEYS)}",
+                    expected=f"one of: {listed(TOP_KEYS, limit=len(TOP_KEYS))}",
                     hint=did_you_mean(key, TOP_KEYS),
                 )
             )

@@ -37,6 +37,10 @@ class DataError(FlowrunError):
     """A file or data set that cannot be had, or is not what it should be."""
 
 
+class MissingDataError(DataError):
+    """Named data that cannot be had here, and has no stand-in that may take its place."""
+
+
 class OptionError(FlowrunError):
     """What is wrong with an option, found by a step that names its inputs or outputs by it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -10,22 +9,26 @@ from typing import Any
 import msgspec
 
 from flowrun import nodes
+from flowrun.golden.options import GOLDEN, is_number, read_golden
 from flowrun.nodes import Entry, Node, Scalar, Sequence, described, plain
 from flowrun.problems import Mark, Problem, did_you_mean, listed
+from flowrun.seed_statistics import MOST_SEEDS, SEEDS, STATISTICS, OverSeeds
 from flowrun.value_paths import ValuePath, parse_path
 
-CHECKS = ("below", "above", "between", "equals", "shape", "dtype", "device")
+CHECKS = ("below", "above", "between", "equals", "shape", "dtype", "device", "golden")
+BOUNDS = ("below", "above", "between")
 SETTINGS = ("rtol", "atol")
 _ERROR = "error"
 _ERROR_KEYS = ("step", "matches")
 
 
 class Expectation(msgspec.Struct, frozen=True):
-    """One value of the result and the checks it must pass."""
+    """One value of the result and the checks it must pass, in one run and over many seeds."""
 
     path: ValuePath
     checks: dict[str, Any]
     mark: Mark
+    over_seeds: OverSeeds | None = None
 
 
 class ExpectedError(msgspec.Struct, frozen=True):
@@ -134,27 +137,70 @@ def _read_value(
         )
         return None
     node = entry.value
+    if isinstance(node, Scalar) and node.value == GOLDEN:
+        return Expectation(path, {GOLDEN: {}}, mark)
     if not isinstance(node, nodes.Mapping):
         hint = f"write `{{equals: {node.text}}}`" if isinstance(node, Scalar) else None
-        expected = f"a mapping with {listed(CHECKS)}"
+        expected = f"`golden`, or a mapping with {listed(CHECKS)}"
         message = f"what is expected of `{path.text}` is a mapping"
         problems.append(Problem(message, node.mark, described(node), expected, hint))
         return None
     count = len(problems)
-    checks = {name: _read_check(name, item, problems) for name, item in node}
-    if len(problems) == count and not checks.keys() & set(CHECKS):
+    over_seeds = _read_over_seeds(node, problems)
+    own = [(name, item) for name, item in node if name != SEEDS and name not in STATISTICS]
+    checks = {name: _read_check(name, item, problems) for name, item in own}
+    if len(problems) == count and over_seeds is None and not checks.keys() & set(CHECKS):
         expected = f"at least one of: {listed(CHECKS)}"
         problems.append(Problem(f"nothing is expected of `{path.text}`", mark, expected=expected))
-    return Expectation(path, checks, mark) if len(problems) == count else None
+    return Expectation(path, checks, mark, over_seeds) if len(problems) == count else None
 
 
-def _read_check(name: str, entry: Entry, problems: list[Problem]) -> Any:
+def _read_over_seeds(node: nodes.Mapping, problems: list[Problem]) -> OverSeeds | None:
+    """The number of seeds, and the bounds of each statistic over them."""
+    given = {name: item for name, item in node if name in STATISTICS}
+    if SEEDS not in node.entries:
+        for item in given.values():
+            message = f"`{item.key.text}` is of many seeds, and none are asked for"
+            problems.append(Problem(message, item.key.mark, hint="add for example `seeds: 20`"))
+        return None
+    entry = node.entries[SEEDS]
+    count = plain(entry.value)
+    if type(count) is not int or not 2 <= count <= MOST_SEEDS:
+        expected, found = f"a whole number from 2 to {MOST_SEEDS}", described(entry.value)
+        problems.append(Problem("`seeds` does not fit", entry.value.mark, found, expected))
+        return None
+    if not given:
+        expected = f"at least one of: {listed(STATISTICS)}"
+        message = "nothing is expected over these seeds"
+        problems.append(Problem(message, entry.key.mark, expected=expected))
+    return OverSeeds(
+        count, {name: _read_bounds(name, item.value, problems) for name, item in given.items()}
+    )
+
+
+def _read_bounds(name: str, node: Node, problems: list[Problem]) -> dict[str, Any]:
+    """The bounds of one statistic."""
+    if not isinstance(node, nodes.Mapping) or not node.entries:
+        expected = f"a mapping with {listed(BOUNDS)}: `{{below: 0.55}}`"
+        problems.append(Problem(f"`{name}` does not fit", node.mark, described(node), expected))
+        return {}
+    return {check: _read_check(check, item, problems, BOUNDS) for check, item in node}
+
+
+def _read_check(
+    name: str,
+    entry: Entry,
+    problems: list[Problem],
+    known: tuple[str, ...] = (*CHECKS, *SETTINGS),
+) -> Any:
     """One check's bound, or None and a problem where it is not one."""
     node = entry.value
+    if name == GOLDEN and name in known:
+        return read_golden(node, problems)
     value = plain(node)
-    known = (*CHECKS, *SETTINGS)
     if name not in known:
-        allowed, hint = f"one of: {listed(known)}", did_you_mean(name, known)
+        words = known if known == BOUNDS else (*known, SEEDS, *STATISTICS)
+        allowed, hint = f"one of: {listed(words, limit=len(words))}", did_you_mean(name, words)
         problems.append(
             Problem(f"`{name}` is not a check", entry.key.mark, expected=allowed, hint=hint)
         )
@@ -172,7 +218,7 @@ def _unfit(name: str, node: Node, value: Any) -> str | None:
         is_mapping = isinstance(node, nodes.Mapping)
         return "a number, a text, true, false, null, or a nested list" if is_mapping else None
     if name == "between":
-        numbers = isinstance(node, Sequence) and [_is_number(item) for item in value]
+        numbers = isinstance(node, Sequence) and [is_number(item) for item in value]
         fits = numbers == [True, True] and value[0] <= value[1]
         return None if fits else "two numbers, the lower one first: `[0.4, 0.6]`"
     if name == "shape":
@@ -180,10 +226,5 @@ def _unfit(name: str, node: Node, value: Any) -> str | None:
         return None if fits else "a list of whole numbers: `[1000, 11]`"
     if name in ("dtype", "device"):
         return None if isinstance(value, str) else "a name: `float32`, `cpu`"
-    fits = _is_number(value) and (name not in SETTINGS or value >= 0)
+    fits = is_number(value) and (name not in SETTINGS or value >= 0)
     return None if fits else "a number" + (" of at least 0" if name in SETTINGS else "")
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and not math.isnan(value)

@@ -116,6 +116,8 @@ class Codec(msgspec.Struct, frozen=True):
     suffix: the suffix of these files.
     layout: what else of a value results may depend on, to the last bit, beside its content (how it
         lies in memory); it belongs to the name under which bytes are kept.
+    portable: gives a value of the same content as every machine can read it back: a tensor on the
+        CPU. Golden values are written so.
     """
 
     type: str | type
@@ -129,6 +131,7 @@ class Codec(msgspec.Struct, frozen=True):
     read: Callable[[Path], dict[str, Any]] | None = None
     suffix: str = ""
     layout: Callable[[Any], str] | None = None
+    portable: Callable[[Any], Any] | None = None
 
     @property
     def type_name(self) -> str:

@@ -10,6 +10,8 @@ import msgspec
 
 from flowrun.errors import StepError
 from flowrun.expectations import CHECKS, SETTINGS, Expectation, Expectations, ExpectedError
+from flowrun.golden.holding import Golden
+from flowrun.golden.options import GOLDEN
 from flowrun.value_paths import follow
 from flowrun.values import Values, number_text
 
@@ -49,6 +51,7 @@ def judge(
     named: Mapping[str, Any],
     values: Values,
     known: Known,
+    golden: Golden,
     failure: StepError | None = None,
 ) -> list[Outcome]:
     """Each check of each expectation held against the values of a run, and its failure, if any.
@@ -62,19 +65,27 @@ def judge(
                 continue
             outcome = known.find(expectation, check)
             if outcome is None:
-                outcome = _judged(expectation, check, named, values)
+                outcome = _judged(expectation, check, named, values, golden)
                 known.note(expectation, check, outcome)
             outcomes.append(outcome)
     return outcomes
 
 
 def _judged(
-    expectation: Expectation, check: str, named: Mapping[str, Any], values: Values
+    expectation: Expectation,
+    check: str,
+    named: Mapping[str, Any],
+    values: Values,
+    golden: Golden,
 ) -> Outcome:
     bound = expectation.checks[check]
     found, missing = _found(expectation, named)
     if missing is not None:
         return Outcome(expectation.path.text, _wanted(check, bound), missing, met=False)
+    if check == GOLDEN:
+        path, told = expectation.path.text, values.text(values.summary(found))
+        difference = golden.difference(path, found, bound)
+        return Outcome(path, _wanted(check, bound), told, difference is None, difference or "")
     return _judge_value(expectation, check, bound, found, values)
 
 
@@ -111,8 +122,15 @@ def _judge_value(
         difference = values.difference(value, bound, rtol, atol)
         return Outcome(path, wanted, _plain_text(found), difference is None, difference or "")
     if isinstance(found, (int, float)) and not isinstance(found, bool):
-        return Outcome(path, wanted, number_text(found), _BOUNDS[check](found, bound))
+        return judge_number(path, check, bound, found)
     return Outcome(path, wanted, f"{type(found).__name__}, not a number", met=False)
+
+
+def judge_number(path: str, check: str, bound: Any, found: float, of: str = "") -> Outcome:
+    """A number held against `below`, `above` or `between`; of: what it is, for a message."""
+    met = _BOUNDS[check](found, bound)
+    wanted = f"{of}{_wanted(check, bound)}"
+    return Outcome(path, wanted, number_text(found), met, "" if met else _beyond(found, bound))
 
 
 _BOUNDS: dict[str, Callable[[float, Any], bool]] = {
@@ -120,6 +138,15 @@ _BOUNDS: dict[str, Callable[[float, Any], bool]] = {
     "above": lambda found, bound: found > bound,
     "between": lambda found, bound: bound[0] <= found <= bound[1],
 }
+
+
+def _beyond(found: float, bound: float | list[float]) -> str:
+    """By how much a number is on the wrong side of its bound, or of the nearer of two."""
+    bounds = bound if isinstance(bound, list) else [bound]
+    try:
+        return f"off by {number_text(min(float(abs(found - one)) for one in bounds))}"
+    except OverflowError:  # a whole number that no float holds
+        return ""
 
 
 def is_as_named(check: str, found: Any, wanted: Any) -> bool:
@@ -132,7 +159,20 @@ def is_as_named(check: str, found: Any, wanted: Any) -> bool:
 def _wanted(check: str, bound: Any) -> str:
     if check == "between":
         return f"between {bound[0]} and {bound[1]}"
+    if check == GOLDEN:
+        return f"{check}{_tolerances_text(bound)}"
     return f"{check} {_short(str(bound))}"
+
+
+def _tolerances_text(options: Mapping[str, Any], kind: str = "") -> str:
+    """How near to a golden value is near enough: `, rtol 0.001, cuda rtol 0.01`."""
+    texts = []
+    for name, value in options.items():
+        if isinstance(value, dict):
+            texts.append(_tolerances_text(value, f"{name} "))
+        else:
+            texts.append(f", {kind}{name} {value}")
+    return "".join(texts)
 
 
 def _plain_text(value: Any) -> str:

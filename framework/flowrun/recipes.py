@@ -16,6 +16,7 @@ from flowrun.overrides import Settings, apply_overrides
 from flowrun.problems import Mark, Problem, Source, did_you_mean, listed
 from flowrun.reading import as_json, read_source
 from flowrun.seeds import LARGEST_SEED
+from flowrun.tags import read_tags
 from flowrun.variables import Variables
 
 
@@ -31,6 +32,7 @@ class Recipe(msgspec.Struct, frozen=True):
     plugins: tuple[Scalar, ...]
     section: str
     needs: Needs
+    tags: tuple[str, ...]
     steps: tuple[StepEntry, ...]
     expect: dict[str, Entry]
     source: Source
@@ -120,6 +122,7 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         plugins=fields.plugins(),
         section=fields.text("section"),
         needs=fields.needs(),
+        tags=fields.tags(),
         steps=steps,
         expect=fields.expect(),
         source=draft.source,
@@ -245,6 +248,10 @@ class _Fields:
                 )
                 self._problems.append(problem)
         return Needs(tuple(str(text) for text in texts))
+
+    def tags(self) -> tuple[str, ...]:
+        node = self._top["tags"].value if "tags" in self._top else None
+        return () if node is None else read_tags(node, self._problems)
 
     def expect(self) -> dict[str, Entry]:
         node = self._top["expect"].value if "expect" in self._top else None

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from flowrun.files import file_digest, replacing
+from flowrun.golden.files import golden_files
 from flowrun.home import runs_folder
 from flowrun.listeners import HOOKS
 from flowrun.records import event_of
 from flowrun.replaying import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
-from flowrun.reports import end_text, outcome_line, step_text, title
+from flowrun.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.runs import RunInfo
 from flowrun.store.file_digests import stamp_of
 
@@ -94,6 +95,7 @@ def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
                 digests.setdefault(what.removeprefix("file:"), state)
     recipe = run.plan.recipe
     paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
+    paths += golden_files(recipe)
     paths += [*run.code, *_own_modules(), *_installed_folders()]
     for path in dict.fromkeys([*digests, *map(str, paths)]):
         found = stamp_of(path)
@@ -134,6 +136,7 @@ def _text(run: RunInfo) -> str:
     lines = [title(run)]
     lines += [step_text(result, "kept") for result in run.steps]
     lines += [outcome_line(outcome) for outcome in run.outcomes]
+    lines += left_lines(run)
     lines.append(end_text(run, SECONDS, runs_folder() / RUN))
     return "\n".join(lines) + "\n"
 

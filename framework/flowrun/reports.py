@@ -66,6 +66,8 @@ class Lines:
             return
         for outcome in run.outcomes:
             click.echo(outcome_line(outcome))
+        for text in left_lines(run):
+            click.echo(text)
         click.echo(end_text(run, f"{run.seconds:.2f}", run.folder))
 
     def _end_bar(self) -> None:
@@ -105,7 +107,17 @@ def outcome_line(outcome: Outcome) -> str:
     line = f"  {'expect':<{_NAME_WIDTH}}{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}"
     if outcome.met or not outcome.difference:
         return line
-    return f"{line}\n  {'':<{_NAME_WIDTH}}{outcome.difference}"
+    newline = f"\n{_INDENT}"
+    return f"{line}{newline}{outcome.difference.replace(chr(10), newline)}"
+
+
+def left_lines(run: RunInfo) -> list[str]:
+    """A line for each expectation that one run cannot tell of."""
+    return [
+        f"  {'expect':<{_NAME_WIDTH}}{one.path.text}, {one.over_seeds.text}: left to `flowrun test`"
+        for one in run.plan.expectations.values
+        if one.over_seeds is not None
+    ]
 
 
 class RunSummary:

@@ -25,6 +25,12 @@ def tensor_plain(tensor: torch.Tensor) -> object:
     return tensor.detach().tolist()
 
 
+def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return plain.clone(memory_format=torch.contiguous_format)
+
+
 def tensor_difference(
     tensor: torch.Tensor, wanted: Any, rtol: float | None, atol: float | None
 ) -> str | None:
@@ -81,5 +87,6 @@ CODECS = (
         read=read_tensors,
         suffix=".safetensors",
         layout=tensor_layout,
+        portable=tensor_portable,
     ),
 )

@@ -131,6 +131,32 @@ def test_what_a_machine_must_not_have_skips_it_too() -> None:
     assert result.values == {}
 
 
+def test_a_bound_that_is_not_met_says_by_how_much() -> None:
+    (outcome,) = outcomes({"error": {"between": [2.75, 3]}})
+    assert outcome["difference"] == "off by 0.25"
+
+
+@pytest.mark.parametrize(("tags", "read"), [("slow", ("slow",)), (["a", "b2", "a"], ("a", "b2"))])
+def test_a_recipe_has_tags(tags: object, read: tuple[str, ...]) -> None:
+    recipe = {"recipe": "r", "tags": tags, "steps": [MAKE]}
+    assert flowrun.load_recipe(recipe).tags == read
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (["slow", "a b"], "a tag is one word"),
+        (["2nd"], "a tag is one word"),
+        ([["a"]], "a tag is one word"),
+        ({"a": 1}, "a tag is one word"),
+        ("xfail", "a meaning of its own in pytest"),
+    ],
+)
+def test_what_is_no_tag_is_an_error(tags: object, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        flowrun.plan({"recipe": "r", "tags": tags, "steps": [MAKE]})
+
+
 def test_an_unknown_need_is_an_error() -> None:
     with pytest.raises(RecipeError, match="did you mean `cuda`"):
         flowrun.plan({"recipe": "r", "needs": "cdua", "steps": [MAKE]})

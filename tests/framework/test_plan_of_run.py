@@ -149,6 +149,7 @@ device: cpu
 dtype: float64
 section: tests
 needs: cpu
+tags: [slow, gpu]
 plugins: [./steps.py]
 vars: {n: 1, limit: .inf, text: "$${x}"}
 steps:
@@ -181,7 +182,7 @@ def test_all_that_a_recipe_can_say_is_planned_again(write: Write) -> None:
     assert again.steps[2].options == {"value": "$${n} $$${"}
     assert [step.wires for step in again.steps] == [step.wires for step in planned.steps]
     assert [step.cache for step in again.steps] == [None, True, None, None, None]
-    for field in ("name", "about", "seed", "device", "dtype", "section", "needs"):
+    for field in ("name", "about", "seed", "device", "dtype", "section", "needs", "tags"):
         assert getattr(again.recipe, field) == getattr(planned.recipe, field), field
     result = fr.run_plan(again)
     assert all_kept(result)

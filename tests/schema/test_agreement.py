@@ -203,12 +203,15 @@ TOP = {
     "device": st.sampled_from([*KINDS, "auto", "gpu", "cuda:1", "cpu:1000", "cuda:"]) | SCALARS,
     "dtype": st.sampled_from([*DTYPES, "float", "torch.float32"]) | SCALARS,
     "needs": st.lists(st.sampled_from([*KINDS, "no cuda", "gpu", "no", 1]), max_size=2) | SCALARS,
+    "tags": st.lists(st.sampled_from(["slow", "a b", "skip", "é", "2nd", 1]), max_size=2) | SCALARS,
     "vars": st.dictionaries(WORDS, SCALARS, max_size=2) | SCALARS,
     "step": SCALARS,
     "expect": st.dictionaries(
         st.sampled_from(["data", "data.y", "data[0]", "data[-1, 2]", "data..y", "data[", "[0]"]),
         st.dictionaries(
-            st.sampled_from(["below", "between", "equals", "shape", "dtype", "rtol", "over"]),
+            st.sampled_from(
+                ["below", "between", "equals", "shape", "dtype", "rtol", "golden", "over"]
+            ),
             # The lower bound first: that is more than a schema can say.
             SCALARS | st.lists(EXACT, max_size=3) | st.lists(NUMBERS, max_size=3).map(sorted),
             max_size=2,

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from flowrun.drafts import STEP_KEYS, TOP_KEYS
 from flowrun.expectations import CHECKS, SETTINGS
 from flowrun.plugins import new_registry
+from flowrun.seed_statistics import SEEDS, STATISTICS
 from flowrun.steps import REQUIRED
 from tests.conftest import Flowrun
 from tests.test_house import HEAVY, modules_after
@@ -77,7 +78,12 @@ def test_it_has_every_key_of_the_language(schema: Document) -> None:
     assert list(schema["properties"]) == list(TOP_KEYS)
     mapping = schema["$defs"]["known-step"]["else"]["properties"]
     assert set(mapping) == {*STEPS, *STEP_KEYS}
-    assert list(schema["$defs"]["checks"]["properties"]) == [*CHECKS, *SETTINGS]
+    assert list(schema["$defs"]["checks"]["properties"]) == [
+        *CHECKS,
+        *SETTINGS,
+        SEEDS,
+        *STATISTICS,
+    ]
 
 
 @pytest.mark.parametrize("name", STEPS)

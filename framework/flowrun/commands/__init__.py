@@ -45,6 +45,7 @@ class _Later(click.Command):
 
 
 cli.add_command(_Later("run"))
+cli.add_command(_Later("test"))
 cli.add_command(_Later("check"))
 cli.add_command(_Later("graph"))
 cli.add_command(_Later("schema"))

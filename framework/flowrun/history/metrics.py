@@ -11,7 +11,7 @@ def metrics_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 
     A tensor of one number is that number.
     """
-    found = _plain(summary)
+    found = told_by(summary)
     return found if isinstance(found, dict) else {}
 
 
@@ -25,10 +25,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield path, value
 
 
-def _plain(summary: Mapping[str, Any]) -> Any:
+def told_by(summary: Mapping[str, Any]) -> Any:
     """What a summary tells of a value; None where it tells only of what kind the value is."""
     items = summary.get("items")
     if items is None:
         return summary.get("value")
-    parts = {name: _plain(item) for name, item in items.items()}
+    parts = {name: told_by(item) for name, item in items.items()}
     return {name: part for name, part in parts.items() if part is not None}

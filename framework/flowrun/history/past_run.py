@@ -109,7 +109,12 @@ _DECODER = msgspec.json.Decoder(PastRun)
 
 def read_run(folder: Path) -> PastRun:
     """The run whose folder this is; raises FlowrunError where its record cannot be read."""
-    path = folder / RECORD
+    return read_record(folder / RECORD)
+
+
+def read_record(path: Path) -> PastRun:
+    """The run of a record's file, wherever it lies; raises FlowrunError where it is unreadable."""
+    folder = path.parent
     try:
         run = _DECODER.decode(path.read_bytes())
     except OSError as error:

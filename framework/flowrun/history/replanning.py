@@ -59,6 +59,7 @@ class _Resolved(msgspec.Struct):
     vars: dict[str, Any] = {}
     section: str = ""
     needs: list[str] = []
+    tags: list[str] = []
     expect: dict[str, Any] = {}
 
 
@@ -96,6 +97,7 @@ class _Remade:
             plugins=tuple(self._placed_plugins()),
             section=resolved.section,
             needs=Needs(tuple(resolved.needs)),
+            tags=tuple(resolved.tags),
             steps=tuple(self._entries()),
             expect=dict(self._expectations(top.source)),
             source=top.source,

@@ -35,6 +35,7 @@ def resolved_recipe(plan: Plan) -> dict[str, Any]:
         "plugins": [place["name"] for place in plugin_places(plan.registry)],
         "section": recipe.section,
         "needs": list(recipe.needs.texts),
+        "tags": list(recipe.tags),
         "steps": [_step(entry) for entry in recipe.steps],
         "expect": {path: plain(entry.value) for path, entry in recipe.expect.items()},
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from flowrun.devices import choose_device
 from flowrun.errors import StepError
+from flowrun.golden.holding import Golden
 from flowrun.history.metrics import metrics_of
 from flowrun.interrupts import Interrupted, Interrupts
 from flowrun.judging import Outcome, judge
@@ -154,11 +155,13 @@ class _Run:
 
     def _judged(self, failure: StepError | None) -> list[Outcome]:
         outcomes = None if self._store is None else self._store.outcomes
-        known = KnownOutcomes(outcomes, self._flow.named)
+        kind = self._info.device.partition(":")[0]
+        golden = Golden(self._info.plan.recipe, kind, self._values)
+        known = KnownOutcomes(outcomes, self._flow.named, golden)
         named = NamedValues(self._flow.named, self._remaking.fetch)
         expectations = self._info.plan.expectations
         with self._walk.judging(known):
-            judged = judge(expectations, named, self._values, known, failure)
+            judged = judge(expectations, named, self._values, known, golden, failure)
             known.keep()
         return judged
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowrun.expectations import CHECKS, SETTINGS, Expectation, Expectations
+from flowrun.golden.holding import Golden
+from flowrun.golden.options import GOLDEN
 from flowrun.judging import Outcome
 from flowrun.running.held import Held
 from flowrun.store.digests import parts_digest
@@ -15,9 +17,12 @@ from flowrun.store.outcomes import Outcomes
 class KnownOutcomes:
     """The outcomes that a store knows of values by their content."""
 
-    def __init__(self, outcomes: Outcomes | None, named: Mapping[str, Held]) -> None:
+    def __init__(
+        self, outcomes: Outcomes | None, named: Mapping[str, Held], golden: Golden
+    ) -> None:
         self._outcomes = outcomes
         self._named = named
+        self._golden = golden
         self._new: dict[str, dict[str, Any]] = {}
 
     def knows_all(self, expectations: Expectations) -> bool:
@@ -55,5 +60,5 @@ class KnownOutcomes:
             return None
         checks = expectation.checks
         settings = [checks.get(name) for name in SETTINGS]
-        bound = checks[check]
+        bound = [checks[check], self._golden.identity] if check == GOLDEN else checks[check]
         return parts_digest([held.record.digest, expectation.path.text, check, bound, settings])

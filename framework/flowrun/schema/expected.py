@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flowrun.devices import DTYPES, KINDS
-from flowrun.expectations import CHECKS, SETTINGS
+from flowrun.expectations import BOUNDS, CHECKS, SETTINGS
+from flowrun.golden.options import GOLDEN
 from flowrun.problems import listed
 from flowrun.schema.references import Schema, or_reference
+from flowrun.seed_statistics import MOST_SEEDS, SEEDS, STATISTICS
 
 _PATH = (
     r"^[A-Za-z_][A-Za-z0-9_-]*"
@@ -13,6 +15,17 @@ _PATH = (
 )
 _NUMBER = or_reference({"type": "number"})
 _ALLOWANCE: Schema = {"type": "number", "minimum": 0}
+
+_TOLERANCES: Schema = {
+    "rtol": or_reference({"description": "The relative difference allowed.", **_ALLOWANCE}),
+    "atol": or_reference({"description": "The absolute difference allowed.", **_ALLOWANCE}),
+}
+_OF_KIND: Schema = {
+    "description": "The same where the value is made on this kind of device.",
+    "type": "object",
+    "properties": _TOLERANCES,
+    "additionalProperties": False,
+}
 
 _CHECKS: dict[str, Schema] = {
     "below": {"description": "The value is less than this number.", "type": "number"},
@@ -43,15 +56,47 @@ _CHECKS: dict[str, Schema] = {
         "type": "string",
         "examples": list(KINDS),
     },
+    "golden": {
+        "description": "The value is the one kept in the folder golden; null, or how near to it.",
+        "type": ["object", "null"],
+        "properties": {**_TOLERANCES, **dict.fromkeys(KINDS, _OF_KIND)},
+        "additionalProperties": False,
+    },
     "rtol": {"description": "For `equals`: the relative difference allowed.", **_ALLOWANCE},
     "atol": {"description": "For `equals`: the absolute difference allowed.", **_ALLOWANCE},
+}
+
+_BOUNDS: Schema = {
+    "type": "object",
+    "properties": {name: or_reference(_CHECKS[name]) for name in BOUNDS},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+_OVER_SEEDS: dict[str, Schema] = {
+    SEEDS: or_reference(
+        {
+            "description": "Over how many seeds flowrun test runs the recipe for the statistics.",
+            "type": "integer",
+            "minimum": 2,
+            "maximum": MOST_SEEDS,
+        }
+    ),
+    **{
+        name: {"description": f"Bounds of the {name} over the seeds.", **_BOUNDS}
+        for name in STATISTICS
+    },
 }
 
 DEFINITIONS: dict[str, Schema] = {
     "checks": {
         "description": "What must hold of a value after the last step.",
         "type": "object",
-        "properties": {name: or_reference(_CHECKS[name]) for name in (*CHECKS, *SETTINGS)},
+        "properties": {
+            **{name: or_reference(_CHECKS[name]) for name in (*CHECKS, *SETTINGS)},
+            **_OVER_SEEDS,
+        },
+        "dependentRequired": {name: [SEEDS] for name in STATISTICS},
+        "dependentSchemas": {SEEDS: {"anyOf": [{"required": [name]} for name in STATISTICS]}},
         "additionalProperties": False,
         # No property has this name: it stands in the message of what has no check.
         "if": {"propertyNames": {"enum": list(SETTINGS)}},
@@ -90,6 +135,8 @@ EXPECT: Schema = or_reference(
             "description": "A path into a value: metrics.mae, params.W1[0, 0], losses[-1].",
             "pattern": _PATH,
         },
-        "additionalProperties": or_reference({"$ref": "#/$defs/checks"}),
+        "additionalProperties": or_reference(
+            {"anyOf": [{"const": GOLDEN}, {"$ref": "#/$defs/checks"}]}
+        ),
     }
 )

@@ -7,15 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowrun.reading import MOST_BYTES
+from flowrun.recipe_texts import holds_recipe
 
 # What an editor's pattern names, as it stands in the settings and as an expression.
 _USUAL = {
     "recipes/**/*.yaml": re.compile(r"(.*/)?recipes/.*\.yaml"),
     "**/*.flowrun.yaml": re.compile(r".*\.flowrun\.yaml"),
 }
-_RECIPE = re.compile(rb"^recipe[ \t]*:", re.MULTILINE)
-_STEPS = re.compile(rb"^(steps|extends)[ \t]*:", re.MULTILINE)
 _SKIPPED = ("node_modules", "__pycache__")
 
 
@@ -23,9 +21,9 @@ def recipe_patterns(folder: Path) -> list[str]:
     """Patterns of an editor for the recipes below a folder, those yet to be written included.
 
     These are the usual places, unless another kind of YAML file stands there, and the path of each
-    further file that has the keys `recipe` and `steps` (or `extends`) at its top.
+    further file that is a recipe by its text.
     """
-    is_recipe = {path.relative_to(folder).as_posix(): _holds_one(path) for path in _files(folder)}
+    is_recipe = {path.relative_to(folder).as_posix(): holds_recipe(path) for path in _files(folder)}
     usual = {
         pattern: named
         for pattern, named in _USUAL.items()
@@ -50,12 +48,3 @@ def _files(folder: Path) -> Iterator[Path]:
             and not Path(parent, name, "pyvenv.cfg").exists()
         ]
         yield from (Path(parent, name) for name in files if name.endswith((".yaml", ".yml")))
-
-
-def _holds_one(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            text = file.read(MOST_BYTES)
-    except OSError:
-        return False
-    return bool(_RECIPE.search(text) and _STEPS.search(text))

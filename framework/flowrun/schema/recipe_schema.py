@@ -9,9 +9,11 @@ from flowrun.schema import expected, references, reserved_keys
 from flowrun.schema.references import Schema, or_reference
 from flowrun.schema.step_entries import entry_definitions
 from flowrun.seeds import LARGEST_SEED
+from flowrun.tags import PATTERN, TAKEN
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Schema = {"type": "string", "pattern": r"\S"}
+_TAG = or_reference({"type": "string", "pattern": PATTERN, "not": {"enum": list(TAKEN)}})
 _NEED = or_reference({"enum": [*KINDS, *(f"no {kind}" for kind in KINDS)]})
 
 _TOP: dict[str, Schema] = {
@@ -55,6 +57,10 @@ _TOP: dict[str, Schema] = {
     "needs": {
         "description": "Kinds of device that must be there (cuda), or must not (no cuda).",
         "anyOf": [*_NEED["anyOf"], {"type": "array", "items": _NEED}],
+    },
+    "tags": {
+        "description": "Words by which tests are chosen (pytest -m slow); cuda skips without one.",
+        "anyOf": [*_TAG["anyOf"], {"type": "array", "items": _TAG}],
     },
     "steps": {"description": "The steps, in the order in which they run.", "type": "array"},
     "expect": expected.EXPECT,
