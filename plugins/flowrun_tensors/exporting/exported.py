@@ -24,7 +24,11 @@ from flowrun_tensors.exporting.structs import make_dataclasses
 
 _HERE = "flowrun_tensors.exporting"
 _TEMPLATES = (f"{_HERE}.prelude", f"{_HERE}.surroundings", f"{_HERE}.safetensors_files")
-_IN_PLACE_OF = {"flowrun": _TEMPLATES[0], "safetensors": _TEMPLATES[2]}
+_IN_PLACE_OF = {
+    "flowrun": _TEMPLATES[0],
+    "safetensors": _TEMPLATES[2],
+    "flowrun_tensors.formats.csv_engine": f"{_HERE}.no_csv_engine",
+}
 _RECIPE = "flowrun_exported_recipe"
 
 
