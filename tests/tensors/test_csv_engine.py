@@ -151,6 +151,11 @@ def test_any_delimiter_gives_the_same(
     assert data[3].tolist() == pytest.approx([3.25, -0.003, 3])
 
 
+def test_names_above_nothing_but_blank_lines_are_no_table(write: Write) -> None:
+    with pytest.raises(flowrun.StepError, match="no rows below"):
+        load(write("t.csv", "a,b\n" + "\n" * LARGE))
+
+
 def test_a_check_foresees_what_a_large_text_gives(write: Write) -> None:
     path = write("t.csv", "\n".join(["a;b;c", *PLAIN]))
     checked = flowrun.check({"recipe": "r", "steps": [{"load": {"source": str(path)}}]})

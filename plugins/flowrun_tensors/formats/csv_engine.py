@@ -1,8 +1,8 @@
 """Large delimited text, read by Arrow (pyarrow) where that is installed: `flowrun[csv]`.
 
-Arrow is one of three engines that were compared (docs/data.md): as quick as the others with the
-shortest import. It rounds decimals to the nearest float64, as Python does. It takes some texts that
-a strict reader refuses, so it is given only what both read alike; the rest is left to `csv_text`.
+Arrow is one of three engines that were compared (docs/data.md): that with the shortest import. It
+rounds decimals to the nearest float64, as Python does. It takes some texts that a strict reader
+refuses, so it is given only what both read alike; the rest is left to `csv_text`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _is_separator(delimiter: str) -> bool:
 
 
 def _fill(table: torch.Tensor, file: FileIO, delimiter: str) -> bool:
-    """Read all rows of a file into a table; whether they were as many, and beyond doubt.
+    """Read all rows of a file into a table; whether they were as many, some, and beyond doubt.
 
     Raises pyarrow.ArrowInvalid for what is no number, and for a row of another width.
     """
@@ -73,7 +73,7 @@ def _fill(table: torch.Tensor, file: FileIO, delimiter: str) -> bool:
             for target, column in zip(rows.unbind(1), columns, strict=True):
                 target.copy_(column)
             filled += len(rows)
-    return filled == len(table)
+    return 0 < filled == len(table)
 
 
 def _parsed_in_turn(
