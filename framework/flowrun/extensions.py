@@ -17,7 +17,8 @@ class Format(msgspec.Struct, frozen=True):
     read: called with the path, and with `settings` as keywords where the recipe gives them;
         returns a dict of named values, of which `data` is what `load` gives by default.
     write: called with the path and a dict of named values; None where a format is only read.
-    settings: the names of the settings that `read` understands (`delimiter`, ...).
+    settings: the names of the settings that `read` understands (`delimiter`, ...); `dtype`, the
+        name of the recipe's, is given to a format that lists it.
     header: called as `read` is, gives the same names from what the file's beginning says, without
         reading its data: tensors made with torch.empty, which in a check take no memory. Where it
         cannot tell, it raises NeedsDataError; without it, a check reads small files alone.

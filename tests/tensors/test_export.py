@@ -19,6 +19,7 @@ import torch
 
 import flowrun as package
 from flowrun_tensors.exporting import export_script
+from flowrun_tensors.formats.csv_engine import LARGE
 
 from ..conftest import Flowrun
 from ..test_installed import needed_by
@@ -142,6 +143,19 @@ def test_what_trains_and_does_not_save_needs_torch_alone(
     assert "metrics: {'mae': 0." in done.stdout
     assert "gd_train: loss" in done.stdout
     assert "SIMULATED STAND-IN for wine-red" in done.stderr
+
+
+def test_a_script_reads_large_text_without_the_engine_to_the_same_bits(
+    flowrun: Flowrun, torch_alone: Python, tmp_path: Path
+) -> None:
+    rows = "\n".join(f"{number / 7},{-number / 3e9}" for number in range(60_000))
+    (tmp_path / "table.csv").write_text(rows)
+    assert len(rows) > LARGE
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("recipe: r\nsteps:\n  - load: {source: table.csv}\n")
+    assert "arrow" not in exported(flowrun, tmp_path / "script.py", recipe)
+    values = torch_alone.values_of(tmp_path / "script.py")["script"]
+    assert_same_bits(values, dict(package.run(recipe).values))
 
 
 def test_every_recipe_of_the_article_gives_the_same_bits_as_a_script(

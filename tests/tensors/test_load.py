@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from safetensors.torch import save_file
 
 import flowrun
 from flowrun import StepError
+from flowrun_tensors.formats.csv_engine import LARGE
 
 Write = Callable[[str, str], Path]
+Sized = Callable[[str], str]
 
 
 def load(source: str | Path, **options: object) -> dict[str, Any]:
@@ -55,6 +58,20 @@ def test_text_is_read_as_the_recipes_dtype(write: Write) -> None:
     assert flowrun.run(recipe).values["data"].item() == 0.1
 
 
+@pytest.fixture(params=["small", "large", "large, without an engine"])
+def sized(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Sized:
+    """Makes of a text one that is read by the engine, or one that would be, were one installed."""
+    if request.param == "large, without an engine":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    def add_rows(text: str) -> str:
+        row = "1;2\n" if ";" in text else "1,2\n"
+        is_table = len(text.splitlines()) > 1
+        return text + row * (LARGE // 4) if is_table and request.param != "small" else text
+
+    return add_rows
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -71,12 +88,17 @@ def test_text_is_read_as_the_recipes_dtype(write: Write) -> None:
         ('a,b\n"1,2\n', "cannot be read as delimited text"),
     ],
 )
-def test_a_bad_cell_is_named_by_line_and_column(write: Write, text: str, message: str) -> None:
-    assert message in failure(write("t.csv", text))
+def test_a_bad_cell_is_named_by_line_and_column(
+    write: Write, sized: Sized, text: str, message: str
+) -> None:
+    assert message in failure(write("t.csv", sized(text)))
 
 
-def test_text_that_is_not_utf8_is_an_error() -> None:
-    Path("t.csv").write_bytes(b"caf\xe9,b\n1,2\n")
+def test_text_that_is_not_utf8_is_an_error(sized: Sized) -> None:
+    Path("t.csv").write_bytes(b"caf\xe9,b\n" + sized("1,2\n3,4\n").encode())
+    assert "not UTF-8" in failure("t.csv")
+    Path("t.csv").write_bytes(sized("1,2\n3,4\n").encode() + b"5,caf\xe9\n")
+    assert "not UTF-8" in failure("t.csv")
     assert "not UTF-8" in failure("t.csv")
 
 

@@ -24,8 +24,12 @@ from flowrun_tensors.exporting.structs import make_dataclasses
 
 _HERE = "flowrun_tensors.exporting"
 _TEMPLATES = (f"{_HERE}.prelude", f"{_HERE}.surroundings", f"{_HERE}.safetensors_files")
-_IN_PLACE_OF = {"flowrun": _TEMPLATES[0], "safetensors": _TEMPLATES[2]}
-_PLAIN = {"flowrun_tensors.engines.choice": f"{_HERE}.training_loop"}
+_IN_PLACE_OF = {
+    "flowrun": _TEMPLATES[0],
+    "safetensors": _TEMPLATES[2],
+    "flowrun_tensors.formats.csv_engine": f"{_HERE}.no_csv_engine",
+    "flowrun_tensors.engines.choice": f"{_HERE}.training_loop",
+}
 _RECIPE = "flowrun_exported_recipe"
 
 
@@ -41,7 +45,7 @@ def export_script(plan: Plan) -> str:
     """
     modules = [step.step.function.__module__ for step in plan.steps]
     modules += [getattr(each.module, "__name__", "") for each in plan.registry.plugins.values()]
-    library = Library(modules, _IN_PLACE_OF, _PLAIN)
+    library = Library(modules, _IN_PLACE_OF)
     collector = Collector(library)
     data = data_of(plan)
     sections: Sections = []

@@ -153,15 +153,12 @@ _INSTALLED = ("site-packages", "dist-packages")  # what lies there is no part of
 class Library:
     """The modules that become part of the script: those named, their packages', those beside them.
 
-    templates: modules that stand for others, by the others' names (`flowrun` for the prelude).
-    plain: modules that are written more plainly in a script, by the full names of the others.
+    templates: modules that stand for others, by the others' names: for a whole package (`flowrun`)
+        or for one module in it.
     """
 
-    def __init__(
-        self, names: Iterable[str], templates: dict[str, str], plain: dict[str, str]
-    ) -> None:
+    def __init__(self, names: Iterable[str], templates: dict[str, str]) -> None:
         self._templates = templates
-        self._plain = plain
         self._modules: dict[Path | str, Module] = {}
         self._file_of = cache(_file_of)
         self._folder_of = cache(_folder_of)
@@ -185,7 +182,7 @@ class Library:
 
     def find(self, name: str) -> Module | None:
         """The text of a module; None where there is no such module, or it is not Python's text."""
-        name = self._plain.get(name, self._templates.get(name.partition(".")[0], name))
+        name = self._template_of(name) or name
         if name in self._modules:
             return self._modules[name]
         path, package = self._file_of(name)
@@ -202,7 +199,10 @@ class Library:
 
     def stands_for_another(self, name: str) -> bool:
         """Whether a template takes the place of a module, or of the package it is in."""
-        return name.partition(".")[0] in self._templates
+        return self._template_of(name) is not None
+
+    def _template_of(self, name: str) -> str | None:
+        return self._templates.get(name) or self._templates.get(name.partition(".")[0])
 
 
 def _file_of(name: str) -> tuple[Path | None, str]:

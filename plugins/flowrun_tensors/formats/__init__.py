@@ -16,7 +16,7 @@ from flowrun_tensors.formats.tensor_files import (
 FORMATS = (
     Format(
         "CSV", (".csv", ".tsv", ".txt"), read_csv,
-        settings=("delimiter", "header"), header=csv_header,
+        settings=("delimiter", "header", "dtype"), header=csv_header,
     ),
     Format("torch", (".pt", ".pth"), read_pt, write_pt, header=pt_header, mapped=True),
     Format(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from flowrun import DataError
+from flowrun_tensors.formats.csv_engine import read_large
 from flowrun_tensors.lazy import torch
 
 _DELIMITERS = (";", "\t", "|", ",")  # the comma last: it may be a decimal comma between others
@@ -18,18 +19,31 @@ SAMPLE = 20  # lines looked at to find the delimiter
 
 
 def read_csv(
-    path: Path, *, delimiter: str | None = None, header: bool | None = None
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    dtype: str = "float64",
 ) -> dict[str, Any]:
-    """`data`, float64 `(rows, columns)`, and `columns`, the names (None without a header line).
+    """`data`, `(rows, columns)`, and `columns`, the names (None without a header line).
 
     delimiter: found among `;`, tab, `|` and `,` where it is not given.
     header: whether the first line holds names; by default it does where a cell is no number.
+    dtype: of the data. A number is the float64 nearest to what is written, cast to it.
+
+    A large file is read by an engine where one is installed; whatever that one does not take, and
+    each file that has a fault, is read here, so that values and errors are the same.
 
     Raises DataError that names the line and the column of a cell that is not a finite number,
     and of a line with more or fewer cells than the first.
     """
     with opened_text(path) as lines:
-        reader, first, columns = begun_table(lines, path, delimiter, header)
+        sizes: list[int] = []
+        reader, first, columns = begun_table(sized(lines, sizes), path, delimiter, header)
+        names_end = 0 if columns is None else sum(sizes[: reader.line_num])
+        table = read_large(path, names_end, reader.dialect.delimiter, len(first), dtype)
+        if table is not None:
+            return {"data": table, "columns": columns}
         numbers, row_lines = table_numbers(reader, reader, first, columns, path)
     if not numbers:
         raise no_rows(path)
@@ -38,7 +52,7 @@ def read_csv(
     if not finite.all():
         row, column = (int(index) for index in (~finite).nonzero()[0])
         raise bad_cell(path, row_lines(row), column, columns, str(float(data[row, column])))
-    return {"data": data, "columns": columns}
+    return {"data": data.to(getattr(torch, dtype)), "columns": columns}
 
 
 @contextmanager
@@ -51,6 +65,13 @@ def opened_text(path: Path) -> Iterator[TextIO]:
         raise DataError(f"{path} is not UTF-8 text ({error.reason})") from error
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as delimited text: {error}") from error
+
+
+def sized(lines: Iterable[str], sizes: list[int]) -> Iterator[str]:
+    """The lines, the bytes of each noted; a mark of the encoding before the first is no part."""
+    for line in lines:
+        sizes.append(len(line.encode()))
+        yield line
 
 
 def begun_table(

@@ -187,6 +187,8 @@ def _format_of(path: Path, settings: dict[str, Any], ctx: Context) -> tuple[Form
     for name in given:
         if name not in chosen.settings:
             raise DataError(f"`{name}` means nothing for {chosen.name} files ({path.name})")
+    if "dtype" in chosen.settings:
+        given["dtype"] = ctx.dtype
     return chosen, given
 
 

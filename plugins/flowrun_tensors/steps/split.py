@@ -27,8 +27,9 @@ def split(
     From `data` of `(rows, columns)` come `X_train` of `(train, features)`, `y_train` of
     `(train, targets)`, and `X_val`, `y_val` of the rows that are left, in the table's order:
     shuffle first. `split: {train: 1000, targets: 1}`, or `split: {train: 0.8, targets: [quality]}`.
-    Targets keep two dimensions. Raises FlowrunError where rows or columns would not be enough for
-    all four.
+    Targets keep two dimensions. All four are views of the table; only where targets by name leave
+    columns apart are those copied, once. Raises FlowrunError where rows or columns would not be
+    enough for all four.
     """
     if data.ndim != 2:
         raise FlowrunError(f"split takes a table, and `data` has the shape {tuple(data.shape)}")
@@ -79,4 +80,12 @@ def _divided(
         raise FlowrunError("every column is a target, and no feature is left")
     chosen = [columns.index(name) for name in names]
     rest = [index for index in range(width) if index not in chosen]
-    return data[:, rest], data[:, chosen]
+    return _columns(data, rest), _columns(data, chosen)
+
+
+def _columns(data: torch.Tensor, places: list[int]) -> torch.Tensor:
+    """Some columns of a table, in this order: a view where they are neighbours, else a copy."""
+    first = places[0]
+    if places == list(range(first, first + len(places))):
+        return data[:, first : first + len(places)]
+    return data.index_select(1, torch.tensor(places, device=data.device))
