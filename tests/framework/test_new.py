@@ -44,7 +44,7 @@ def test_a_new_step_is_tested_linted_and_used(flowrun: Flowrun, tmp_path: Path) 
     assert sorted(path.name for path in folder.iterdir()) == [
         "test_trim_rows.py", "trim_rows.py", "trim_rows.yaml",
     ]  # fmt: skip
-    assert "3 passed" in python("-m", "pytest", "-q", cwd=folder)
+    assert "4 passed" in python("-m", "pytest", "-q", cwd=folder)
     ran = flowrun("mine/trim_rows.yaml")
     assert "largest 2, equals 2: met" in ran.stdout
     linted = flowrun("lint", "mine/trim_rows.py")

@@ -27,7 +27,7 @@ def test_a_problem_points_at_line_and_column_and_shows_the_line(write: Write) ->
         "  3 | sed: 3",
         "    | ^",
         "    expected  one of: recipe, about, extends, seed, device, dtype, vars, plugins, "
-        "section, needs, steps, expect",
+        "section, needs, tags, steps, expect",
         "    did you mean `seed`?",
     ]
 

@@ -102,7 +102,13 @@ def test_each_run_leaves_a_record_and_events(recipe: Make) -> None:
     assert record == json.loads(json.dumps(result.record))
     assert (record["status"], record["seed"], record["recipe"]) == ("unmet", 7, "r")
     assert record["expectations"] == [
-        {"path": "metrics.sum", "wanted": "below 1", "found": "21", "met": False}
+        {
+            "path": "metrics.sum",
+            "wanted": "below 1",
+            "found": "21",
+            "met": False,
+            "difference": "off by 20",
+        }
     ]
     assert record["warnings"] == ["that is much"]
     assert record["plan"][1]["options"] == {"by": 20.0}

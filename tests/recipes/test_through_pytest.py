@@ -13,9 +13,8 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def test_all_shipped_recipes_hold_as_tests(flowrun: Flowrun, tmp_path: Path) -> None:
-    # A copy, as some write files. What red_linear saves is what predict_red begins with.
+    # A copy, as some write files. predict_red begins with what red_linear saves.
     recipes = shutil.copytree(RECIPES, tmp_path / "recipes", ignore=shutil.ignore_patterns("out"))
-    assert flowrun(recipes / "red_linear.yaml").returncode == 0
     done = flowrun("test", "recipes")
     assert done.returncode == 0, done.stdout + done.stderr
     count = sum(len(package.load_recipe(path).expect) for path in recipes.rglob("*.yaml"))

@@ -14,6 +14,7 @@ from torch.optim import lr_scheduler
 
 from flowrun import Context
 from flowrun_tensors.engines.results import Descended
+from flowrun_tensors.gradients import by_autograd
 from flowrun_tensors.training import Descent, descend
 
 Params = dict[str, torch.Tensor]
@@ -77,15 +78,13 @@ def loop(
     """The reference."""
     X, y, params = given
     ctx = Context("gd_train", 0, "cpu", "float32", Path())
-    return descend(
-        params,
-        lambda current, rows: rows @ current["W1"] + current["b1"],
-        mse_loss,
-        X,
-        y,
-        Descent(lr, steps, None, tolerance),
-        ctx,
-    )
+
+    def loss_at(current: Params, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return mse_loss(rows @ current["W1"] + current["b1"], targets)
+
+    settings = Descent(lr, steps, None, tolerance)
+    trained = descend(params, by_autograd(loss_at), X, y, settings, ctx)
+    return trained.params, trained.losses
 
 
 def optimised(

@@ -79,7 +79,7 @@ def _in_groups(arguments: tuple[str, ...]) -> list[str]:
     """Have xdist, where it is asked for, take each recipe as a whole: then it runs once."""
     is_spread = any(text.startswith(("-n", "--numprocesses")) for text in arguments)
     is_chosen = any(text.startswith("--dist") for text in arguments)
-    return ["--dist=loadgroup"] if is_spread and not is_chosen else []
+    return ["--dist=loadfile"] if is_spread and not is_chosen else []
 
 
 def _run_pytest(arguments: list[str]) -> int:

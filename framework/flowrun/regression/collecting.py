@@ -22,6 +22,7 @@ from flowrun.problems import Mark, Problem
 from flowrun.recipes import Recipe, read_recipe
 from flowrun.regression.departing import departure
 from flowrun.regression.failures import RecipeFailure, line, unmet_text
+from flowrun.regression.ordering import Files, in_order, writers_of
 from flowrun.regression.over_seeds import Judged, SeedError, judge_over_seeds, worst_text
 from flowrun.regression.plugin import TOLD_OF_GOLDEN
 from flowrun.regression.recipe_run import STEP_FAILED, UNMET, RecipeRun, exit_code
@@ -40,13 +41,18 @@ class RecipeWarning(pytest.PytestWarning):
 
 
 class RecipeFile(pytest.File):
-    """A recipe's file: an item for each name under `expect`, or one that it runs."""
+    """A recipe's file: an item for each name under `expect`, or one that it runs.
+
+    run: the recipe's run; there once it is collected.
+    """
+
+    run: RecipeRun
 
     def collect(self) -> Iterator[pytest.Item]:
         problems: list[Problem] = []
         recipe = read_recipe(self.path, (), problems)
         settings = _settings(self.config)
-        run = RecipeRun(self.path, settings, _registry(self.config))
+        run = self.run = RecipeRun(self.path, settings, _registry(self.config))
         if self.config.getoption("recipe_flaky"):
             yield self._item("same bits", recipe, run, None, SameBitsItem)
             return
@@ -73,9 +79,24 @@ class RecipeFile(pytest.File):
         for tag in () if recipe is None else recipe.tags:
             _register(self.config, tag)
             made.add_marker(tag)
-        if self.config.pluginmanager.hasplugin("xdist"):
-            made.add_marker(pytest.mark.xdist_group(self.nodeid))
         return made
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Put the tests of a recipe behind those of the recipes that write what it reads.
+
+    It runs these itself where they have not run here: another worker may have them. All other tests
+    stay where they are.
+    """
+    of_recipes = [item for item in items if isinstance(item, RecipeItem)]
+    recipes = list(dict.fromkeys(item.recipe_file for item in of_recipes))
+    writers = writers_of([Files(recipe.run.plan) for recipe in recipes])
+    rank = {recipes[number]: position for position, number in enumerate(in_order(writers))}
+    for recipe, before in zip(recipes, writers, strict=True):
+        first = [recipes[number] for number in before]
+        recipe.run.before = [one.run for one in first if rank[one] < rank[recipe]]
+    arranged = iter(sorted(of_recipes, key=lambda item: rank[item.recipe_file]))
+    items[:] = [next(arranged) if isinstance(item, RecipeItem) else item for item in items]
 
 
 class RecipeItem(pytest.Item):
@@ -85,6 +106,12 @@ class RecipeItem(pytest.Item):
         super().__init__(**arguments)
         self._run = run
         self._entry = entry
+
+    @property
+    def recipe_file(self) -> RecipeFile:
+        """The collector of the recipe."""
+        assert isinstance(self.parent, RecipeFile)
+        return self.parent
 
     def runtest(self) -> None:
         if self._run.skipped is not None:

@@ -6,6 +6,7 @@ nothing before the first YAML file is met.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     from flowrun.regression.collecting import RecipeFile
 
     return RecipeFile.from_parent(parent, path=file_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a recipe that writes what another reads come first."""
+    if "flowrun.regression.collecting" in sys.modules:
+        from flowrun.regression.collecting import arrange
+
+        arrange(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,7 +22,8 @@ class RecipeRun:
     """A recipe's plan and run, each made when it is first asked for.
 
     complaints: what could not be kept, and which listeners failed. told_at: the test that has told
-    why the recipe gave nothing.
+    why the recipe gave nothing. before: the recipes that write what this one reads, to be run
+    first.
     """
 
     def __init__(self, path: Path, settings: RunSettings, registry: Registry) -> None:
@@ -30,6 +31,7 @@ class RecipeRun:
         self.settings = settings
         self.complaints: list[str] = []
         self.told_at: str | None = None
+        self.before: list[RecipeRun] = []
         self._registry = registry
 
     @property
@@ -74,6 +76,9 @@ class RecipeRun:
         """What the recipe gave, or why it gave nothing."""
         if not isinstance(self.plan, Plan):
             return self.plan
+        for recipe in self.before:
+            if recipe.skipped is None:
+                _ = recipe.result  # what came of it is for its own tests to tell
         try:
             return run_plan(
                 self.plan,
