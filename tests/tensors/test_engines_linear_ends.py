@@ -111,7 +111,7 @@ def test_divergence_is_found_at_the_step_of_the_loop(
         found = outcome(engine, given, lr)
         if isinstance(found, DivergedError):
             assert found.step == step
-            assert f"at step {step + 1};" in str(found)
+            assert f"at step {step + 1} (inf);" in str(found)
             assert found.largest_lr == pytest.approx(largest_lr(given), rel=1e-5, abs=0)
             losses = loop(given, lr, step)[1]
             assert found.last_loss == pytest.approx(float(losses[-1]), rel=1e-3)
