@@ -2,6 +2,8 @@
 # make faults  the whole fault campaign: kills, disk errors, processes side by side (an hour; make test
 #              takes a sample of it)
 # make oldest  the tests of the check with the oldest torch that setup.cfg names (it is downloaded)
+# make docs    build the pages of docs/ as a site into site/; a broken link or anchor is an error
+# make reference  write docs/reference from the docstrings and signatures of the code
 # make bench   time training beside other libraries, into docs/benchmarks.md (half an hour, downloads)
 # All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
@@ -11,7 +13,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test faults oldest bench lint types clean
+.PHONY: run test faults oldest bench docs reference lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
@@ -35,6 +37,12 @@ oldest: $(BIN)/python
 bench: $(BIN)/python
 	$(BIN)/python -m benchmarks.training --out docs/benchmarks.md
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m mkdocs build --strict
+
+reference: $(VENV)/.installed
+	$(BIN)/python docs/make_reference.py
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,7 +51,7 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest .cache build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("flowrun needs Python 3.11 or later; this is " + sys.version.split()[0] + " (choose another: make PYTHON=python3.12 ...)" if sys.version_info < (3, 11) else 0)'
@@ -57,4 +65,8 @@ $(VENV)/.installed: $(METADATA) | $(BIN)/python
 $(VENV)/.installed-test: $(METADATA) | $(BIN)/python
 	@echo "installing flowrun, torch and the test tools into $(VENV); the first time takes a minute"
 	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: $(METADATA) | $(BIN)/python
+	$(INSTALL) --editable '.[docs]'
 	@touch $@ $(VENV)/.installed

@@ -151,7 +151,10 @@ def flowrun_step_failed(run: RunInfo, result: StepResult, error: BaseException) 
 
 @hookspec
 def flowrun_run_finished(run: RunInfo) -> None:
-    """A listener: the run is over; `run.record` says how, with expectations and seconds."""
+    """A listener: the run is over; `run.record` says how, with expectations and seconds.
+
+    `run.values` has what it gave, as far as it came.
+    """
 
 
 @hookspec

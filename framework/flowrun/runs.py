@@ -54,7 +54,8 @@ class RunInfo(msgspec.Struct):
 
     departures: what is said of steps that turned out not to be deterministic. code: the files of
     the code that its steps consist of. metrics: the value `metrics` in plain numbers, as far as
-    its summary tells them; known when the run is over.
+    its summary tells them; known when the run is over. values: then, every named value as the last
+    step left it; one that is not at hand is read, or made again, when it is asked for.
     """
 
     id: str
@@ -65,6 +66,7 @@ class RunInfo(msgspec.Struct):
     steps: list[StepResult] = []
     outcomes: list[Outcome] = []
     metrics: dict[str, Any] = {}
+    values: Mapping[str, Any] = {}
     departures: list[str] = []
     code: list[Path] = []
     status: Status = "running"

@@ -11,6 +11,7 @@ The exit code is 0 where no comment says otherwise. The lines below a command mu
 its output, in this order. `...` stands for anything: alone on a line, for any lines; within a
 line, for any text. Seconds and the ids of runs are not compared, and other decimals to 1 %.
 `$ pip install ./FOLDER` makes the plugin package in FOLDER known to the commands below it.
+A document whose ```sh block begins with `pip install NAME` is skipped where NAME is not installed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,13 +34,14 @@ from flowrun import hookspecs
 from flowrun.drafts import STEP_KEYS, TOP_KEYS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = sorted((ROOT / "docs").rglob("*.md"))
 LINKED = [*DOCUMENTS, *(ROOT / name for name in ("README.md", "data/README.md"))]
 # docs/mistakes.md is made from tests/mistakes, and is run there.
 RUN = [path for path in DOCUMENTS if "\n```console\n" in path.read_text(encoding="utf-8")]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# file: (\S+)\n")
+_NEEDED = re.compile(r"pip install '?([\w-]+)")
 _EXIT = re.compile(r"#\s*exit (\d+)\s*$")
 _VARYING = re.compile(
     r"(\d+\.\d+) ?s\b|\d{8}-\d{6}-[0-9a-f]{6}|(-?\d+\.\d+(?:e[+-]?\d+)?)|(\.\.\.)"
@@ -152,8 +155,26 @@ def install(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("document", RUN, ids=lambda path: path.stem)
+def named(document: Path) -> str:
+    """A document's name in reports: its path, as two folders may have a file of one name."""
+    return str(document.relative_to(ROOT))
+
+
+def skip_without_its_packages(document: Path) -> None:
+    """Skip the test where a package that the document tells to install is not there."""
+    for language, text in blocks(document):
+        needed = _NEEDED.match(text) if language == "sh" else None
+        if needed is None:
+            continue
+        try:
+            metadata.distribution(needed.group(1))
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{named(document)} needs {needed.group(1)}, which is not installed")
+
+
+@pytest.mark.parametrize("document", RUN, ids=named)
 def test_every_command_of_a_document_does_what_is_shown(document: Path, tmp_path: Path) -> None:
+    skip_without_its_packages(document)
     installed: list[Path] = []
     wrong: list[str] = []
     for language, text in blocks(document):
@@ -168,7 +189,7 @@ def test_every_command_of_a_document_does_what_is_shown(document: Path, tmp_path
     assert not wrong, "\n\n".join(wrong)
 
 
-@pytest.mark.parametrize("document", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", LINKED, ids=named)
 def test_links_between_files_lead_somewhere(document: Path) -> None:
     text = _BLOCK.sub("", document.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -176,9 +197,9 @@ def test_links_between_files_lead_somewhere(document: Path) -> None:
         if "://" in file:
             continue
         path = (document.parent / file).resolve() if file else document
-        assert path.exists(), f"{document.name} links to {target}"
+        assert path.exists(), f"{named(document)} links to {target}"
         if heading:
-            assert heading in headings(path), f"{document.name} links to {target}"
+            assert heading in headings(path), f"{named(document)} links to {target}"
 
 
 def headings(document: Path) -> set[str]:

@@ -230,6 +230,31 @@ def test_a_listener_that_raises_is_reported_once_and_switched_off(
     assert "a listener's own trouble" in message
 
 
+VALUES_LISTENER = """
+from pathlib import Path
+from flowrun import hookimpl
+
+@hookimpl
+def flowrun_run_finished(run):
+    states = [result.kept is not None for result in run.steps]
+    with Path("heard.txt").open("a") as file:
+        file.write(f"{run.status} {states} {dict(run.values)}\\n")
+"""
+
+
+def test_a_listener_has_the_values_of_a_run_that_is_over_kept_or_not(
+    recipe: Make, write: Write, tmp_path: Path
+) -> None:
+    write("listener.py", VALUES_LISTENER)
+    path = recipe("  - one\n  - add")
+    for _ in range(2):
+        flowrun.run(path, plugins=("listener.py",))
+    called, kept = (tmp_path / "heard.txt").read_text().splitlines()
+    outputs = "{'x': 2.0, 'metrics': {'sum': 2.0}}"
+    assert called == f"ok [False, False] {outputs}"
+    assert kept == f"ok [True, True] {outputs}"
+
+
 def test_a_wrapper_round_each_step_may_change_its_inputs(recipe: Make, write: Write) -> None:
     write("wrapper.py", WRAPPER)
     result = flowrun.run(recipe("  - one\n  - add"), plugins=("wrapper.py",))

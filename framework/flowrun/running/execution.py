@@ -76,6 +76,7 @@ def execute(
         info.seconds = time.perf_counter() - start
         info.code = [] if store is None else store.code.files
         info.metrics = run.metrics()
+        info.values = run.values()
         info.record = make_record(info)
         listeners.tell("flowrun_run_finished", run=info)
     return run.result()
@@ -134,9 +135,13 @@ class _Run:
         held = self._flow.named.get("metrics")
         return {} if held is None else metrics_of(held.record.summary)
 
+    def values(self) -> NamedValues:
+        """The named values as the last step left them, for when the run is over."""
+        return NamedValues(dict(self._flow.named), self._fetch_late)
+
     def result(self) -> Result:
         """What the run gives."""
-        named = NamedValues(dict(self._flow.named), self._fetch_late)
+        named = self.values()
         metrics = self._values.plain(named["metrics"]) if "metrics" in named else {}
         is_ok = self._info.status in ("ok", "skipped")
         shown = metrics if isinstance(metrics, dict) else {}

@@ -1,0 +1,119 @@
+"""Write docs/reference: public names, hooks and built-in steps, from docstrings and signatures.
+
+python docs/make_reference.py            writes the pages
+python docs/make_reference.py --check    exits with 1 where a page is not current
+
+The steps' options are known only to a running Python, which has the docstrings and signatures at
+hand as well: so everything is asked of Python's own inspect, and no code is parsed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from reference_entries import entry, summary, table
+
+import flowrun
+from flowrun import hookspecs, testing
+from flowrun_tensors import flowrun_steps
+
+FOLDER = Path(__file__).parent / "reference"
+
+_MADE = "Made from the code by `make reference`."
+_INDEX = f"""\
+# Reference
+
+What a recipe, a plugin and a program can use, from the docstrings and signatures of the code.
+{_MADE}
+
+The words of a recipe are in [the recipe language](../recipes.md), and what plugins do with the
+names below in the [guide to plugins](../plugins.md).
+"""
+_FUNCTIONS = f"""\
+# `flowrun`: functions
+
+`import flowrun` loads none of them, and no torch; each name is loaded when it is first used.
+{_MADE}
+"""
+_CLASSES = f"""\
+# `flowrun`: classes and errors
+
+{_MADE}
+"""
+_TESTING = f"""\
+# `flowrun.testing`
+
+For the tests of steps; [how to use it](../testing-steps.md). {_MADE}
+"""
+_HOOKS = f"""\
+# Hooks
+
+A plugin implements those it needs, each marked with `@flowrun.hookimpl`, and may leave out
+arguments that it does not need; [how to use them](../plugins.md#hooks). {_MADE}
+"""
+_STEPS = f"""\
+# The built-in steps
+
+What each takes, gives and can be told; `flowrun steps NAME` shows the same. Beside these there are
+the [steps of plugins](../plugins.md). {_MADE}
+"""
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by its name."""
+    public = {name: getattr(flowrun, name) for name in dir(flowrun)}
+    kinds = {name: value for name, value in public.items() if inspect.isclass(value)}
+    errors = {name: value for name, value in kinds.items() if issubclass(value, Exception)}
+    functions = {name: value for name, value in public.items() if name not in kinds}
+    kit = {
+        name: value
+        for name, value in vars(testing).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("flowrun_")}
+    steps = {step.name: step for step in flowrun_steps()}
+    parts: dict[str, tuple[str, dict[str, Any]]] = {
+        "functions.md": (_FUNCTIONS, functions),
+        "classes.md": (_CLASSES, {**{n: v for n, v in kinds.items() if n not in errors}, **errors}),
+        "testing.md": (_TESTING, kit),
+        "hooks.md": (_HOOKS, hooks),
+        "steps.md": (_STEPS, steps),
+    }
+    made = {
+        page: "\n".join([head, *(entry(name, value) for name, value in named.items())])
+        for page, (head, named) in parts.items()
+    }
+    return {"index.md": _INDEX + "".join(_contents(*part) for part in parts.items()), **made}
+
+
+def _contents(page: str, part: tuple[str, dict[str, Any]]) -> str:
+    """The part of the index for one page: its names, each with its first sentence."""
+    head, named = part
+    title = head.partition("\n")[0].removeprefix("# ")
+    rows = ((f"[`{name}`]({page}#{name.lower()})", summary(named[name])) for name in named)
+    return "\n".join([f"\n## {title}\n", *table(("name", "in short"), rows)])
+
+
+def main() -> int:
+    """Write the pages, or hold them against what they should be."""
+    made = {name: text.rstrip() + "\n" for name, text in pages().items()}
+    found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    if sys.argv[1:] != ["--check"]:
+        FOLDER.mkdir(exist_ok=True)
+        for name in found.keys() - made.keys():
+            (FOLDER / name).unlink()
+        for name, text in made.items():
+            (FOLDER / name).write_text(text, encoding="utf-8")
+        return 0
+    stale = sorted(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
+    if stale:
+        names = ", ".join(f"docs/reference/{name}" for name in stale)
+        print(f"not current: {names}; run `make reference`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
