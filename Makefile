@@ -5,6 +5,8 @@
 # make docs    build the pages of docs/ as a site into site/; a broken link or anchor is an error
 # make reference  write docs/reference from the docstrings and signatures of the code
 # make bench   time training beside other libraries, into docs/benchmarks.md (half an hour, downloads)
+# make regressions  plant each mistake of tests/regressions in a copy of the built-in steps, and list all
+#              shipped recipes that notice it (minutes; make test runs the one that must)
 # All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test faults oldest bench docs reference lint types clean
+.PHONY: run test faults regressions oldest bench docs reference lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
@@ -23,6 +25,9 @@ test: lint types
 
 faults: $(VENV)/.installed-test
 	FLOWRUN_FAULTS=all $(BIN)/python -m pytest tests/faults --numprocesses auto --maxprocesses 2
+
+regressions: $(VENV)/.installed-test
+	$(BIN)/python -m tests.regressions
 
 # What stands for absent devices is private to torch, and may be another in each of its versions.
 OLDEST_TORCH := $(shell sed -n 's/^ *torch>=//p' setup.cfg)

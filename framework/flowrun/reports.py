@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,17 @@ _INDENT = " " * (_NAME_WIDTH + 2)
 
 
 class Lines:
-    """The listener that prints a line for each step as it finishes, and the result at the end."""
+    """The listener that prints a line for each step as it finishes, and the result at the end.
+
+    Of the recipes of one command there is one, so that a warning that takes several lines is told
+    in full but once.
+    """
 
     name = "report"
 
     def __init__(self) -> None:
         self._bar = _ProgressBar() if sys.stderr.isatty() and sys.stdout.isatty() else None
+        self._warned: set[str] = set()
 
     @hookimpl
     def flowrun_run_started(self, run: RunInfo) -> None:
@@ -52,7 +58,8 @@ class Lines:
         self._show(result, "kept")
 
     def _show(self, result: StepResult, end: str) -> None:
-        click.echo(step_text(result, end))
+        click.echo(step_text(result, end, self._warned))
+        self._warned |= {message.text for message in result.messages if message.is_warning}
 
     @hookimpl
     def flowrun_step_failed(self) -> None:
@@ -81,16 +88,26 @@ def title(run: RunInfo) -> str:
     return click.style(run.plan.recipe.name, bold=True) + (f": {about}" if about else "")
 
 
-def step_text(result: StepResult, end: str) -> str:
-    """The line of a step that ends in its seconds or in `kept`, and below it what it said."""
+def step_text(result: StepResult, end: str, warned: Container[str] = ()) -> str:
+    """The line of a step that ends in its seconds or in `kept`, and below it what it said.
+
+    warned: the warnings that were told before.
+    """
     made = ", ".join(f"{name} {text}" for name, text in result.texts.items())
     end = click.style(end, dim=True)
     lines = [f"  {result.id:<{_NAME_WIDTH}}{made}{'  ' if made else ''}{end}"]
     for message in result.messages:
         kind = click.style("warning: ", fg="yellow") if message.is_warning else ""
+        text = warning_text(message.text, warned) if message.is_warning else message.text
         newline = f"\n{_INDENT}"
-        lines.append(f"{_INDENT}{kind}{message.text.replace(chr(10), newline)}")
+        lines.append(f"{_INDENT}{kind}{text.replace(chr(10), newline)}")
     return "\n".join(lines)
+
+
+def warning_text(text: str, warned: Container[str]) -> str:
+    """A warning; of one that was told before, and takes several lines, the first alone."""
+    first, several, _ = text.partition("\n")
+    return f"{first.rstrip(';:,')} (as above)" if several and text in warned else text
 
 
 def end_text(run: RunInfo, seconds: str, folder: Path | None) -> str:

@@ -9,6 +9,10 @@ Modules of this plugin write `from flowrun_tensors.lazy import torch` where othe
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -32,3 +36,41 @@ else:
 
     torch = _AtFirstUse("torch")
     functional = _AtFirstUse("torch.nn.functional")
+
+
+@contextmanager
+def when_torch_is_imported(then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` as soon as torch has been imported within the block, whoever imports it."""
+    finder = _Watching(then)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Watching:
+    """A finder that leaves torch to those after it, and tells when it has been executed."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._then = then
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "torch":
+            return None
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is None or spec.loader is None:
+            return spec
+        loader, execute = spec.loader, spec.loader.exec_module
+
+        def execute_and_tell(module: ModuleType) -> None:
+            del loader.exec_module
+            execute(module)
+            self._then()
+
+        loader.exec_module = execute_and_tell  # type: ignore[method-assign]
+        return spec

@@ -6,10 +6,11 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from flowrun import Call, Context, FlowrunError, Step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy import torch, when_torch_is_imported
 
 
 def place_inputs(ctx: Context, call: Call) -> None:
@@ -61,8 +62,9 @@ def inputs_unwritten(call: Call) -> Iterator[None]:
 def step_settings(step: Step[..., Any], ctx: Context, on_shapes: bool = False) -> Iterator[None]:
     """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
 
-    A step that cannot touch torch is called without importing it. on_shapes: whether this is a
-    check, in which nothing is drawn on a device that may not be there, and no memory is taken.
+    A step that names torch has it imported before it is called; for any other that is done when
+    something it calls imports it. on_shapes: whether this is a check, in which nothing is drawn on
+    a device that may not be there, and no memory is taken.
     """
     with ExitStack() as stack:
         stack.callback(random.setstate, random.getstate())
@@ -70,21 +72,26 @@ def step_settings(step: Step[..., Any], ctx: Context, on_shapes: bool = False) -
         if numpy := sys.modules.get("numpy"):
             stack.callback(numpy.random.set_state, numpy.random.get_state())
             numpy.random.seed(ctx.seed % 2**32)
-        if _may_touch_torch(step):
-            kind, _, index = ctx.device.partition(":")
-            has_generator = kind in ("cuda", "xpu") and not on_shapes
-            indices = [int(index)] if index and has_generator else []
-            stack.enter_context(
-                torch.random.fork_rng(indices, device_type=kind if indices else "cuda")
-            )
-            torch.manual_seed(ctx.seed)
-            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-            torch.set_default_dtype(getattr(torch, ctx.dtype))
-            if kind != "cpu":
-                stack.enter_context(torch.device(ctx.device))
-            if kind == "cuda" and not on_shapes:
-                stack.enter_context(_peak_noted(ctx))
+        if "torch" in sys.modules or _names_torch(step):
+            _set_torch(stack, ctx, on_shapes)
+        else:
+            stack.enter_context(when_torch_is_imported(partial(_set_torch, stack, ctx, on_shapes)))
         yield
+
+
+def _set_torch(stack: ExitStack, ctx: Context, on_shapes: bool) -> None:
+    """Seed torch's generators, set its default dtype and device; the stack restores them."""
+    kind, _, index = ctx.device.partition(":")
+    has_generator = kind in ("cuda", "xpu") and not on_shapes
+    indices = [int(index)] if index and has_generator else []
+    stack.enter_context(torch.random.fork_rng(indices, device_type=kind if indices else "cuda"))
+    torch.manual_seed(ctx.seed)
+    stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+    torch.set_default_dtype(getattr(torch, ctx.dtype))
+    if kind != "cpu":
+        stack.enter_context(torch.device(ctx.device))
+    if kind == "cuda" and not on_shapes:
+        stack.enter_context(_peak_noted(ctx))
 
 
 @contextmanager
@@ -95,10 +102,8 @@ def _peak_noted(ctx: Context) -> Iterator[None]:
     ctx.peak_bytes = torch.cuda.max_memory_allocated(ctx.device)
 
 
-def _may_touch_torch(step: Step[..., Any]) -> bool:
-    """Whether torch is loaded, or the step's module or code names it, or the step is random."""
-    if "torch" in sys.modules or step.random:
-        return True
+def _names_torch(step: Step[..., Any]) -> bool:
+    """Whether the step's module or code names torch, so that it is going to import it."""
     code = step.function.__code__
     return "torch" in step.function.__globals__ or "torch" in code.co_names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ def test_a_wine_recipe_holds_on_the_real_data_and_says_so(name: str) -> None:
     assert result.ok, result.record["expectations"]
     assert result.record["warnings"] == []
     assert "the real data" in result.record["steps"][0]["messages"][0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("by_hand_*.yaml")), ids=lambda path: path.stem)
+def test_what_is_held_by_hand_holds_for_other_seeds(path: Path, seed: int, tmp_path: Path) -> None:
+    copies = shutil.copytree(RECIPES, tmp_path / "recipes")
+    result = flowrun.run(copies / path.name, seed=seed)
+    assert result.ok, [held for held in result.record["expectations"] if not held["met"]]
 
 
 @pytest.mark.parametrize("name", ["bench_add", "bench_matmul"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -20,7 +20,7 @@ from flowrun.interrupts import Interrupted
 from flowrun.planning import Plan
 from flowrun.plugins import Registry
 from flowrun.replay_notes import forget_notes, write_note
-from flowrun.reports import Lines, RunSummary
+from flowrun.reports import Lines, RunSummary, warning_text
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 
@@ -102,6 +102,8 @@ class _Runner(msgspec.Struct):
     documents: list[dict[str, Any]] = []
     summaries: list[RunSummary] = []
     complaints: list[str] = []
+    lines: Lines = msgspec.field(default_factory=Lines)
+    warned: set[str] = set()
 
     def run(self, recipe: str) -> int:
         """Plan and run one recipe; gives its exit code."""
@@ -115,7 +117,7 @@ class _Runner(msgspec.Struct):
             summary.recipe = plan.recipe.name
             if not self._fits(recipe, plan, summary):
                 return code
-            listeners = [summary] if self.quiet or self.as_json else [summary, Lines()]
+            listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
             result = run_plan(
                 plan,
                 standin=self.standin,
@@ -125,7 +127,8 @@ class _Runner(msgspec.Struct):
             )
             code = OK if result.ok else UNMET
             if self.quiet and not self.as_json:
-                click.echo(_what_matters(summary), err=True, nl=False)
+                click.echo(_what_matters(summary, self.warned), err=True, nl=False)
+                self.warned |= set(summary.run.warnings if summary.run is not None else ())
         except KeyboardInterrupt as error:
             said = None if summary.run is None else summary.run.error
             click.echo(said or "interrupted", err=True)
@@ -221,12 +224,15 @@ class _Runner(msgspec.Struct):
             click.echo("    --traceback shows where in the code", err=True)
 
 
-def _what_matters(summary: RunSummary) -> str:
-    """What `--quiet` still prints: warnings, and expectations that are not met."""
+def _what_matters(summary: RunSummary, warned: Container[str] = ()) -> str:
+    """What `--quiet` still prints: warnings, and expectations that are not met.
+
+    warned: the warnings that were told before.
+    """
     run, name = summary.run, summary.recipe
     if run is None:
         return ""
-    lines = [f"{name}: warning: {text}" for text in run.warnings]
+    lines = [f"{name}: warning: {warning_text(text, warned)}" for text in run.warnings]
     lines += [
         f"{name}: expected {outcome.path} {outcome.wanted}, found {outcome.found}"
         for outcome in run.outcomes
