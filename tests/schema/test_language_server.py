@@ -97,10 +97,11 @@ def documentation(item: Message) -> str:
 
 def test_the_options_of_a_step_are_completed_with_their_descriptions(editor: Editor) -> None:
     found = editor.open(f"{HEAD}  - gd_train:\n      lr: 0.01\n      |\n").completions()
-    assert set(found) == {"steps", "loss", "batch_size", "tolerance"}
+    names = "steps loss batch_size tolerance optimizer momentum nesterov weight_decay schedule"
+    assert set(found) == {*names.split(), "validate", "patience", "engine"}
     said = documentation(found["loss"])
     assert "What is made small, a mean over rows." in said
-    assert "one of: huber, mae, mse (default `mse`)" in said
+    assert "one of: cross_entropy, huber, mae, mse (default `mse`)" in said
     assert found["steps"]["insertText"] == "steps: ${1:1000}", "the default is put in"
 
 
@@ -164,7 +165,11 @@ WRONG = {
     "a bare step that needs options": ("- split", 5, "this step needs options"),
     "a number out of bounds": ("- gd_train: {lr: -0.01}", 20, "below the exclusive minimum of 0"),
     "a word for a number": ("- gd_train: {steps: many}", 23, 'Expected "integer'),
-    "an unknown choice": ("- gd_train: {loss: l2}", 22, 'Valid values: "huber", "mae", "mse"'),
+    "an unknown choice": (
+        "- gd_train: {loss: l2}",
+        22,
+        'Valid values: "cross_entropy", "huber", "mae", "mse"',
+    ),
     "a misspelt input": ("- shuffle: {}\n    in: {date: red}", 10, "Property date is not allowed"),
 }
 
