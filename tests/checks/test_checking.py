@@ -167,6 +167,13 @@ def test_expectations_of_numbers_are_left_to_the_run(recipe: Callable[..., Path]
     assert flowrun.check(recipe("ones", "times", "mean", more=more)).findings == []
 
 
+def test_what_is_expected_of_an_unknown_value_is_left_to_the_run(
+    recipe: Callable[..., Path],
+) -> None:
+    more = "expect:\n  kept.mae: {below: 5}\n  'kept[3, 1]': {equals: 9}\n"
+    assert flowrun.check(recipe("ones", "positive", more=more)).errors == []
+
+
 def test_an_error_that_the_recipe_expects_is_none(recipe: Callable[..., Path]) -> None:
     more = "expect:\n  error: {step: pair, matches: should return 2}\n"
     assert flowrun.check(recipe("ones", "pair", more=more)).findings == []

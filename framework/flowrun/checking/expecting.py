@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from flowrun.checking.checked import Finding
 from flowrun.checking.mode import CheckMode
 from flowrun.checking.unknown import Unknown
@@ -12,7 +14,7 @@ from flowrun.expectations import Expectation
 from flowrun.judging import is_as_named
 from flowrun.planning import Plan
 from flowrun.problems import Problem
-from flowrun.value_paths import follow
+from flowrun.value_paths import ValuePath, follow
 from flowrun.values import Values
 
 _KNOWABLE = ("shape", "dtype", "device")
@@ -26,6 +28,8 @@ def unmet(
     for expectation in plan.expectations.values:
         if expectation.path.root not in known:
             continue
+        if _meets_unknown(expectation.path, known[expectation.path.root]):
+            continue
         try:
             value = follow(expectation.path, known[expectation.path.root])
         except LookupError as error:
@@ -36,8 +40,18 @@ def unmet(
             if explained is not None and explained.kind == "error":
                 yield _finding(expectation, f"nothing is there: {explained.message}")
             continue
-        if not isinstance(value, Unknown):
-            yield from _mismatches(expectation, value, values)
+        yield from _mismatches(expectation, value, values)
+
+
+def _meets_unknown(path: ValuePath, value: Any) -> bool:
+    """Whether a path leads to, or through, a value that only a run can tell."""
+    for count in range(len(path.parts) + 1):
+        try:
+            if isinstance(follow(replace(path, parts=path.parts[:count]), value), Unknown):
+                return True
+        except Exception:  # it leads nowhere, which is told of the whole path
+            return False
+    return False
 
 
 def _mismatches(expectation: Expectation, value: Any, values: Values) -> Iterator[Finding]:
