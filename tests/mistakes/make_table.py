@@ -42,15 +42,20 @@ def page(observed_of: Callable[[Mistake], Observed]) -> str:
     for section, mistakes in numbered.items():
         parts.append(f"\n**{section}**\n\n{_COLUMNS}")
         for number, mistake in mistakes:
-            wrong, cure = map(_cell, _in_short(observed_of(mistake).message))
-            parts.append(f"| {number} | [{_cell(mistake.title)}](#{number}) | {wrong} | {cure} |\n")
+            parts.append(row(number, mistake, observed_of(mistake)))
     for section, mistakes in numbered.items():
         parts.append(f"\n## {section}\n")
-        parts += [_entry(number, mistake, observed_of(mistake)) for number, mistake in mistakes]
+        parts += [entry(number, mistake, observed_of(mistake)) for number, mistake in mistakes]
     return "".join(parts)
 
 
-def _entry(number: int, mistake: Mistake, observed: Observed) -> str:
+def row(number: int, mistake: Mistake, observed: Observed) -> str:
+    """One mistake in the index: what is wrong, and what to do."""
+    wrong, cure = map(_cell, _in_short(observed.message))
+    return f"| {number} | [{_cell(mistake.title)}](#{number}) | {wrong} | {cure} |\n"
+
+
+def entry(number: int, mistake: Mistake, observed: Observed) -> str:
     """One mistake: title, files, command, message."""
     blocks = [_file(name, content, mistake) for name, content in _shown_files(mistake).items()]
     variables = "".join(f"{name}={value!r} " for name, value in mistake.environment.items())

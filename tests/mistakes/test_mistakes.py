@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,53 +10,22 @@ import pytest
 from flowrun import RecipeError, load_recipe
 
 from . import MISTAKES, SECTIONS
-from .make_table import PAGE, page
-from .mistake import BAD_RECIPE, Mistake, Observed, observe
+from .make_table import PAGE, entry, row
+from .mistake import BAD_RECIPE, Mistake, observe
 from .recipe_file import BOMBS
 
 MOST_LINES, MOST_COLUMNS = 24, 160
+RENEW = "run `python -m tests.mistakes.make_table`"
 LIMIT = 1.0  # seconds in which a recipe beyond the bounds is refused
 
 
-class Observations:
-    """Every mistake made once, several at a time, whichever tests ask for it."""
-
-    def __init__(self, pool: ThreadPoolExecutor, folder: Path) -> None:
-        self._pool = pool
-        self._folder = folder
-        self._found: dict[str, Future[Observed]] = {}
-
-    def begin(self, mistake: Mistake) -> Future[Observed]:
-        """Make the mistake in the background, unless that has begun."""
-        if mistake.title not in self._found:
-            folder = self._folder / str(len(self._found))
-            folder.mkdir()
-            self._found[mistake.title] = self._pool.submit(observe, mistake, folder)
-        return self._found[mistake.title]
-
-    def of(self, mistake: Mistake) -> Observed:
-        """What came of the mistake."""
-        return self.begin(mistake).result()
-
-
-@pytest.fixture(scope="module")
-def observations(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Observations]:
-    """The mistakes that the chosen tests are about, on their way."""
-    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        observations = Observations(pool, tmp_path_factory.mktemp("mistakes"))
-        for item in request.session.items:
-            call = getattr(item, "callspec", None)
-            if call is not None and isinstance(call.params.get("mistake"), Mistake):
-                observations.begin(call.params["mistake"])
-        yield observations
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
-def test_a_mistake_is_answered_on_one_screen(mistake: Mistake, observations: Observations) -> None:
-    observed = observations.of(mistake)
+@pytest.mark.parametrize(
+    ("number", "mistake"), enumerate(MISTAKES, start=1), ids=[one.title for one in MISTAKES]
+)
+def test_a_mistake_is_answered_on_one_screen_as_the_page_shows_it(
+    number: int, mistake: Mistake, tmp_path: Path
+) -> None:
+    observed = observe(mistake, tmp_path)
     assert observed.code == mistake.code, observed.text
     for fragment in mistake.says:
         assert fragment in observed.message
@@ -70,6 +36,9 @@ def test_a_mistake_is_answered_on_one_screen(mistake: Mistake, observations: Obs
     assert "was_run" not in observed.files_made
     if mistake.code == BAD_RECIPE:
         assert observed.files_made == (), "nothing is run"
+    written = PAGE.read_text(encoding="utf-8")
+    assert row(number, mistake, observed) in written, RENEW
+    assert entry(number, mistake, observed) in written, RENEW
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
@@ -88,8 +57,14 @@ def test_there_are_mistakes_enough_and_no_two_of_one_title() -> None:
     assert all(SECTIONS.values())
 
 
-def test_the_page_of_mistakes_is_current(observations: Observations) -> None:
-    for mistake in MISTAKES:
-        observations.begin(mistake)
+def test_the_page_lists_each_mistake_once_and_nothing_else() -> None:
     written = PAGE.read_text(encoding="utf-8")
-    assert written == page(observations.of), "run `python -m tests.mistakes.make_table`"
+    headings = [line for line in written.splitlines() if line.startswith("### <a id=")]
+    assert headings == [
+        f'### <a id="{number}"></a>{number}. {mistake.title}'
+        for number, mistake in enumerate(MISTAKES, start=1)
+    ]
+    assert written.count("\n| ") - len(SECTIONS) == len(MISTAKES), RENEW
+    assert [line for line in written.splitlines() if line.startswith("## ")] == [
+        f"## {section}" for section in SECTIONS
+    ]

@@ -18,11 +18,14 @@ def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
     return tuple(options.named)
 
 
+Dtype = Literal["bool", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+
+
 @step(outputs=_outputs)
 def tensor(
     *,
     dtype: Annotated[
-        Literal["bool", "int32", "int64", "float16", "bfloat16", "float32", "float64"] | None,
+        Dtype | None,
         Meta(description="Of all of them; by default what torch.tensor finds fit."),
     ] = None,
     ctx: Context,
