@@ -21,6 +21,7 @@ run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
 
 test: lint types
+	@$(BIN)/python -m compileall -q framework plugins tests  # the tests start Python often, and keep nothing
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 faults: $(VENV)/.installed-test

@@ -46,8 +46,10 @@ def by_compiler(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
     def by_whole(
         params: Params, X: torch.Tensor, y: torch.Tensor
     ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
-        gradients, loss = whole(params, X, y)
-        return loss.detach(), [gradients[name].detach() for name in params]
+        # Tracked parameters would have a graph compiled for the gradient of the gradient.
+        untracked = {name: value.detach() for name, value in params.items()}
+        gradients, loss = whole(untracked, X, y)
+        return loss, list(gradients.values())
 
     def gradient_at(
         params: Params, X: torch.Tensor, y: torch.Tensor

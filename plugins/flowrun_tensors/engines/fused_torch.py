@@ -49,11 +49,12 @@ class TorchGradient:
         self._block_rows = max(elements // max(network.widths), _FEWEST_ROWS)
         self._is_laid_out = batch_size is not None or len(X) <= self._block_rows
         if batch_size is None:
-            # The columns side by side: the products of the first layer are a little faster so.
-            rows = min(len(X), self._block_rows)
-            self._inputs = X.new_ones(X.shape[1] + 1, rows).t()
             if self._is_laid_out:
+                # The columns side by side: the products of the first layer are a little faster so.
+                self._inputs = X.new_ones(X.shape[1] + 1, len(X)).t()
                 self._inputs[:, :-1] = X
+            else:  # as they lie in the data, from which they are copied at each step
+                self._inputs = X.new_ones(self._block_rows, X.shape[1] + 1)
             self._targets = y
         else:
             self._inputs = X.new_ones(batch_size, X.shape[1] + 1)
@@ -85,8 +86,9 @@ class TorchGradient:
             if self._is_laid_out:
                 inputs = self._inputs[start:end].t()
             else:  # the data is held once: each block of it is laid out where the last one was
-                inputs = self._inputs[: end - start].t()
-                operations.append(partial(inputs[:-1].copy_, self._X[start:end].t()))
+                block = self._inputs[: end - start]
+                operations.append(partial(block[:, :-1].copy_, self._X[start:end]))
+                inputs = block.t()
             beta = 1.0 if start else 0.0
             operations += self._over_block(inputs, targets, beta, 1 / elements)
         return operations

@@ -97,17 +97,19 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         walk.restore(restored["walk"])
         restore_surroundings(restored, task.X.device, batches, validation)
     losses, params = walk.losses, walk.named()
+    lrs = settings.lrs if settings.lrs is not None else [settings.lr] * settings.steps
+    state = partial(_state, walk, batches, validation)
     while walk.taken < settings.steps:
         step = walk.taken
         is_last = validation is not None and validation.look(params, step)
-        walk.step(settings.lr_at(step), None if batches is None else batches.rows())
+        walk.step(lrs[step], None if batches is None else batches.rows())
         if is_last or has_settled(losses, step, settings.tolerance):
             break
         if walk.taken % BLOCK == 0:
             require_finite(losses, walk.taken - BLOCK, walk.taken, settings.lr)
         if ctx.wants_progress:
             ctx.progress(walk.taken, settings.steps, loss=float(losses[step]))
-        ctx.checkpoint(partial(_state, walk, batches, validation))
+        ctx.checkpoint(state)
     require_finite(losses, 0, walk.taken, settings.lr)
     return trained(walk.parameters(), losses[: walk.taken], validation)
 
