@@ -13,8 +13,8 @@ import pytest
 # The tests run side by side: more threads than that for each would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Python tells a compiled file from its source by the second and the size, and a test writes a file of
-# steps anew within the second.
+# Python tells a compiled file from its source by the second and the size, and a test writes a file
+# of steps anew within the second.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.dont_write_bytecode = True
 
