@@ -128,8 +128,8 @@ FUSED = (
     Regression(
         "fused: the learning rate is squared",
         "engines/walking.py",
-        "walk.step(settings.lr_at(step),",
-        "walk.step(settings.lr_at(step) ** 2,",
+        "walk.step(lrs[step],",
+        "walk.step(lrs[step] ** 2,",
         caught_by="red_mlp",
         at="metrics.mae",
     ),
