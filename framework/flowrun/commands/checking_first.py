@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from flowrun.checking.reports import finding_text
+from flowrun.recipe_arguments import recipe_arguments
 
 
 def check_first(
@@ -31,11 +32,9 @@ def check_first(
     stood for by what torch cannot forget: neither reaches the run. show: whether errors and
     warnings are printed. complain: is told where the check itself fails; then nothing is known.
     """
-    arguments = [part for text in settings for part in ("--set", text)]
-    arguments += [part for name in plugins for part in ("--plugin", name)]
-    arguments += [] if device is None else ["--device", device]
-    arguments += [] if seed is None else ["--seed", str(seed)]
-    arguments += [] if standin else ["--no-standin"]
+    arguments = recipe_arguments(
+        settings=settings, plugins=plugins, device=device, seed=seed, standin=standin
+    )
     # The current folder is looked in for modules only where it is here too.
     own = [] if str(Path.cwd()) in sys.path else ["-P"]
     command = [sys.executable, *own, "-m", "flowrun", "check", recipe, "--json", *arguments]

@@ -14,6 +14,7 @@ from flowrun.history.changes import changed_metrics
 from flowrun.history.past_run import PastRun
 from flowrun.plugins import Registry
 from flowrun.problems import listed, shown_path
+from flowrun.recipe_arguments import recipe_arguments
 from flowrun.watching.changes import Stamps, require_watchfiles, stamps_of, wait_for_change
 from flowrun.watching.depended import data_files, installed_code, recipe_files
 from flowrun.watching.running import latest_run, record_of, run_apart
@@ -42,16 +43,14 @@ def watch_command(
     """
     path = recipe_path(recipe)
     require_watchfiles()
-    arguments = [recipe, *(text for setting in settings for text in ("--set", setting))]
-    arguments += ["--device", device] if device is not None else []
-    arguments += ["--seed", str(seed)] if seed is not None else []
-    arguments += [text for plugin in plugins for text in ("-p", plugin)]
-    arguments += ["--no-standin"] if no_standin else []
+    options = recipe_arguments(
+        settings=settings, plugins=plugins, device=device, seed=seed, standin=not no_standin
+    )
     signal.signal(signal.SIGTERM, _interrupt)
     watch = _Watch(path, settings, plugins, installed_code(registry))
     try:
         while True:
-            watch.run(arguments)
+            watch.run([recipe, *options])
             watch.wait()
     except KeyboardInterrupt:
         click.echo("no longer watching")

@@ -6,6 +6,8 @@ import shlex
 
 import msgspec
 
+from flowrun.recipe_arguments import recipe_arguments
+
 
 class RunSettings(msgspec.Struct, frozen=True):
     """What the options of pytest say of every recipe.
@@ -21,7 +23,5 @@ class RunSettings(msgspec.Struct, frozen=True):
 
     def command(self, recipe: str, *more: str) -> str:
         """The command that runs a recipe as the test does."""
-        device = () if self.device is None else ("--device", self.device)
-        seed = () if self.seed is None else ("--seed", str(self.seed))
-        standin = () if self.standin else ("--no-standin",)
-        return shlex.join(["flowrun", recipe, *device, *seed, *standin, *more])
+        options = recipe_arguments(device=self.device, seed=self.seed, standin=self.standin)
+        return shlex.join(["flowrun", recipe, *options, *more])
