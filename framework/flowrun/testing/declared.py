@@ -14,7 +14,7 @@ from flowrun.option_types import annotation_text, convert, described_type, is_of
 from flowrun.problems import listed
 from flowrun.steps import REQUIRED, Option, Step
 from flowrun.testing.alone import StepAlone
-from flowrun.testing.findings import RuleFinding
+from flowrun.testing.findings import RuleFinding, finding_of
 from flowrun.testing.outside import outside
 
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
@@ -23,7 +23,7 @@ _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "p
 def undocumented(step: Step[..., Any]) -> Iterator[RuleFinding]:
     """A docstring that is missing, and options that nobody describes."""
     if not step.about.strip():
-        yield _finding(
+        yield finding_of(
             step,
             "documented",
             "the function has no docstring",
@@ -32,7 +32,7 @@ def undocumented(step: Step[..., Any]) -> Iterator[RuleFinding]:
         )
     bare = [option.name for option in _options(step) if not option.description.strip()]
     if bare:
-        yield _finding(
+        yield finding_of(
             step,
             "documented",
             "an option has no description" if len(bare) == 1 else "options have no description",
@@ -48,7 +48,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
         try:
             is_unfit = is_of_a_class(option.annotation)
         except TypeError as error:
-            yield _finding(
+            yield finding_of(
                 step,
                 "bounds",
                 f"the annotation of the option `{option.name}` makes no sense",
@@ -58,7 +58,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
             )
             continue
         if is_unfit:
-            yield _finding(
+            yield finding_of(
                 step,
                 "bounds",
                 f"no recipe can give the option `{option.name}`",
@@ -67,7 +67,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
                 hint="change the annotation, and make the object inside the step",
             )
         elif option.default is not REQUIRED and not _fits(option):
-            yield _finding(
+            yield finding_of(
                 step,
                 "bounds",
                 f"the default of the option `{option.name}` is not what the option allows",
@@ -76,7 +76,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
                 hint="change the default, or the bounds",
             )
     for name, metas in _bounded_inputs(step):
-        yield _finding(
+        yield finding_of(
             step,
             "bounds",
             f"`{name}` has bounds that nobody checks: it is an input",
@@ -100,7 +100,7 @@ def unenforced(
             is_usable = False  # it is reported as what it is
         for bound, value in outside(option.annotation) if is_usable else ():
             if not _refuses(alone, name, given, dict(options) | {name: value}):
-                yield _finding(
+                yield finding_of(
                     step,
                     "bounds",
                     f"the bound {bound} of the option `{option.name}` is not enforced",
@@ -158,15 +158,3 @@ def _bounded_inputs(step: Step[..., Any]) -> Iterator[tuple[str, list[str]]]:
         ]
         if found:
             yield value.name, found
-
-
-def _finding(
-    step: Step[..., Any],
-    rule: str,
-    message: str,
-    *,
-    found: str | None = None,
-    expected: str | None = None,
-    hint: str | None = None,
-) -> RuleFinding:
-    return RuleFinding(rule, step.name, step.place, message, found, expected, hint)

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from flowrun.steps import Step
+
 # What a step promises to the recipes that use it. The battery takes the rules in this order.
 RULES = {
     "documented": "it has a docstring, and a description of each option",
@@ -42,6 +44,19 @@ class RuleFinding(msgspec.Struct, frozen=True):
         if self.hint is not None:
             lines.append(f"    {_indented(self.hint)}")
         return "\n".join(lines)
+
+
+def finding_of(
+    step: Step[..., Any],
+    rule: str,
+    message: str,
+    *,
+    found: str | None = None,
+    expected: str | None = None,
+    hint: str | None = None,
+) -> RuleFinding:
+    """A finding about this step."""
+    return RuleFinding(rule, step.name, step.place, message, found, expected, hint)
 
 
 class Examination(msgspec.Struct):

@@ -8,7 +8,7 @@ from typing import Any
 from flowrun.checking.check import check_plan
 from flowrun.checking.checked import CheckedStep
 from flowrun.checking.summaries import UNKNOWN
-from flowrun.testing.findings import RuleFinding
+from flowrun.testing.findings import RuleFinding, finding_of
 from flowrun.testing.running import Outputs
 from flowrun.testing.trials import Trials
 
@@ -41,10 +41,10 @@ def broken_in_check(
             if given is not None
             else "make what the step makes on the device of an input, or on ctx.device"
         )
-        yield _finding(
-            trials,
+        yield finding_of(
+            trials.step,
+            "devices" if given is None else "shapes",
             about,
-            rule="devices" if given is None else "shapes",
             found=problem.message + _shown(finding.operation, finding.place),
             expected="that it fits",
             hint=problem.hint or cure,
@@ -66,8 +66,9 @@ def _told_otherwise(
         apart = _apart(told, found, name)
         if apart is not None:
             path, in_check, in_run = apart
-            yield _finding(
-                trials,
+            yield finding_of(
+                trials.step,
+                "shapes",
                 f"a check for {device} tells another `{path}` than the run gives",
                 found=f"{in_check} in the check",
                 expected=f"{in_run}, as in the run",
@@ -101,10 +102,3 @@ def _shown(operation: str | None, place: tuple[str, int, str] | None) -> str:
     lines = [] if operation is None else [f"called {operation}"]
     lines += [] if place is None else [f"in {place[2]}  ({place[0]}:{place[1]})"]
     return "".join(f"\n{line}" for line in lines)
-
-
-def _finding(
-    trials: Trials, message: str, *, found: str, expected: str, hint: str, rule: str = "shapes"
-) -> RuleFinding:
-    step = trials.step
-    return RuleFinding(rule, step.name, step.place, message, found, expected, hint)

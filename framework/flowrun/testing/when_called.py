@@ -12,7 +12,7 @@ from flowrun.history.differences import differences
 from flowrun.problems import listed
 from flowrun.store.digests import value_digest
 from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_value, write_value
-from flowrun.testing.findings import Examination, RuleFinding
+from flowrun.testing.findings import Examination, RuleFinding, finding_of
 from flowrun.testing.running import Outputs
 from flowrun.testing.trials import Trial, Trials
 
@@ -38,8 +38,8 @@ def broken_by_calls(
             given[device] = trial.outputs
             yield from _unlike_before(trials, trial, device, examined)
         elif trial.culprit == "outputs":
-            yield _finding(
-                trials,
+            yield finding_of(
+                trials.step,
                 "outputs",
                 "what it returns is not what it declares",
                 found=_message(trial),
@@ -48,8 +48,8 @@ def broken_by_calls(
         elif given and _is_on_purpose(trial):
             examined.unchecked["devices"] = f"{device}, which the step refuses: {_message(trial)}"
         elif trial.culprit == "function":
-            yield _finding(
-                trials,
+            yield finding_of(
+                trials.step,
                 "devices",
                 f"it fails on {device} with the inputs and options of the test",
                 found=_message(trial),
@@ -63,8 +63,8 @@ def broken_by_calls(
 def _written_to(trials: Trials, trial: Trial, device: str) -> RuleFinding:
     names = listed(f"`{name}`" for name in trial.changed)
     name = trial.changed[0] if trial.changed else "value"
-    return _finding(
-        trials,
+    return finding_of(
+        trials.step,
         "inputs",
         f"it writes to what it was given, on {device}",
         found=f"{names} changed during the call" if trial.changed else _message(trial),
@@ -92,8 +92,8 @@ def _unlike_before(
     again = trials.call(device)
     shown = _departures(trials, first.outputs, again)
     if shown:
-        yield _finding(
-            trials,
+        yield finding_of(
+            trials.step,
             "repeatable",
             f"called twice with one seed, it gives two results, on {device}",
             found=shown,
@@ -105,8 +105,8 @@ def _unlike_before(
         other = trials.call(device, seed=1)
         shown = _departures(trials, first.outputs, other)
         if shown:
-            yield _finding(
-                trials,
+            yield finding_of(
+                trials.step,
                 "repeatable",
                 f"its result follows the seed, and it does not say so, on {device}",
                 found=shown,
@@ -152,8 +152,8 @@ def _unkeepable(trials: Trials, outputs: Outputs) -> Iterator[RuleFinding]:
                 found = f"{type(error).__name__}: {error}"
                 hint = "give a tensor without its graph: `.detach()`" if "graph" in found else hint
         if found is not None:
-            yield _finding(
-                trials,
+            yield finding_of(
+                trials.step,
                 "kept",
                 f"the output `{name}` cannot be kept, so the steps that take it run each time",
                 found=found,
@@ -169,16 +169,3 @@ def _is_on_purpose(trial: Trial) -> bool:
 
 def _message(trial: Trial) -> str:
     return "" if trial.error is None else trial.error.message
-
-
-def _finding(
-    trials: Trials,
-    rule: str,
-    message: str,
-    *,
-    found: str | None = None,
-    expected: str | None = None,
-    hint: str | None = None,
-) -> RuleFinding:
-    step = trials.step
-    return RuleFinding(rule, step.name, step.place, message, found, expected, hint)
