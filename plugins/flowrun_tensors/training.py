@@ -36,9 +36,10 @@ class Descent:
     options: Mapping[str, Any] = field(default_factory=dict)
     lrs: Sequence[float] | None = None
 
-    def lr_at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        return self.lr if self.lrs is None else self.lrs[step]
+    @property
+    def rates(self) -> Sequence[float]:
+        """The learning rate of each step, constant or not."""
+        return [self.lr] * self.steps if self.lrs is None else self.lrs
 
 
 class Trained(NamedTuple):
@@ -80,12 +81,12 @@ def descend(
         losses[:begun] = restored["losses"]
         update.restore(restored["optimizer"])
         restore_surroundings(restored, X.device, batches, validation)
-    taken = settings.steps
+    taken, lrs = settings.steps, settings.rates
     for step in range(begun, settings.steps):
         is_last = validation is not None and validation.look(params, step)
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
         gradient_now = partial(gradient_at, params, X_step, y_step)
-        losses[step] = update.take(gradient_now, settings.lr_at(step))
+        losses[step] = update.take(gradient_now, lrs[step])
         if is_last or has_settled(losses, step, settings.tolerance):
             taken = step + 1
             break

@@ -60,10 +60,10 @@ def moments(task: Task, ctx: Context) -> Trained:
     from flowrun_tensors.engines.iterated import iterated
 
     settings = task.settings
-    lrs = settings.lrs if settings.lrs is not None else [settings.lr] * settings.steps
     found = iterated(
-        task.X, task.y, task.params, lrs=lrs, tolerance=settings.tolerance, **settings.options
-    )
+        task.X, task.y, task.params,
+        lrs=settings.rates, tolerance=settings.tolerance, **settings.options,
+    )  # fmt: skip
     return Trained(found.params, found.losses)
 
 
@@ -97,7 +97,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         walk.restore(restored["walk"])
         restore_surroundings(restored, task.X.device, batches, validation)
     losses, params = walk.losses, walk.named()
-    lrs = settings.lrs if settings.lrs is not None else [settings.lr] * settings.steps
+    lrs = settings.rates
     state = partial(_state, walk, batches, validation)
     while walk.taken < settings.steps:
         step = walk.taken
