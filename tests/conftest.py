@@ -44,19 +44,26 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
     return write_file
 
 
+def run_module(
+    folder: Path, *arguments: str | Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`python -m` with these arguments in a folder, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
 @pytest.fixture
 def flowrun(tmp_path: Path) -> Flowrun:
     """Run the command line in a process of its own."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "flowrun", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return run_module(tmp_path, "flowrun", *arguments, **environment)
 
     return run

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import run_module
 
 Pytest = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -56,14 +56,6 @@ def run_pytest(tmp_path: Path) -> Pytest:
     (tmp_path / "steps.py").write_text(STEPS, encoding="utf-8")
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return run_module(tmp_path, "pytest", "-p", "no:cacheprovider", *arguments, **environment)
 
     return run
