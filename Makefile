@@ -5,7 +5,7 @@
 # make docs    build the pages of docs/ as a site into site/; a broken link or anchor is an error
 # make reference  write docs/reference from the docstrings and signatures of the code
 # make bench   time training beside other libraries, into docs/benchmarks.md (half an hour, downloads)
-# make regressions  plant each mistake of tests/regressions in a copy of the built-in steps, and list all
+# make regressions  plant each mistake of tests/campaigns/mutants in a copy of the built-in steps, and list all
 #              shipped recipes that notice it (minutes; make test runs the one that must)
 # All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
@@ -25,10 +25,10 @@ test: lint types
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 faults: $(VENV)/.installed-test
-	FLOWRUN_FAULTS=all $(BIN)/python -m pytest tests/faults --numprocesses auto --maxprocesses 2
+	FLOWRUN_FAULTS=all $(BIN)/python -m pytest tests/campaigns/faults --numprocesses auto --maxprocesses 2
 
 regressions: $(VENV)/.installed-test
-	$(BIN)/python -m tests.regressions
+	$(BIN)/python -m tests.campaigns.mutants
 
 # What stands for absent devices is private to torch, and may be another in each of its versions.
 OLDEST_TORCH := $(shell sed -n 's/^ *torch>=//p' setup.cfg)
@@ -38,7 +38,7 @@ oldest: $(BIN)/python
 	$(VENV)-oldest/bin/pip install --quiet --disable-pip-version-check \
 		--constraint $(VENV)-oldest/constraints.txt 'torch==$(OLDEST_TORCH).*' --editable '.[test]'
 	$(VENV)-oldest/bin/python -m pytest --numprocesses auto --maxprocesses 2 \
-		tests/tensors/test_check_mode_devices.py tests/tensors/test_check_mode_errors.py
+		tests/tensors/checking/test_check_mode_devices.py tests/tensors/checking/test_check_mode_errors.py
 
 bench: $(BIN)/python
 	$(BIN)/python -m benchmarks.training --out docs/benchmarks.md

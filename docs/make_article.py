@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import flowrun
-from flowrun.expectations import SETTINGS, Expectation
-from flowrun.value_paths import follow
+from flowrun.expectations.expectation import SETTINGS, Expectation
+from flowrun.values.paths import follow
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "article.md"

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from flowrun.option_types import described_type
-from flowrun.steps import REQUIRED, Option, Step
+from flowrun.plugins.option_types import described_type
+from flowrun.plugins.steps import REQUIRED, Option, Step
 
 _ITEM = re.compile(r"([a-z_]+(?:, [a-z_]+)*): (.*)")
 _CODE = re.compile(r"(`[^`]*`)")

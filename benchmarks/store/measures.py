@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 
 import flowrun
-from flowrun.plugins import new_registry
-from flowrun.store.digests import value_digest
-from flowrun.store.keeping import BYTES_A_SECOND, FIXED_SECONDS
+from flowrun.api import new_registry
+from flowrun.store.cost_rule import BYTES_A_SECOND, FIXED_SECONDS
 from flowrun.store.store import Store
-from flowrun.values import Values
+from flowrun.values.codecs import Codecs
+from flowrun.values.digests import value_digest
 
 SIZES = (1_000, 100_000, 10_000_000, 200_000_000)  # bytes
 ROUNDS = 7
@@ -48,7 +48,7 @@ def seconds(work: Callable[[], object]) -> float:
     return statistics.median(found)
 
 
-def digests(values: Values) -> dict[str, float]:
+def digests(values: Codecs) -> dict[str, float]:
     """Bytes a second, by the kind of tensor: 200 MB of float32."""
     tensor = torch.randn(25_000_000, 2)
     kinds = {"contiguous": tensor, "every second column": tensor[:, 1]}
@@ -58,7 +58,7 @@ def digests(values: Values) -> dict[str, float]:
     }
 
 
-def keeping(values: Values, folder: Path) -> list[dict[str, float]]:
+def keeping(values: Codecs, folder: Path) -> list[dict[str, float]]:
     """Seconds to keep and to read back a tensor, by its size, and what the rule allows for it."""
     store = Store(folder, print)
     found = []
@@ -118,7 +118,7 @@ def planning(folder: Path) -> dict[str, float]:
 def main() -> None:
     """Measure everything, in a folder of its own."""
     torch.set_num_threads(1)
-    values = Values(new_registry().codecs)
+    values = Codecs(new_registry().codecs)
     with tempfile.TemporaryDirectory() as scratch:
         import os
 

@@ -1,5 +1,5 @@
 """`python -m flowrun`."""
 
-from flowrun.start import main
+from flowrun.cli.start import main
 
 main()

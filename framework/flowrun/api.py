@@ -1,4 +1,4 @@
-"""Running from Python: one call that plans and runs."""
+"""From Python: a recipe planned, checked and run by one call each."""
 
 from __future__ import annotations
 
@@ -6,15 +6,86 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
 
-from flowrun.home import home_folder
-from flowrun.listeners import Listeners
-from flowrun.overrides import Settings
-from flowrun.planning import Plan, plan
-from flowrun.recipes import Recipe
-from flowrun.records import RecordWriter
+from flowrun import hookspecs
+from flowrun.checking.check import check_plan
+from flowrun.checking.checked import Checked
+from flowrun.history.finding import find_run
+from flowrun.history.replanning import recipe_of
+from flowrun.planning.plan import Plan, make_plan
+from flowrun.plugins.registry import Registry, installed_plugins
+from flowrun.recipes.overrides import Settings
+from flowrun.recipes.recipe import Recipe
 from flowrun.running.execution import execute
-from flowrun.runs import Result
+from flowrun.running.listeners import Listeners
+from flowrun.running.record import RecordWriter
+from flowrun.running.results import Result
+from flowrun.store.home import home_folder
 from flowrun.store.store import Store
+
+
+def new_registry() -> Registry:
+    """The installed plugins, each loaded and asked for its steps."""
+    return installed_plugins(hookspecs)
+
+
+def plan(
+    recipe: str | Path | AnyMapping[str, object] | Recipe,
+    *,
+    set: Settings = (),
+    device: str | None = None,
+    seed: int | None = None,
+    plugins: tuple[str, ...] = (),
+    registry: Registry | None = None,
+) -> Plan:
+    """Hold a recipe against the registered steps.
+
+    recipe: a path, a mapping, or what `load_recipe` gave.
+    set: settings that change it, as `--set` does.
+    device, seed: take the place of the recipe's own.
+    plugins: further plugins: paths of .py files (from the current folder) or module names.
+    registry: the plugins to use; by default every installed one.
+
+    Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
+    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
+    `plugins` cannot be loaded.
+    """
+    registry = registry or new_registry()
+    return make_plan(recipe, set=set, device=device, seed=seed, plugins=plugins, registry=registry)
+
+
+def plan_of_run(name: str) -> Plan:
+    """The plan by which a past run was executed, made again from the run's record.
+
+    name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
+
+    Steps, options, wiring, ids and seeds are those of the run, its settings and arguments
+    included, whatever has become of the recipe's file since; paths start from the same folders.
+    The device is the one on which the run took place. The steps' code is today's.
+
+    Raises FlowrunError where there is no such run, or where its record holds no recipe; and what
+    `plan` raises where the recipe no longer fits the registered steps.
+    """
+    return plan(recipe_of(find_run(name)))
+
+
+def check(
+    recipe: str | Path | AnyMapping[str, object] | Recipe,
+    *,
+    set: Settings = (),
+    device: str | None = None,
+    seed: int | None = None,
+    plugins: tuple[str, ...] = (),
+    standin: bool = True,
+    memory: int | None = None,
+) -> Checked:
+    """Run every step of a recipe on shapes alone, and give what is wrong with it.
+
+    The arguments are those of `run`; the device need not be there. memory: the bytes that the
+    recipe's device has; by default those that it does have, where it is there. Nothing is
+    computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
+    """
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    return check_plan(planned, standin=standin, memory=memory)
 
 
 def run(

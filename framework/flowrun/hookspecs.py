@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from flowrun.plugins.markers import hookspec
 
 if TYPE_CHECKING:
     import click
 
-    from flowrun.calling import Call
-    from flowrun.checking.mode import CheckMode
-    from flowrun.context import Context, Progress
-    from flowrun.extensions import Codec, Dataset, Format, Model
-    from flowrun.runs import RunInfo, StepResult
-    from flowrun.steps import Step
-
-hookspec = pluggy.HookspecMarker("flowrun")
-hookimpl = pluggy.HookimplMarker("flowrun")
+    from flowrun.plugins.check_mode import CheckMode
+    from flowrun.plugins.extensions import Dataset, Format, Model
+    from flowrun.plugins.steps import Step
+    from flowrun.running.calling import Call
+    from flowrun.running.context import Context
+    from flowrun.running.events import Progress
+    from flowrun.running.results import RunInfo, StepResult
+    from flowrun.values.codecs import Codec
 
 
 @hookspec

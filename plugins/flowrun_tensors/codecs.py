@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun import Codec, Summary
-from flowrun_tensors.keeping import read_tensors, tensor_digest, tensor_layout, write_tensors
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.tensor_store import read_tensors, tensor_digest, tensor_layout, write_tensors
 
 
 def tensor_summary(tensor: torch.Tensor) -> Summary:

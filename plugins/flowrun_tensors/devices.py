@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # Device files without which no build of torch can have an accelerator under Linux: NVIDIA, NVIDIA
 # under WSL, AMD, and the render nodes that Intel's GPUs need.

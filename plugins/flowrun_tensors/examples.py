@@ -8,7 +8,11 @@ import click
 
 from flowrun import FlowrunError, did_you_mean, load_recipe, replacing
 
-_ARTICLE = "article"  # a folder of recipes, written whole
+_FIRST = "red_linear"  # the recipe to begin with
+_FOLDERS = {  # folders of recipes, each written whole
+    "article": "Each code block of the article",
+    "checks": "The built-in steps compared with the same computed by other means",
+}
 
 
 @click.command("examples")
@@ -16,27 +20,31 @@ _ARTICLE = "article"  # a folder of recipes, written whole
 @click.option("--force", is_flag=True, help="Replace files that are here already.")
 def examples_command(name: str | None, force: bool) -> None:
     """List the shipped recipes, or write the recipe NAME into the current folder."""
-    recipes = {path.stem: path for path in sorted(_folder().glob("*.yaml"))}
-    article = sorted((_folder() / _ARTICLE).glob("*.yaml"))
+    recipes = {path.stem: path for path in sorted(_folder().glob("*.yaml"), key=_order)}
     if name is None:
-        width = max(map(len, recipes))
-        for stem, path in recipes.items():
-            click.echo(f"{stem:<{width}}  {load_recipe(path).about}")
-        click.echo(f"{_ARTICLE:<{width}}  Each code block of the article: {len(article)} recipes.")
+        _print_examples(recipes)
         return
     stem = Path(name).stem
-    if stem not in (*recipes, _ARTICLE):
-        hint = did_you_mean(stem, (*recipes, _ARTICLE)) or "`flowrun examples` lists all"
+    if stem not in (*recipes, *_FOLDERS):
+        hint = did_you_mean(stem, (*recipes, *_FOLDERS)) or "`flowrun examples` lists all"
         raise FlowrunError(f"there is no example `{name}`; {hint}")
-    wanted = article if stem == _ARTICLE else _with_companions(recipes[stem])
-    taken = [str(_here(path)) for path in wanted if _differs(path)]
-    if taken and not force:
-        raise FlowrunError(f"{', '.join(taken)} is here already; --force replaces it")
+    wanted = _with_companions([recipes[stem]] if stem in recipes else _recipes_in(stem))
+    existing = [str(_here(path)) for path in wanted if _differs(path)]
+    if existing and not force:
+        raise FlowrunError(f"{', '.join(existing)} is here already; --force replaces it")
     for path in wanted:
         with replacing(_here(path)) as temporary:
             temporary.write_bytes(path.read_bytes())
         click.echo(f"wrote {_here(path)}")
-    click.echo(f"run it: flowrun {f'{_ARTICLE}/*' if stem == _ARTICLE else stem}.yaml")
+    click.echo(f"run it: flowrun {stem if stem in recipes else f'{stem}/*'}.yaml")
+
+
+def _print_examples(recipes: dict[str, Path]) -> None:
+    width = max(map(len, (*recipes, *_FOLDERS)))
+    for stem, path in recipes.items():
+        click.echo(f"{stem:<{width}}  {load_recipe(path).about}")
+    for folder, about in _FOLDERS.items():
+        click.echo(f"{folder:<{width}}  {about}: {len(_recipes_in(folder))} recipes.")
 
 
 def _folder() -> Path:
@@ -45,8 +53,16 @@ def _folder() -> Path:
     return Path(str(files("flowrun_recipes")))
 
 
+def _order(path: Path) -> tuple[bool, str]:
+    return path.stem != _FIRST, path.stem
+
+
+def _recipes_in(folder: str) -> list[Path]:
+    return sorted((_folder() / folder).glob("*.yaml"))
+
+
 def _here(shipped: Path) -> Path:
-    """Where a shipped file is written to, seen from the current folder."""
+    """The path, from the current folder, to which a shipped file is written."""
     return shipped.relative_to(_folder())
 
 
@@ -55,12 +71,16 @@ def _differs(shipped: Path) -> bool:
     return here.exists() and here.read_bytes() != shipped.read_bytes()
 
 
-def _with_companions(recipe: Path) -> list[Path]:
-    """A shipped recipe, and the shipped files it names: its parent, its data."""
-    wanted = [recipe]
+def _with_companions(recipes: list[Path]) -> list[Path]:
+    """Shipped recipes, and the shipped files they name: their parents, their data."""
+    beside = sorted(path for path in _folder().iterdir() if path.is_file())
+    wanted = list(recipes)
     for path in wanted:
         text = path.read_text(encoding="utf-8")
-        beside = sorted(other for other in _folder().iterdir() if other.is_file())
-        named = [other for other in beside if f" {other.name}" in text]
+        named = [other for other in beside if _is_named(other.name, path, text)]
         wanted += [other for other in named if other not in wanted]
     return wanted
+
+
+def _is_named(name: str, recipe: Path, text: str) -> bool:
+    return f" {name}" in text or (recipe.parent != _folder() and f" ../{name}" in text)

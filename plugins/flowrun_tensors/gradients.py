@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flowrun import FlowrunError
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import loss_and_slope, loss_function
 from flowrun_tensors.models import Params, Predict, Predictor
 

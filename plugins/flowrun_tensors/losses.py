@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowrun import FlowrunError
-from flowrun_tensors.lazy import functional, torch
+from flowrun_tensors.lazy_torch import functional, torch
 
 Loss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 

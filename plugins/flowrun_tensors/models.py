@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from flowrun import Context, FlowrunError, Model, did_you_mean, listed
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")
 

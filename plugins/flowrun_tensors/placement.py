@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from flowrun import Call, Context, FlowrunError, Step
-from flowrun_tensors.lazy import torch, when_torch_is_imported
+from flowrun_tensors.lazy_torch import torch, when_torch_is_imported
 
 
 def place_inputs(ctx: Context, call: Call) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun import DataError, Unknown, replacing
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _INDEX = "values.json"
 _TENSOR = "tensor"

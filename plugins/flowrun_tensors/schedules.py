@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun import OptionError, did_you_mean
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # What each takes beside the optimiser; those without a default in torch stand first, with a star.
 SCHEDULES: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from flowrun import Context, FlowrunError
 from flowrun_tensors.batches import Batches, generator_state, set_generator
 from flowrun_tensors.gradients import GradientAt
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Params
 from flowrun_tensors.updates import Update, update_of
 from flowrun_tensors.validation import Validation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowrun import FlowrunError
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of
 from flowrun_tensors.models import Params, Predictor, check_fit, layer_count
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Params
 
 LossOf = Callable[[Params], "torch.Tensor"]

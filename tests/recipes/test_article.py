@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 import flowrun as package
-
-from ..conftest import Flowrun
-from .test_shipped import REAL_DATA, real_data
+from tests.conftest import Flowrun
+from tests.recipes.test_shipped import REAL_DATA, real_data
 
 ROOT = Path(__file__).parents[2]
 ARTICLE = sorted((ROOT / "recipes" / "article").glob("*.yaml"))

@@ -53,10 +53,12 @@ def test_a_wine_recipe_holds_on_the_real_data_and_says_so(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("by_hand_*.yaml")), ids=lambda path: path.stem)
-def test_what_is_held_by_hand_holds_for_other_seeds(path: Path, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", sorted((RECIPES / "checks").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_check_passes_for_other_seeds(path: Path, seed: int, tmp_path: Path) -> None:
     copies = shutil.copytree(RECIPES, tmp_path / "recipes")
-    result = flowrun.run(copies / path.name, seed=seed)
+    result = flowrun.run(copies / "checks" / path.name, seed=seed)
     assert result.ok, [held for held in result.record["expectations"] if not held["met"]]
 
 
@@ -74,7 +76,7 @@ def test_new_bottles_are_scored_with_what_training_saved() -> None:
 
 
 def test_every_shipped_recipe_expects_something() -> None:
-    for path in RECIPES.glob("*.yaml"):
+    for path in [*RECIPES.glob("*.yaml"), *(RECIPES / "checks").glob("*.yaml")]:
         assert flowrun.plan(path).expectations, path.name
 
 

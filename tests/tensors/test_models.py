@@ -10,8 +10,7 @@ import torch
 
 import flowrun
 from flowrun import RecipeError, StepError
-
-from ..conftest import Flowrun
+from tests.conftest import Flowrun
 
 PLUGIN = """
 import torch

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import Flowrun
+from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
 Drawn = Callable[..., dict[str, Any]]

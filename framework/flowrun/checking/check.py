@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from collections.abc import Mapping as AnyMapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from flowrun.checking.checked import Checked, CheckedStep, Finding, Forecast
 from flowrun.checking.expecting import unmet
-from flowrun.checking.mode import CheckMode
-from flowrun.checking.walking import CheckWalk
-from flowrun.devices import device_problem, meant_device
-from flowrun.errors import PluginError
-from flowrun.overrides import Settings
-from flowrun.planning import Plan, plan
-from flowrun.problems import Problem
-from flowrun.recipes import Recipe
-from flowrun.sizes import size_text
-from flowrun.values import Values
-
-
-def check(
-    recipe: str | Path | AnyMapping[str, object] | Recipe,
-    *,
-    set: Settings = (),
-    device: str | None = None,
-    seed: int | None = None,
-    plugins: tuple[str, ...] = (),
-    standin: bool = True,
-    memory: int | None = None,
-) -> Checked:
-    """Run every step of a recipe on shapes alone, and give what is wrong with it.
-
-    The arguments are those of `run`; the device need not be there. memory: the bytes that the
-    recipe's device has; by default those that it does have, where it is there. Nothing is
-    computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
-    """
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
-    return check_plan(planned, standin=standin, memory=memory)
+from flowrun.checking.walk import CheckWalk
+from flowrun.errors import PluginError, Problem
+from flowrun.planning.plan import Plan
+from flowrun.plugins.check_mode import CheckMode
+from flowrun.recipes.devices import device_problem, meant_device
+from flowrun.values.codecs import Codecs
+from flowrun.values.sizes import size_text
 
 
 def check_plan(
@@ -61,7 +37,7 @@ def check_plan(
         raise PluginError(
             "no plugin gives a mode in which steps run on shapes alone (flowrun_check_context)"
         )
-    values = Values(planned.registry.codecs, planned.recipe.dtype)
+    values = Codecs(planned.registry.codecs, planned.recipe.dtype)
     walk = CheckWalk(
         planned, devices, mode, values, standin=standin, present=present,
         promised={} if promised is None else promised,

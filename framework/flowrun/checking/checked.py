@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from flowrun.planning import Plan
-from flowrun.problems import Problem
+from flowrun.errors import Problem
+from flowrun.planning.plan import Plan
 
 State = Literal["fits", "fails", "unknown", "blocked"]
 

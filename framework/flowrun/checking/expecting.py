@@ -8,21 +8,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from flowrun.checking.checked import Finding
-from flowrun.checking.mode import CheckMode
-from flowrun.checking.unknown import Unknown
-from flowrun.expectations import Expectation
-from flowrun.judging import is_as_named
-from flowrun.planning import Plan
-from flowrun.problems import Problem
-from flowrun.value_paths import ValuePath, follow
-from flowrun.values import Values
+from flowrun.errors import Problem
+from flowrun.expectations.expectation import Expectation
+from flowrun.expectations.judge import is_as_named
+from flowrun.planning.plan import Plan
+from flowrun.plugins.check_mode import CheckMode, Unknown
+from flowrun.values.codecs import Codecs
+from flowrun.values.paths import ValuePath, follow
 
 _KNOWABLE = ("shape", "dtype", "device")
 _OF_NUMBERS = ("below", "above", "between")
 
 
 def unmet(
-    plan: Plan, known: Mapping[str, Any], values: Values, mode: CheckMode
+    plan: Plan, known: Mapping[str, Any], values: Codecs, mode: CheckMode
 ) -> Iterator[Finding]:
     """What cannot be met, whatever the numbers will be. known: values of steps that fit."""
     for expectation in plan.expectations.values:
@@ -54,7 +53,7 @@ def _meets_unknown(path: ValuePath, value: Any) -> bool:
     return False
 
 
-def _mismatches(expectation: Expectation, value: Any, values: Values) -> Iterator[Finding]:
+def _mismatches(expectation: Expectation, value: Any, values: Codecs) -> Iterator[Finding]:
     codec = values.codec(value)
     found = None if codec is None else codec.summary(value)
     for check, wanted in expectation.checks.items():

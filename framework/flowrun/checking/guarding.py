@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flowrun.checking.unknown import NeedsDataError
-from flowrun.problems import shown_path
+from flowrun.errors import NeedsDataError, shown_path
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 _CHANGES = {  # audit events of Python that change files, by what they do to their first argument

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from flowrun.problems import shown_path
-from flowrun.steps import Step
+from flowrun.errors import shown_path
+from flowrun.plugins.steps import Step
 
 Place = tuple[str, int, str]
 

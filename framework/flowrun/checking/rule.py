@@ -5,10 +5,10 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 
-from flowrun.devices import meant_device
-from flowrun.explaining import explain, records_of_last_run
-from flowrun.home import home_folder
-from flowrun.planning import Plan, PlannedStep
+from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.recipes.devices import meant_device
+from flowrun.running.explaining import explain, records_of_last_run
+from flowrun.store.home import home_folder
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 

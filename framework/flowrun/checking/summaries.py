@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowrun.checking.unknown import Unknown
-from flowrun.values import Values
+from flowrun.plugins.check_mode import Unknown
+from flowrun.values.codecs import Codecs
 
 UNKNOWN = "unknown"  # the kind of an output of which nothing is known
 
 
-def summary_on_shapes(value: object, values: Values) -> dict[str, Any]:
+def summary_on_shapes(value: object, values: Codecs) -> dict[str, Any]:
     """What is known of a value before a run, in the form that records have."""
     if isinstance(value, Unknown):
         return {"type": value.kind}

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from flowrun.history.metrics import flat
 from flowrun.history.past_run import short_digest
-from flowrun.values import number_text
+from flowrun.values.codecs import number_text
+from flowrun.values.differences import number_change
+from flowrun.values.metrics import flat
 
 _SHOWN = 60  # characters of a value that a line shows
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -63,21 +64,6 @@ def changed_metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
     """The changes of metrics, with the differences of numbers."""
     for change in changed_values(old, new, "metrics"):
         yield msgspec.structs.replace(change, difference=number_change(change.old, change.new))
-
-
-def number_change(old: Any, new: Any) -> float | UnsetType:
-    """By how much a number has changed; UNSET where the two are none, or none that floats hold."""
-    if not (is_number(old) and is_number(new)):
-        return UNSET
-    try:
-        return float(new - old)
-    except OverflowError:
-        return UNSET
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a number, and not true or false."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _shown(value: object) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flowrun.errors import shown_path
 from flowrun.history.changes import Change, differing
 from flowrun.history.past_run import PastRun
-from flowrun.problems import shown_path
 from flowrun.store.changes import code_change
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
+from flowrun.errors import listed, shown_path
 from flowrun.history.changes import Change, changed_metrics, changed_values, differing
 from flowrun.history.code_changes import CodeChanges
 from flowrun.history.output_changes import OutputChanges
 from flowrun.history.past_run import PastOutcome, PastRun, PastStep
-from flowrun.noting import in_words
-from flowrun.plugins import Registry
-from flowrun.problems import listed, shown_path
+from flowrun.plugins.registry import Registry
+from flowrun.running.dependencies import in_words
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError
-from flowrun.problems import Mark, Problem, Source
-from flowrun.scalars import resolve
-from flowrun.value_paths import ValuePath, parse_path
+from flowrun.errors import FlowrunError, Mark, Problem, Source
+from flowrun.recipes.scalars import resolve
+from flowrun.values.paths import ValuePath, parse_path
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -98,7 +97,7 @@ def parse_condition(text: str) -> Condition:
 
 def unknown_path(condition: Condition, known: list[str]) -> FlowrunError:
     """The error that no run has anything at a condition's path."""
-    from flowrun.problems import did_you_mean, listed
+    from flowrun.errors import did_you_mean, listed
 
     path = condition.path.text
     near = [name for name in known if name.endswith(f".{path}")]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from flowrun.errors import FlowrunError
+from flowrun.errors import FlowrunError, shown_path
 from flowrun.history.past_run import PastRun, local_time, read_run
-from flowrun.home import home_folder, runs_folder
-from flowrun.problems import shown_path
+from flowrun.store.home import home_folder, runs_folder
 from flowrun.store.run_index import RunIndex, RunRow
 from flowrun.store.store import Store
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flowrun.history.metrics import flat
 from flowrun.history.past_run import local_time
 from flowrun.history.selecting import Selected
-from flowrun.values import number_text
+from flowrun.values.codecs import number_text
+from flowrun.values.metrics import flat
 
 _GAP = "  "
 _FIXED = ("id", "when", "recipe", "status", "seconds")

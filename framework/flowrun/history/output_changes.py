@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from flowrun.errors import listed
 from flowrun.history.changes import Change
 from flowrun.history.code_changes import Pairs
-from flowrun.history.differences import differences
 from flowrun.history.past_run import PastRun, PastStep
-from flowrun.plugins import Registry
-from flowrun.problems import listed
+from flowrun.plugins.registry import Registry
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import Store
 from flowrun.store.value_files import put_together
-from flowrun.values import Values
+from flowrun.values.codecs import Codecs
+from flowrun.values.differences import differences
 
 _MOST_LINES = 8  # about one output
 _CURE = "with `cache: true` beside the step they would be"
@@ -41,8 +41,8 @@ class OutputChanges:
         self._pairs = pairs
         self._store = store
         self._registry = registry
-        self._values: Values | None = None
-        self._texts = Values({}, new.dtype)
+        self._values: Codecs | None = None
+        self._texts = Codecs({}, new.dtype)
 
     def changes(self) -> Iterator[Change]:
         """The outputs of the first step that differ, and the steps below it whose outputs do."""
@@ -121,9 +121,9 @@ class OutputChanges:
             return MISSING
         return self._store.objects.read(output.object, digest, self._codecs())
 
-    def _codecs(self) -> Values:
+    def _codecs(self) -> Codecs:
         if self._values is None:
-            self._values = Values(self._registry().codecs, self._new.dtype)
+            self._values = Codecs(self._registry().codecs, self._new.dtype)
         return self._values
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError
-from flowrun.problems import shown_path
+from flowrun.errors import FlowrunError, shown_path
 from flowrun.store.run_index import RECORD, true_status
 
 _SHORT_DIGEST = 12

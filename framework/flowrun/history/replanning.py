@@ -9,32 +9,13 @@ from typing import Any
 
 import msgspec
 
-from flowrun.devices import AUTO, Needs
-from flowrun.drafts import STEP_KEYS, StepEntry
-from flowrun.errors import FlowrunError
-from flowrun.history.finding import find_run
+from flowrun.errors import FlowrunError, Mark, Source
 from flowrun.history.past_run import PastRun
-from flowrun.history.resolving import unescaped
-from flowrun.nodes import Entry, Mapping, Node, Scalar, Sequence
-from flowrun.planning import Plan, plan
-from flowrun.problems import Mark, Source
-from flowrun.recipes import Recipe
-
-
-def plan_of_run(name: str) -> Plan:
-    """The plan by which a past run was executed, made again from the run's record.
-
-    name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
-
-    Steps, options, wiring, ids and seeds are those of the run, its settings and arguments
-    included, whatever has become of the recipe's file since; paths start from the same folders.
-    The device is the one on which the run took place. The steps' code is today's.
-
-    Raises FlowrunError where there is no such run, or where its record holds no recipe; and what
-    `plan` raises where the recipe no longer fits the registered steps.
-    """
-    run = find_run(name)
-    return plan(recipe_of(run))
+from flowrun.recipes.devices import AUTO, Needs
+from flowrun.recipes.document import STEP_KEYS, StepEntry
+from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence
+from flowrun.recipes.recipe import Recipe
+from flowrun.running.resolving import unescaped
 
 
 def recipe_of(run: PastRun) -> Recipe:

@@ -8,13 +8,12 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError
+from flowrun.errors import FlowrunError, did_you_mean, listed, shown_path
 from flowrun.history.filtering import Condition, unknown_path
-from flowrun.history.metrics import flat
 from flowrun.history.past_run import local_time
-from flowrun.problems import did_you_mean, listed, shown_path
 from flowrun.store.run_index import RECORD, RunRow
-from flowrun.value_paths import ValuePath, follow
+from flowrun.values.metrics import flat
+from flowrun.values.paths import ValuePath, follow
 
 _MISSING: Any = object()
 # What the list of runs tells; anything else stands in a run's own record alone.

@@ -1,1 +1,5 @@
-"""A run: the steps of a plan taken one after the other, kept where they can be, and judged."""
+"""A plan is run: each step is found in the store or called, and a record is left.
+
+In: a `Plan` and a `Store`. Out: a `Result`, events for listeners, `run.json`. Read first:
+`execution.py`, `runner.py`, `context.py`.
+"""

@@ -8,27 +8,27 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from flowrun.devices import choose_device
 from flowrun.errors import StepError
-from flowrun.golden.holding import Golden
-from flowrun.history.metrics import metrics_of
-from flowrun.interrupts import Interrupted, Interrupts
-from flowrun.judging import Outcome, judge
-from flowrun.listeners import Listeners
-from flowrun.planning import Plan
-from flowrun.records import make_record
-from flowrun.run_ids import new_run_id
-from flowrun.running.flow import Flow
-from flowrun.running.held import Held, NamedValues
+from flowrun.expectations.golden.comparing import Golden
+from flowrun.expectations.judge import CheckResult, judge
+from flowrun.planning.plan import Plan
+from flowrun.recipes.devices import choose_device
+from flowrun.running.dataflow import Flow
+from flowrun.running.interrupts import Interrupted, Interrupts
 from flowrun.running.known_outcomes import KnownOutcomes
-from flowrun.running.making import Making
+from flowrun.running.listeners import Listeners
+from flowrun.running.output import Held, NamedValues
+from flowrun.running.recompute import NotDeterministicError, Remaking
+from flowrun.running.record import make_record
 from flowrun.running.recording import Recording
-from flowrun.running.remaking import NotDeterministicError, Remaking
+from flowrun.running.results import Result, RunInfo
+from flowrun.running.runner import Walk
+from flowrun.running.step_caller import Making
 from flowrun.running.step_keys import StepKeys
-from flowrun.running.walking import Walk
-from flowrun.runs import Result, RunInfo
+from flowrun.store.run_ids import new_run_id
 from flowrun.store.store import Store
-from flowrun.values import Values
+from flowrun.values.codecs import Codecs
+from flowrun.values.metrics import metrics_of
 
 
 def execute(
@@ -103,7 +103,7 @@ class _Run:
         self._complain = complain
         self._interrupts = Interrupts()
         self._flow = Flow(plan)
-        self._values = Values(plan.registry.codecs, plan.recipe.dtype)
+        self._values = Codecs(plan.registry.codecs, plan.recipe.dtype)
         self._making = Making(
             plan, devices, self._values, store, self._interrupts, present=present, standin=standin
         )
@@ -117,7 +117,7 @@ class _Run:
             store=store, fresh=fresh, say=complain,
         )  # fmt: skip
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[CheckResult]:
         """Take the steps, and judge what they gave; raises StepError where one fails."""
         with ExitStack() as stack:
             stack.enter_context(self._interrupts.watching())
@@ -158,7 +158,7 @@ class _Run:
             return error
         return None
 
-    def _judged(self, failure: StepError | None) -> list[Outcome]:
+    def _judged(self, failure: StepError | None) -> list[CheckResult]:
         outcomes = None if self._store is None else self._store.outcomes
         kind = self._info.device.partition(":")[0]
         golden = Golden(self._info.plan.recipe, kind, self._values)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowrun.expectations import CHECKS, SETTINGS, Expectation, Expectations
-from flowrun.golden.holding import Golden
-from flowrun.golden.options import GOLDEN
-from flowrun.judging import Outcome
-from flowrun.running.held import Held
-from flowrun.store.digests import parts_digest
+from flowrun.expectations.expectation import CHECKS, SETTINGS, Expectation, Expectations
+from flowrun.expectations.golden.comparing import Golden
+from flowrun.expectations.golden.options import GOLDEN
+from flowrun.expectations.judge import CheckResult
+from flowrun.running.output import Held
 from flowrun.store.outcomes import Outcomes
+from flowrun.values.digests import parts_digest
 
 
 class KnownOutcomes:
@@ -34,15 +34,15 @@ class KnownOutcomes:
             if check in CHECKS
         )
 
-    def find(self, expectation: Expectation, check: str) -> Outcome | None:
+    def find(self, expectation: Expectation, check: str) -> CheckResult | None:
         """The outcome of a check on a value that is not at hand, where it is known."""
         key = self._key(expectation, check)
         if key is None or self._outcomes is None:
             return None
         known = self._outcomes.find(key)
-        return None if known is None else Outcome(**{"difference": "", **known})
+        return None if known is None else CheckResult(**{"difference": "", **known})
 
-    def note(self, expectation: Expectation, check: str, outcome: Outcome) -> None:
+    def note(self, expectation: Expectation, check: str, outcome: CheckResult) -> None:
         """Remember an outcome that took a value to tell."""
         key = self._key(expectation, check)
         if key is not None:

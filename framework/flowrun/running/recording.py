@@ -8,21 +8,22 @@ from pathlib import Path
 
 import msgspec
 
-from flowrun.context import Context, Message
-from flowrun.noting import Surroundings, in_words
-from flowrun.planning import Plan
-from flowrun.problems import shown_path
-from flowrun.running.flow import Flow
-from flowrun.running.held import Held, size_of
+from flowrun.errors import shown_path
+from flowrun.planning.plan import Plan
+from flowrun.running.context import Context
+from flowrun.running.dataflow import Flow
+from flowrun.running.dependencies import Dependencies, in_words
+from flowrun.running.events import Message
+from flowrun.running.output import Held, size_of
+from flowrun.running.results import StepResult
 from flowrun.running.step_keys import StepKeys
-from flowrun.runs import StepResult
 from flowrun.store.claims import GIVE_BACK, TAKE
-from flowrun.store.file_digests import stamp_of
-from flowrun.store.keeping import is_worth_keeping
+from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.keys import KeyParts, full_key
+from flowrun.store.stamps import stamp_of
 from flowrun.store.step_records import StepRecord, keeping
 from flowrun.store.store import Store
-from flowrun.values import Values
+from flowrun.values.codecs import Codecs
 
 
 class Recording:
@@ -32,7 +33,7 @@ class Recording:
     """
 
     def __init__(
-        self, plan: Plan, flow: Flow, keys: StepKeys, store: Store, values: Values, run: str
+        self, plan: Plan, flow: Flow, keys: StepKeys, store: Store, values: Codecs, run: str
     ) -> None:
         self.records: dict[int, StepRecord] = {}
         self._plan = plan
@@ -188,8 +189,8 @@ class Recording:
                 held.record.object is not None or not self._store.trouble.may_write
             )
 
-    def _surroundings(self, ctx: Context) -> Surroundings:
-        return Surroundings(ctx, self._plan.registry, self._store.files, self._store.code)
+    def _surroundings(self, ctx: Context) -> Dependencies:
+        return Dependencies(ctx, self._plan.registry, self._store.files, self._store.code)
 
 
 def _is_kept(record: StepRecord) -> bool:

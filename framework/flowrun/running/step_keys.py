@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowrun.planning import Plan, PlannedStep
-from flowrun.plugins import Registry
+from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.plugins.registry import Registry
 from flowrun.store.code import Code, CodeIndex
-from flowrun.store.digests import parts_digest
 from flowrun.store.keys import KeyParts, code_parts
+from flowrun.values.digests import parts_digest
 
 
 class StepKeys:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowrun.store.database import Database
-from flowrun.store.trouble import Trouble
+from flowrun.store.store_errors import StoreErrors
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -30,7 +30,7 @@ _PATIENCE = 0.5  # seconds after which it is said that another process is waited
 class Claims:
     """The claims of one run."""
 
-    def __init__(self, folder: Path, database: Database, trouble: Trouble) -> None:
+    def __init__(self, folder: Path, database: Database, trouble: StoreErrors) -> None:
         self._folder = folder
         self._database = database
         self._trouble = trouble

@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 from blake3 import blake3
 
-from flowrun.files import file_digest
 from flowrun.store.database import Database
-from flowrun.store.digests import parts_digest
-from flowrun.store.file_digests import stamp_of
+from flowrun.store.files import file_digest
 from flowrun.store.imports import Imports, definition_imports, module_imports
 from flowrun.store.packages import package_version
+from flowrun.store.stamps import stamp_of
+from flowrun.values.digests import parts_digest
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
 

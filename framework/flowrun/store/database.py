@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flowrun.store.file_digests import stamp_of
-from flowrun.store.trouble import Trouble
+from flowrun.store.stamps import stamp_of
+from flowrun.store.store_errors import StoreErrors
 
 _FORMAT = 1  # of the tables; a file of another format is put aside
 _WAIT = 30  # seconds to wait for another process's transaction
@@ -57,7 +57,7 @@ class Database:
     anew. Where the folder cannot be written, what is there can still be read.
     """
 
-    def __init__(self, path: Path, trouble: Trouble) -> None:
+    def __init__(self, path: Path, trouble: StoreErrors) -> None:
         self._path = path
         self._trouble = trouble
         self._connection: sqlite3.Connection | None = None

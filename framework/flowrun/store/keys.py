@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from flowrun.store.code import Code
-from flowrun.store.digests import parts_digest
+from flowrun.values.digests import parts_digest
 
 BASE_LENGTH = 32  # digits of a key that are those of its base: 128 bits
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from flowrun.files import remove_abandoned
+from flowrun.store.files import remove_abandoned
 from flowrun.store.run_index import RunRow
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
-from flowrun.values import Values
+from flowrun.values.codecs import Codecs
 
 _DAY = 86_400.0
 
@@ -120,7 +120,7 @@ class Maintenance:
             self._store.compact()
         return cleaned
 
-    def verify(self, values: Values) -> Iterator[str]:
+    def verify(self, values: Codecs) -> Iterator[str]:
         """Everything read, and each thing that is not what was kept, in words."""
         if not self._store.database.is_whole():
             yield "the tables (records.sqlite) are damaged; the next run puts them aside"
@@ -132,7 +132,7 @@ class Maintenance:
         for path in self._store.objects.strays():
             yield f"{path} belongs to no record; `flowrun store gc` removes it"
 
-    def _wrong_values(self, record: StepRecord, values: Values, seen: set[str]) -> Iterator[str]:
+    def _wrong_values(self, record: StepRecord, values: Codecs, seen: set[str]) -> Iterator[str]:
         known = {name for name, _, _ in self._store.objects.least_used()}
         for name, output in record.outputs.items():
             if output.object is None or output.digest is None or output.object in seen:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun.store.database import Database
-from flowrun.store.digests import parts_digest
-from flowrun.store.trouble import Trouble
+from flowrun.store.store_errors import StoreErrors
 from flowrun.store.value_files import (
     DamagedValueError,
     NotKeepableError,
@@ -18,7 +17,8 @@ from flowrun.store.value_files import (
     value_paths,
     write_value,
 )
-from flowrun.values import Values
+from flowrun.values.codecs import Codecs
+from flowrun.values.digests import parts_digest
 
 MISSING: Any = object()  # a value that is not to be had
 
@@ -29,12 +29,12 @@ _COARSE = 3600  # seconds within which a further use is not written down
 class Objects:
     """The folder of kept values, with their sizes and last uses in the tables."""
 
-    def __init__(self, folder: Path, database: Database, trouble: Trouble) -> None:
+    def __init__(self, folder: Path, database: Database, trouble: StoreErrors) -> None:
         self._folder = folder
         self._database = database
         self._trouble = trouble
 
-    def keep(self, value: object, digest: str, values: Values) -> str | None:
+    def keep(self, value: object, digest: str, values: Codecs) -> str | None:
         """Keep a value; gives its name, or None where it could not be kept."""
         if not self._trouble.may_write:
             return None
@@ -54,7 +54,7 @@ class Objects:
             return None
         return name
 
-    def read(self, name: str, digest: str, values: Values) -> Any:
+    def read(self, name: str, digest: str, values: Codecs) -> Any:
         """A kept value, or MISSING where it is not there or not what it was."""
         try:
             value = read_value(self._folder, name, digest, values)
@@ -69,7 +69,7 @@ class Objects:
         )
         return value
 
-    def check(self, name: str, digest: str, values: Values) -> str | None:
+    def check(self, name: str, digest: str, values: Codecs) -> str | None:
         """What is wrong with a kept value; None where nothing is."""
         try:
             read_value(self._folder, name, digest, values)
@@ -114,7 +114,7 @@ class Objects:
         )
 
 
-def _name(value: object, digest: str, values: Values) -> str:
+def _name(value: object, digest: str, values: Codecs) -> str:
     """The name of a value: its content, and how its leaves lie in memory."""
     layouts = {}
     for kind, leaves in taken_apart(value, values).leaves.items():

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from flowrun.store.database import Database
-from flowrun.store.digests import parts_digest
+from flowrun.values.digests import parts_digest
 
 
 class Outcomes:

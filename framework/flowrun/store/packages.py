@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from flowrun.store.file_digests import stamp_of
+from flowrun.store.stamps import stamp_of
 
 _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
 

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flowrun.files import is_running, remove_abandoned
 from flowrun.store.database import Database
+from flowrun.store.files import is_running, remove_abandoned
 
 RECORD = "run.json"
 UNREADABLE = "unreadable"  # the status of a run whose record cannot be read

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from flowrun.interrupts import Interrupts
-from flowrun.store.checkpoints import Checkpoints, remove_finished
+from flowrun.store.checkpoint_files import remove_finished
 from flowrun.store.claims import Claims
 from flowrun.store.code import Code, CodeIndex
 from flowrun.store.database import Database
@@ -15,8 +14,7 @@ from flowrun.store.objects import Objects
 from flowrun.store.outcomes import Outcomes
 from flowrun.store.run_index import RunIndex
 from flowrun.store.step_records import StepRecords
-from flowrun.store.trouble import Trouble
-from flowrun.values import Values
+from flowrun.store.store_errors import StoreErrors
 
 
 class Store:
@@ -29,7 +27,8 @@ class Store:
     def __init__(self, home: Path, complain: Callable[[str], None]) -> None:
         folder = home / "store"
         self.folder = folder
-        self.trouble = Trouble(complain)
+        self.checkpoints = folder / "checkpoints"
+        self.trouble = StoreErrors(complain)
         self.database = Database(folder / "records.sqlite", self.trouble)
         self.records = StepRecords(self.database)
         self.objects = Objects(folder / "objects", self.database, self.trouble)
@@ -39,11 +38,6 @@ class Store:
         self.code = CodeIndex(self.database)
         self.claims = Claims(folder / "locks", self.database, self.trouble)
         self._sources_kept: set[str] = set()
-
-    def checkpoints(self, base: str, values: Values, interrupts: Interrupts) -> Checkpoints:
-        """The checkpoint of the step of a base key."""
-        folder = self.folder / "checkpoints"
-        return Checkpoints(folder, base, values, self.trouble, interrupts)
 
     def keep_sources(self, code: Code) -> None:
         """Keep the texts of a step's modules, so that a later change can be shown line by line."""
@@ -76,6 +70,6 @@ class Store:
     def close(self) -> None:
         """Give back what is claimed, close the tables, and say what could not be kept."""
         self.claims.end()
-        remove_finished(self.folder / "checkpoints", self.database)
+        remove_finished(self.checkpoints, self.database)
         self.database.close()
         self.trouble.tell()

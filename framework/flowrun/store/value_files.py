@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from flowrun.extensions import Codec
-from flowrun.files import replacing
-from flowrun.store.digests import value_digest
-from flowrun.values import Values
+from flowrun.store.files import replacing
+from flowrun.values.codecs import Codec, Codecs
+from flowrun.values.digests import value_digest
 
 _PLAIN = (type(None), bool, int, float, str)
 
@@ -36,7 +35,7 @@ class Structure(msgspec.Struct, frozen=True):
     leaves: dict[str, dict[str, Any]]
 
 
-def taken_apart(value: object, values: Values) -> Structure:
+def taken_apart(value: object, values: Codecs) -> Structure:
     """A value as JSON with its leaves apart, by the name of their type and by path.
 
     Raises NotKeepableError for what no codec can write.
@@ -50,7 +49,7 @@ def plain_document(value: object) -> Any:
     return _split(value, "value", None, {})
 
 
-def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Values | None) -> Any:
+def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codecs | None) -> Any:
     """The value of a document and its leaves."""
     if not isinstance(document, dict):
         return document
@@ -74,7 +73,7 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Value
     return codec.unpack(put_together(content["packed"], leaves, values))
 
 
-def write_value(folder: Path, name: str, value: object, digest: str, values: Values) -> int:
+def write_value(folder: Path, name: str, value: object, digest: str, values: Codecs) -> int:
     """Write a value whole or not at all; gives the number of bytes.
 
     Raises NotKeepableError, OSError, and whatever a codec raises.
@@ -96,7 +95,7 @@ def write_value(folder: Path, name: str, value: object, digest: str, values: Val
     return size + len(text)
 
 
-def read_value(folder: Path, name: str, digest: str | None, values: Values) -> Any:
+def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> Any:
     """A value written by `write_value`, held against its digest (its own, where none is given).
 
     Raises FileNotFoundError where it is not there, DamagedValueError where it is not what was
@@ -134,7 +133,7 @@ def remove_value(folder: Path, name: str) -> None:
                 path.unlink()
 
 
-def _split(value: Any, path: str, values: Values | None, leaves: dict[str, dict[str, Any]]) -> Any:
+def _split(value: Any, path: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
@@ -156,7 +155,7 @@ def _split(value: Any, path: str, values: Values | None, leaves: dict[str, dict[
 
 
 def _split_by(
-    codec: Codec, value: Any, path: str, values: Values | None, leaves: dict[str, dict[str, Any]]
+    codec: Codec, value: Any, path: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]
 ) -> Any:
     if codec.pack is not None:
         return {codec.type_name: {"packed": _split(codec.pack(value), path, values, leaves)}}

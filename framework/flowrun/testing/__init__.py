@@ -1,13 +1,12 @@
-"""For the tests of steps: `run_step` calls one as a recipe would, `check_step` tries the rules.
+"""Tests of steps and of recipes.
 
-docs/testing-steps.md shows both.
+`run_step` calls one step as a recipe would, and `check_step` checks it against the rules that
+recipes rely on (`steps/`); recipes become tests of pytest (`recipes/`). Read first:
+`steps/battery.py`, `recipes/collecting.py`, `recipes/recipe_run.py`.
 """
 
-from flowrun.testing.battery import check_step as check_step
-from flowrun.testing.battery import examine_step as examine_step
-from flowrun.testing.findings import RULES as RULES
-from flowrun.testing.findings import BrokenRulesError as BrokenRulesError
-from flowrun.testing.findings import Examination as Examination
-from flowrun.testing.findings import RuleFinding as RuleFinding
-from flowrun.testing.running import Outputs as Outputs
-from flowrun.testing.running import run_step as run_step
+import lazy_loader
+
+# Every start of pytest imports this package, so the public names, which stand in __init__.pyi, are
+# imported at their first use.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,7 +13,7 @@ from flowrun_tensors.checking.elementwise import WITH_NUMBERS, plain_name
 from flowrun_tensors.checking.indices import with_known_lists
 from flowrun_tensors.checking.operands import call_text, function_name
 from flowrun_tensors.checking.suspicions import Suspicions
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # Which look at a number of the data to warn of it, and go on all the same.
 _ASKING_IN_VAIN = ("cov", "corrcoef")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flowrun_tensors.checking.standin_device import BACKEND, index_of, name_of
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _KINDS = ("cuda", "xpu", "mps")
 _STANDIN = re.compile(rf"\b{BACKEND}(?::(\d+))?\b")

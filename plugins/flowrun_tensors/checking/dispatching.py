@@ -24,7 +24,7 @@ from flowrun_tensors.checking.operations import OperationCount
 from flowrun_tensors.checking.rules import rules
 from flowrun_tensors.checking.standin_device import BACKEND
 from flowrun_tensors.checking.strictness import strict_checks
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 MOST_OPERATIONS = 100_000  # of one step that are followed
 _SMALL = 2**24  # bytes of operands on which an operation without a rule for shapes is tried

@@ -18,7 +18,7 @@ from flowrun import Explained, NeedsDataError
 from flowrun_tensors.checking.device_names import DeviceNames
 from flowrun_tensors.checking.dispatching import RuleError
 from flowrun_tensors.checking.hints import hint_for
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _LOOKS_AT_DATA = re.compile(
     "is not supported for tensor subclasses|data is not allocated yet|Cannot access data pointer|"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 def with_known_lists(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

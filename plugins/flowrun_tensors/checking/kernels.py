@@ -16,7 +16,7 @@ from typing import Any
 
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # Whose operands may all be of one element each, by the name of torch's operation.
 _ASKED = frozenset(

@@ -9,7 +9,7 @@ from flowrun import NeedsDataError, Unknown
 from flowrun_tensors.checking.device_names import DeviceNames
 from flowrun_tensors.checking.replacing import Replacements
 from flowrun_tensors.checking.standin_device import BACKEND
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _NOTHING = (
     "synchronize empty_cache ipc_collect reset_peak_memory_stats reset_max_memory_allocated "

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flowrun_tensors.checking.operands import tensors_in
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 class TensorMemory:

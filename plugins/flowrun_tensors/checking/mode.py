@@ -25,7 +25,7 @@ from flowrun_tensors.checking.operations import OperationCount
 from flowrun_tensors.checking.replacing import Replacements
 from flowrun_tensors.checking.suspicions import Suspicions
 from flowrun_tensors.checking.without_compiler import loading_as_ever
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 class ShapesCheck:

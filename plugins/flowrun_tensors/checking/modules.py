@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from flowrun_tensors.checking.replacing import Replacements
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 class MadeBefore:

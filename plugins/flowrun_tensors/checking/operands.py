@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _MOST_SHOWN = 6  # operands, and items of a list
 _OPERATORS = {

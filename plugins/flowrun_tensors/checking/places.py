@@ -6,7 +6,7 @@ from typing import Any
 
 from flowrun_tensors.checking.device_names import DeviceNames
 from flowrun_tensors.checking.readings import Handler
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _OF_A_DEVICE = ("to", "_parse_to")  # whose first argument may be the name of one
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 
 from flowrun import NeedsDataError, Unknown
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _MOST_LISTED = 1000  # elements that become a list of unknown numbers
 

@@ -9,7 +9,7 @@ index of it.
 from __future__ import annotations
 
 from flowrun import FlowrunError
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 BACKEND = "standin"
 _MOST_DEVICES = 128  # an index of a device is an int8

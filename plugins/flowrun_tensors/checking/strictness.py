@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _SPREAD = (
     "add sub mul div remainder fmod pow maximum minimum atan2 eq ne lt le gt ge logical_and "

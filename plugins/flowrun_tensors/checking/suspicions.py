@@ -18,7 +18,7 @@ from flowrun_tensors.checking.operands import (
     is_reversed,
     tensors_in,
 )
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _HERE = Path(__file__).parent
 _EXPRESSIONS = _HERE.parent / "expressions"

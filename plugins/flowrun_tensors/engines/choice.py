@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from flowrun import Context, FlowrunError
-from flowrun_tensors.engines import shapes, walking
+from flowrun_tensors.engines import adapters as walking
+from flowrun_tensors.engines import shapes
 from flowrun_tensors.engines.results import NotCoveredError
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import layer_count
 from flowrun_tensors.training import Trained
 

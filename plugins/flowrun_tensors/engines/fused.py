@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from flowrun_tensors.engines.fused_network import FlatNetwork
 from flowrun_tensors.engines.fused_optimizers import flat_optimizer
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 Kernel = Literal["auto", "torch", "numba"]
 

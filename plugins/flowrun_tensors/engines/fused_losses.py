@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from flowrun_tensors.engines.fused_activations import Operation
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 class BlockLoss:

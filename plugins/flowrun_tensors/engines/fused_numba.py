@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from flowrun_tensors.engines.fused_network import FlatNetwork
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")  # the kernel's constants, in order
 LOSSES = ("mse", "mae", "huber")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 class FlatOptimizer(Protocol):

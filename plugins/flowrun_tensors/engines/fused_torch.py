@@ -12,7 +12,7 @@ from functools import partial
 from flowrun_tensors.engines.fused_activations import ACTIVATIONS, Operation
 from flowrun_tensors.engines.fused_losses import BlockLoss
 from flowrun_tensors.engines.fused_network import FlatNetwork
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # Elements of the widest table of a block. On a processor a block's tables then stay in its caches
 # (5 times faster on 200,000 rows of a network 11-64-1); a GPU wants few large products.

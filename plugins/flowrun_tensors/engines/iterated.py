@@ -22,10 +22,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flowrun_tensors.engines.modes import Array, modes, parameters_like, rounded
+from flowrun_tensors.engines.eigenmodes import Array, modes, parameters_like, rounded
 from flowrun_tensors.engines.results import Descended, DivergedError
 from flowrun_tensors.engines.stopping import LossRecord
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _ELEMENTS = 2**14  # steps times coordinates walked together: their tables stay in the second cache
 _LARGEST_EXPONENT = 600.0  # of a growth within one block; exp(709) is the end of float64

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _HOST_ELEMENTS = 2**16  # of one block: 512 KiB in float64, which stays in a core's second cache
 _DEVICE_ELEMENTS = 2**22  # of one block on an accelerator, which wants much work at a time

@@ -10,7 +10,7 @@ from flowrun_tensors.batches import require_rows
 from flowrun_tensors.engines.moment_matrix import block_shape
 from flowrun_tensors.engines.task import Task
 from flowrun_tensors.gradients import by_autograd
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.training import plain, tracked
 from flowrun_tensors.updates import update_of
 

@@ -12,10 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from flowrun_tensors.engines.modes import Array, Modes, modes, parameters_like, rounded
+from flowrun_tensors.engines.eigenmodes import Array, Modes, modes, parameters_like, rounded
 from flowrun_tensors.engines.results import Descended, DivergedError
 from flowrun_tensors.engines.stopping import LossRecord
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _LEAST = -800.0  # a logarithm whose exponential is zero, in the place of that of zero
 _FIRST_SPAN = 1024  # steps looked at together at first, where tolerance may stop the descent

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flowrun_tensors.engines.modes import Array
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.engines.eigenmodes import Array
+from flowrun_tensors.lazy_torch import torch
 
 
 class LossRecord:

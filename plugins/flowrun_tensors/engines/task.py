@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowrun_tensors.gradients import LossAt, loss_at
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Params, Predictor
 from flowrun_tensors.training import Descent
 from flowrun_tensors.validation import Validation

@@ -16,7 +16,7 @@ from typing import Any
 
 from flowrun_tensors.devices import present_devices
 from flowrun_tensors.exporting.prelude import Context, Dataset, DeviceError, Format, Model, listed
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 def choose_device(name: str, present: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from flowrun_tensors.expressions.parsing import (
     function_name,
     name_in_torch,
 )
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 MOST_ELEMENTS = 2**30  # of one tensor that an expression makes
 MOST_BITS = 4096  # of a whole number

@@ -15,7 +15,7 @@ from io import FileIO
 from pathlib import Path
 
 from flowrun_tensors.formats.csv_rows import count_rows, opened_rows
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # Bytes from which the engine reads a file. `csv_text` reads 30 MB a second, Arrow hundreds, and
 # importing it takes 0.03 s, in which `csv_text` reads 1 MB. Below that, it would save nothing.

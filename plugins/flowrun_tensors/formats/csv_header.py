@@ -17,7 +17,7 @@ from flowrun_tensors.formats.csv_text import (
     sized,
     table_numbers,
 )
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 def csv_header(

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from flowrun import DataError
 from flowrun_tensors.formats.csv_engine import read_large
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _DELIMITERS = (";", "\t", "|", ",")  # the comma last: it may be a decimal comma between others
 SAMPLE = 20  # lines looked at to find the delimiter

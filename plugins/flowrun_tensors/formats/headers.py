@@ -18,7 +18,7 @@ from flowrun_tensors.formats.tensor_files import (
     not_tensors,
     safetensors_by_name,
 )
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 # https://github.com/huggingface/safetensors: the format's names of types, and torch's
 SAFETENSORS_DTYPES = {

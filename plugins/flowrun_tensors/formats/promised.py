@@ -15,7 +15,7 @@ from flowrun_tensors.formats.tensor_files import (
     write_pt,
     write_safetensors,
 )
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _MAYBE_TENSOR = ("tensor", "unknown")  # kinds of unknown values that can be tensors
 

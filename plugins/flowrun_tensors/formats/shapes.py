@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from flowrun import NeedsDataError
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 def without_data(value: Any) -> Any:

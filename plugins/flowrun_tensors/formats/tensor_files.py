@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun import DataError
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 def read_pt(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from flowrun import Context, Meta, Unknown, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _SIZES = {"add": 1_000_000, "matmul": 2_000}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from flowrun import FlowrunError, Meta, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 Dtype = Annotated[
     Literal["bool", "int32", "int64", "float16", "bfloat16", "float32", "float64"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from flowrun import Context, FlowrunError, Meta, Unknown, listed, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of, metric
 from flowrun_tensors.models import check_fit, predictor_of
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from flowrun import Context, Meta, OptionError, step
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Predictor, predictor_of
 from flowrun_tensors.schedules import check_schedule, learning_rates
 from flowrun_tensors.training import Descent

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from flowrun import FlowrunError, Meta, step
 from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 def _inputs(options: SimpleNamespace) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeGuard
 
 from flowrun import Context, FlowrunError, Meta, OptionError, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import known_model
 
 _OF_LAYERS = {"activation": "relu", "init": "randn", "scale": 1.0}

@@ -21,7 +21,7 @@ from flowrun import (
     download,
     step,
 )
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.saving import folder_header, read_folder, values_as_saved
 
 _QUICKLY_READ = 16 * 2**20  # bytes of a file without a header that a check reads

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from flowrun import Context, FlowrunError, Meta, Unknown, step
 from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.steps.grad import scalar, tracked
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from flowrun import FlowrunError, Meta, NeedsDataError, Unknown, step
 from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _MOST_ELEMENTS = 2**20  # of an array that a check has NumPy compute with
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun import Context, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import check_fit, predictor_of
 
 

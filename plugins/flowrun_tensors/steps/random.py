@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 from flowrun import Context, FlowrunError, Meta, OptionError, did_you_mean, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 _SHAPED = ("randn", "rand", "zeros", "ones")
 _KINDS = (*_SHAPED, "randint", "randperm", "arange")

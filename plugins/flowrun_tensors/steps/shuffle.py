@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowrun import step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 @step(outputs="data", random=True)

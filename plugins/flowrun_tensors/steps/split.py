@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from flowrun import FlowrunError, Meta, did_you_mean, listed, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 
 @step(outputs=("X_train", "y_train", "X_val", "y_val"))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 from flowrun import Context, Meta, OptionError, step
-from flowrun_tensors.lazy import torch
+from flowrun_tensors.lazy_torch import torch
 
 Literals = Annotated[Any, Meta(description="A name, and its number, bool or nested list.")]
 

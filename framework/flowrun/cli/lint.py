@@ -1,0 +1,56 @@
+"""`flowrun lint`: the steps of a plugin held against the rules that recipes rely on."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from flowrun.plugins.registry import Registry
+from flowrun.testing.steps.findings import RULES
+from flowrun.testing.steps.linting import Linted, lint
+from flowrun.testing.steps.plugin_steps import find_plugins
+
+OK, BROKEN = 0, 1
+
+
+@click.command("lint")
+@click.argument("plugin")
+@click.argument("recipes", nargs=-1, metavar="[RECIPE...]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.pass_obj
+def lint_command(registry: Registry, plugin: str, recipes: tuple[str, ...], as_json: bool) -> int:
+    """Hold the steps of PLUGIN against the rules that recipes rely on.
+
+    PLUGIN is a .py file, a folder, or the name of an installed plugin. Each step is called, on what
+    a recipe gives it: one of RECIPE, or of those beside the plugin. A step that no recipe uses, or
+    that acts outside, is looked at only in part. Exit code: 0 nothing is broken, 1 a rule is, 2 the
+    plugin or a recipe cannot be loaded.
+    """
+    registry = registry.copy()
+    found = find_plugins(registry, plugin)
+    linted = lint(registry, found, recipes, lambda text: click.echo(f"warning: {text}", err=True))
+    is_ok = all(one.examination.ok for one in linted)
+    if as_json:
+        document = {"ok": is_ok, "steps": [one.as_dict() for one in linted]}
+        click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
+    else:
+        _show(linted)
+    return OK if is_ok else BROKEN
+
+
+def _show(linted: list[Linted]) -> None:
+    width = max(len(one.examination.step) for one in linted)
+    for one in linted:
+        examined = one.examination
+        held = f"{len(examined.held)} of {len(RULES)} rules held"
+        part = "in part: " if one.recipe is None else ""
+        count = len(examined.findings)
+        broken = f", {count} finding{'s' if count != 1 else ''}" if count else ""
+        by = f", as {one.recipe} uses it" if one.recipe is not None else ""
+        click.echo(f"{examined.step:<{width}}  {part}{held}{broken}{by}")
+        for why in dict.fromkeys(examined.unchecked.values()):
+            rules = ", ".join(rule for rule in RULES if examined.unchecked.get(rule) == why)
+            click.echo(f"{'':<{width}}  not tried: {rules}: {why}")
+    for one in linted:
+        for finding in one.examination.findings:
+            click.echo(f"\n{finding}", err=True)

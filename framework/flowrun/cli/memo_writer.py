@@ -1,0 +1,156 @@
+"""Writes the notes by which `replaying` answers a command whose every step would be kept."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flowrun.cli.reports import end_text, left_lines, outcome_line, step_text, title
+from flowrun.expectations.golden.files import golden_files
+from flowrun.running.listeners import HOOKS
+from flowrun.running.record import event_of
+from flowrun.running.results import RunInfo
+from flowrun.store.files import file_digest, replacing
+from flowrun.store.home import runs_folder
+from flowrun.store.memo import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
+from flowrun.store.stamps import stamp_of
+
+_MOST_BESIDE = 200  # files beside a package's own that are looked at
+
+
+def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, errors: str) -> None:
+    """Leave a note of a command that ran one recipe; none where it could not be answered by it.
+
+    quiet: whether nothing goes to standard output. errors: what goes to standard error.
+    """
+    if not _can_be_replayed(run):
+        return
+    note: Note = {
+        "format": FORMAT,
+        "identity": identity(arguments),
+        "env": dict(_variables(run)),
+        "files": list(_files(run)),
+        "code": code,
+        "out": "" if quiet else _text(run),
+        "err": errors,
+        "record": _record(run),
+        "events": list(_events(run)),
+    }
+    with contextlib.suppress(OSError), replacing(Path(note_path(arguments))) as temporary:
+        temporary.write_text(sealed(note), encoding="utf-8")
+
+
+def forget_notes() -> None:
+    """Remove every note."""
+    import shutil
+
+    shutil.rmtree(Path(note_path([])).parent, ignore_errors=True)
+
+
+def _can_be_replayed(run: RunInfo) -> bool:
+    """Whether the same command would keep every step, and nobody else listens."""
+    own = {"record", "report", "summary"}
+    manager = run.plan.registry.manager
+    heard = {
+        found.plugin_name for hook in HOOKS for found in getattr(manager.hook, hook).get_hookimpls()
+    }
+    is_done = run.status in ("ok", "unmet") and run.folder is not None and heard <= own
+    return is_done and not run.departures and all(_is_keepable(run, index) for index in _steps(run))
+
+
+def _steps(run: RunInfo) -> range:
+    return range(len(run.plan.steps))
+
+
+def _is_keepable(run: RunInfo, index: int) -> bool:
+    if index >= len(run.steps):
+        return False  # the step that is expected to fail came before it
+    result, planned = run.steps[index], run.plan.steps[index]
+    written = result.files_written.values()
+    is_done = not planned.step.effect or (bool(written) and None not in written)
+    return result.key is not None and is_done
+
+
+def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
+    import os
+
+    for result in run.steps:
+        for what in result.states:
+            if what.startswith("env:"):
+                name = what.removeprefix("env:")
+                yield name, os.environ.get(name)
+
+
+def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
+    """Each file with its stamp, and with its digest where the stamp cannot tell yet."""
+    digests: dict[str, str | None] = {}
+    for result in run.steps:
+        digests.update(result.files_read)
+        digests.update(result.files_written)
+        for what, state in result.states.items():
+            if what.startswith("file:"):
+                digests.setdefault(what.removeprefix("file:"), state)
+    recipe = run.plan.recipe
+    paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
+    paths += golden_files(recipe)
+    paths += [*run.code, *_own_modules(), *_installed_folders()]
+    for path in dict.fromkeys([*digests, *map(str, paths)]):
+        found = stamp_of(path)
+        is_settled = found is None or found.is_settled or Path(path).is_dir()
+        digest = None if is_settled else digests.get(path) or file_digest(Path(path))
+        yield path, stamp(path), digest
+
+
+def _own_modules() -> Iterator[Path]:
+    """The files of every module loaded that is not an installed package, and what lies beside it.
+
+    Installed packages are known by the folder they lie in; flowrun's own and those under
+    development are not, wherever they are.
+    """
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        top = name.partition(".")[0]
+        if file is None or top in sys.stdlib_module_names:
+            continue
+        path = Path(file)
+        if top.startswith("flowrun") or not _is_installed(path):
+            yield path
+            if path.name == "__init__.py":
+                yield path.parent
+                beside = [one for one in path.parent.iterdir() if one.is_file()]
+                yield from beside[:_MOST_BESIDE]
+
+
+def _installed_folders() -> Iterator[Path]:
+    return (Path(folder) for folder in sys.path if folder.endswith("-packages"))
+
+
+def _is_installed(path: Path) -> bool:
+    return bool({"site-packages", "dist-packages"} & set(path.parts))
+
+
+def _text(run: RunInfo) -> str:
+    lines = [title(run)]
+    lines += [step_text(result, "kept") for result in run.steps]
+    lines += [outcome_line(outcome) for outcome in run.outcomes]
+    lines += left_lines(run)
+    lines.append(end_text(run, SECONDS, runs_folder() / RUN))
+    return "\n".join(lines) + "\n"
+
+
+def _record(run: RunInfo) -> dict[str, Any]:
+    steps = [
+        {**step, "kept": step["kept"] or run.id, "seconds": 0.0, "peak_bytes": None}
+        for step in run.record["steps"]
+    ]
+    return {**run.record, "steps": steps}
+
+
+def _events(run: RunInfo) -> Iterator[Mapping[str, Any]]:
+    yield {"event": "run_started", "recipe": run.plan.recipe.name, "device": run.device}
+    for result in run.steps:
+        yield {"event": "step_kept", **event_of(result), "made_by": result.kept or run.id}
+    yield {"event": "run_finished", "status": run.status}

@@ -1,0 +1,48 @@
+"""`flowrun plugins`: the plugins, their versions, and what each of them gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowrun.cli.plugin_option import plugin_option
+from flowrun.planning.plan import load_plugins
+from flowrun.plugins.registry import Plugin, Registry
+
+
+@click.command("plugins")
+@plugin_option
+@click.pass_obj
+def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
+    """List the plugins, their versions, and what each of them gives."""
+    load_plugins(registry, plugins)
+    for plugin in registry.plugins.values():
+        version = f" {plugin.version}" if plugin.version else ""
+        click.echo(f"{plugin.name}{version}  ({plugin.origin})")
+        for what, names in _given(registry, plugin).items():
+            if names:
+                click.echo(f"  {what:<9} {', '.join(names)}")
+    for name, givers in registry.steps.items():
+        if len(givers) > 1:
+            both = " and ".join(f"`{plugin.name}`" for plugin, _ in givers)
+            click.echo(f"warning: the step `{name}` is given by {both}", err=True)
+    for failure in registry.failures:
+        click.echo(f"warning: {failure}", err=True)
+
+
+def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
+    """The names of what one plugin gives, by kind."""
+
+    def ask(hook: str) -> list[Any]:
+        return [item for name, items in registry.ask(hook) if name == plugin.name for item in items]
+
+    hooks = [caller.name for caller in registry.manager.get_hookcallers(plugin.module) or []]
+    return {
+        "steps": [step.name for step in plugin.steps],
+        "formats": [suffix for item in ask("flowrun_formats") for suffix in item.suffixes],
+        "data": [item.name for item in ask("flowrun_datasets")],
+        "models": [item.name for item in ask("flowrun_models")],
+        "codecs": [item.type_name for item in ask("flowrun_codecs")],
+        "hooks": sorted(hook.removeprefix("flowrun_") for hook in hooks),
+    }

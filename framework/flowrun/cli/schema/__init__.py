@@ -1,0 +1,1 @@
+"""`flowrun schema`: the JSON Schema of recipes, by which editors complete and check them."""

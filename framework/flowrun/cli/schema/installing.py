@@ -1,0 +1,113 @@
+"""The schema put where editors find it: a file, VS Code's settings, a line in a recipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from flowrun.cli.schema.recipe_files import recipe_patterns
+from flowrun.cli.schema.references import Schema
+from flowrun.cli.schema.settings import UnsafeEditError, settings_text, with_schema
+from flowrun.errors import FlowrunError, shown_path
+from flowrun.store.files import replacing
+from flowrun.store.home import home_folder
+
+_NAME = "recipe.schema.json"
+_HEAD = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")  # the comments above a recipe
+_LINE = re.compile(r"^#\s+yaml-language-server\s*:\s*\$schema=(\S+)[^\r\n]*", re.MULTILINE)
+
+
+def schema_text(schema: Schema) -> str:
+    """The schema as it is printed and kept."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def keep_schema(schema: Schema, folder: Path) -> Path:
+    """Write the schema into flowrun's folder below `folder`; gives its path.
+
+    Raises FlowrunError where it cannot be written.
+    """
+    path = folder / home_folder() / _NAME
+    try:
+        _write(path, schema_text(schema))
+    except OSError as error:
+        raise FlowrunError(f"{shown_path(path)} cannot be written: {error.strerror}") from None
+    return path
+
+
+def tell_vscode(schema: Path, folder: Path) -> tuple[Path, bool]:
+    """Name the schema in the settings of VS Code for a folder; whether that changed them.
+
+    Raises FlowrunError that gives the lines to add by hand, and changes nothing, where these
+    settings cannot be edited with certainty.
+    """
+    path = folder / ".vscode" / "settings.json"
+    key, patterns = _relative(schema, folder), recipe_patterns(folder)
+    if key.startswith(".."):  # FLOWRUN_HOME is elsewhere
+        key = schema.resolve().as_uri()
+    try:
+        text = path.read_bytes().decode() if path.exists() else ""
+        return path, _write(path, with_schema(text, key, patterns))
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except UnsafeEditError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = str(error.strerror)
+    lines = settings_text(key, patterns).splitlines()[1:-1]
+    raise FlowrunError(
+        f"{shown_path(path)} is left as it is: {reason}\nadd this to it yourself:\n"
+        + "\n".join(lines)
+    )
+
+
+def add_line(schema: Path, recipe: Path) -> bool:
+    """Name the schema in the first line of a recipe; whether that changed it.
+
+    A line that names an earlier place of flowrun's schema is replaced. Raises FlowrunError where
+    the recipe names another schema, or cannot be written.
+    """
+    place = quote(_relative(schema, recipe.parent), safe="/:")
+    line = f"# yaml-language-server: $schema={place}"
+    try:
+        whole = recipe.read_bytes().decode()
+        text = whole.removeprefix("\ufeff")
+        mark = whole[: len(whole) - len(text)]
+        head = _HEAD.match(text)
+        found = _LINE.search(text, 0, head.end() if head is not None else 0)
+        if found is None:
+            newline = "\r\n" if "\r\n" in text else "\n"
+            return _write(recipe, f"{mark}{line}{newline}{text}")
+        if found[1].endswith(f"/{_NAME}"):
+            return _write(recipe, mark + text[: found.start()] + line + text[found.end() :])
+    except OSError as error:
+        raise FlowrunError(f"{shown_path(recipe)}: {error.strerror}") from None
+    raise FlowrunError(
+        f"{shown_path(recipe)} names another schema, {found[1]}; take that line out first"
+    )
+
+
+def _relative(schema: Path, folder: Path) -> str:
+    """The schema's path from a folder; its address where they have no drive in common."""
+    try:
+        return Path(os.path.relpath(schema.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return schema.resolve().as_uri()
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a text file where it would change, with the permissions it had; whether it did."""
+    path = path.resolve()
+    content = text.encode()
+    if path.exists() and path.read_bytes() == content:
+        return False
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, temporary)
+    return True

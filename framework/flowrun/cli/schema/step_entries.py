@@ -1,0 +1,125 @@
+"""The items of `steps`, as JSON Schema: a step's bare name, or a mapping with one step's name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from flowrun.cli.schema.option_values import option_schemas
+from flowrun.cli.schema.references import Schema, or_reference
+from flowrun.cli.schema.reserved_keys import STEP_KEY_SCHEMAS, wiring_of
+from flowrun.plugins.registry import Registry
+from flowrun.plugins.steps import REQUIRED, Step
+from flowrun.recipes.document import STEP_KEYS
+
+Steps = list[Step[..., Any]]
+
+_NO_OPTIONS = "this step needs options: `- name: {option: value}`"
+_NO_NAME = "an item names one step: `- name: {option: value}`"
+_TWO_NAMES = "beside a step's name stand reserved keys only; the next step needs its own dash"
+
+
+def entry_definitions(registry: Registry) -> dict[str, Schema]:
+    """Definitions of an item of `steps`.
+
+    `known-step` is one of the registry's steps; `any-step` may be another one, of a plugin that
+    the schema knows nothing of, with any options. A step that two plugins give is left out: no
+    recipe can use it.
+    """
+    steps = [found[0][1] for _, found in sorted(registry.steps.items()) if len(found) == 1]
+    options = [option for step in steps for option in _all_options(step)]
+    schemas, shared = option_schemas(options)
+    remaining = iter(schemas)
+    return {
+        "known-step": _entry(steps, others=False),
+        "any-step": _entry(steps, others=True),
+        **{
+            f"options.{step.name}": _options(step, [next(remaining) for _ in _all_options(step)])
+            for step in steps
+        },
+        **shared,
+    }
+
+
+def _all_options(step: Step[..., Any]) -> list[Any]:
+    return [*step.options, *([] if step.others is None else [step.others])]
+
+
+def _entry(steps: Steps, *, others: bool) -> Schema:
+    """An item of `steps`: a name alone, unless that step needs options, or a mapping.
+
+    others: whether it may be a step that is not among `steps`.
+    """
+    needing = "|".join(step.name for step in steps if _needed(step))
+    bare = [_bare(step) for step in steps if not _needed(step)]
+    return {
+        "title": "step",
+        "if": {"type": "string"},
+        "then": {
+            "if": {"pattern": f"^({needing})$"},
+            "then": {"type": "object", "errorMessage": _NO_OPTIONS},
+            "else": {"anyOf": [*bare, {"type": "string"}] if others else bare},
+        },
+        "else": _mapping(steps, others=others),
+    }
+
+
+def _bare(step: Step[..., Any]) -> Schema:
+    """The name of a step that needs no options."""
+    return {
+        "title": step.name,
+        "const": step.name,
+        "description": step.about,
+        "markdownDescription": _text(step),
+        # With `allOf` beside it, the language server of YAML keeps the name out of its completions,
+        # where it would make `shuffle: shuffle` of `shuffle` and of the mapping's `shuffle:`.
+        "allOf": [{"type": "string"}],
+    }
+
+
+def _text(step: Step[..., Any]) -> str:
+    return inspect.getdoc(step.function) or step.name
+
+
+def _needed(step: Step[..., Any]) -> list[str]:
+    return [option.name for option in step.options if option.default is REQUIRED]
+
+
+def _mapping(steps: Steps, *, others: bool) -> Schema:
+    """One step's name with its options, and reserved keys beside it."""
+    steps = [step for step in steps if step.name not in STEP_KEYS]  # those go by a bare name only
+    return {
+        "type": "object",
+        "properties": {
+            **{step.name: {"$ref": f"#/$defs/options.{step.name}"} for step in steps},
+            **{key: STEP_KEY_SCHEMAS[key] for key in STEP_KEYS},
+        },
+        "additionalProperties": others,
+        "dependentSchemas": {
+            step.name: {
+                "propertyNames": {"enum": [step.name, *STEP_KEYS], "errorMessage": _TWO_NAMES},
+                "properties": wiring_of(step),
+            }
+            for step in steps
+        },
+        # No property has this name: it stands in the message of what has only reserved keys.
+        "if": {"propertyNames": {"enum": list(STEP_KEYS)}},
+        "then": {"required": ["the name of a step"], "errorMessage": _NO_NAME},
+    }
+
+
+def _options(step: Step[..., Any], schemas: list[Schema]) -> Schema:
+    """A step's options: its own by name, and those of any name where it takes such."""
+    needed = _needed(step)
+    named = dict(zip((option.name for option in step.options), schemas, strict=False))
+    return or_reference(
+        {
+            "title": step.name,
+            "description": step.about,
+            "markdownDescription": _text(step),
+            "type": "object" if needed else ["object", "null"],
+            "properties": named,
+            "required": needed,
+            "additionalProperties": False if step.others is None else schemas[-1],
+        }
+    )

@@ -1,0 +1,91 @@
+"""`flowrun test [PATHS]`: recipes as regression tests, through pytest."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+
+import click
+
+from flowrun.errors import FlowrunError
+
+_SHOWN = ("--quiet", "--no-header", "-rfEs")  # one screen: dots, what failed, why what was skipped
+_ONLY_RECIPES = ("-p", "flowrun.testing.recipes.screen", "-o", "testpaths=.")
+_PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
+
+
+@click.command("test", context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--update-golden",
+    is_flag=True,
+    help="Make or renew the golden values, and say what changed and by how much.",
+)
+@click.option("--fresh", is_flag=True, help="Call every step, whatever is known of it.")
+@click.option(
+    "--no-standin",
+    is_flag=True,
+    help="Skip recipes whose data cannot be had, instead of using the simulated stand-in.",
+)
+@click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipes'.")
+@click.option(
+    "--flaky",
+    type=click.IntRange(2),
+    metavar="TIMES",
+    help="Run each recipe so often, nothing found in the store, and report any bit that differs.",
+)
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="RUN.json",
+    help="Hold the recipe of a run's record against it: where do two machines part?",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PATHS] [PYTEST OPTIONS]")
+def test_command(
+    arguments: tuple[str, ...],
+    update_golden: bool,
+    fresh: bool,
+    no_standin: bool,
+    device: str | None,
+    flaky: int | None,
+    against: str | None,
+) -> int:
+    """Test recipes: each runs once, and each value it expects something of is one test.
+
+    PATHS are files and folders, by default the current folder. Any option of pytest may be given:
+    `-k mae`, `-m 'not slow'`, `-x`, `-v`, `-n 4` (with pytest-xdist), `--junitxml=FILE`.
+
+    Exit code: 0 all well, 1 an expectation not met, 2 a bad recipe or usage, or no recipe found, 3
+    a step failed, 130 interrupted.
+    """
+    if importlib.util.find_spec("pytest") is None:
+        raise FlowrunError(
+            "`flowrun test` needs pytest, which is not installed\n    pip install 'flowrun[pytest]'"
+        )
+    given = {
+        "--update-golden": update_golden,
+        "--recipe-fresh": fresh,
+        "--recipe-no-standin": no_standin,
+    }
+    options = [name for name, is_given in given.items() if is_given]
+    values = {"device": device, "flaky": flaky, "against": against}
+    options += [f"--recipe-{name}={value}" for name, value in values.items() if value is not None]
+    code = _run_pytest([*_SHOWN, *_ONLY_RECIPES, *options, *_in_groups(arguments), *arguments])
+    return _PYTEST_CODES.get(code, code)
+
+
+def _in_groups(arguments: tuple[str, ...]) -> list[str]:
+    """Have xdist, where it is asked for, take each recipe as a whole: then it runs once."""
+    is_spread = any(text.startswith(("-n", "--numprocesses")) for text in arguments)
+    is_chosen = any(text.startswith("--dist") for text in arguments)
+    return ["--dist=loadfile"] if is_spread and not is_chosen else []
+
+
+def _run_pytest(arguments: list[str]) -> int:
+    """Run pytest in a process of its own, which no module of this one has got into the way of."""
+    # -P: as for the command `pytest`, the current folder is no place to import from.
+    process = subprocess.Popen([sys.executable, "-P", "-m", "pytest", *arguments])
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):  # pytest hears of it too, and ends
+            return process.wait()

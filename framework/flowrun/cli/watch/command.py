@@ -1,0 +1,109 @@
+"""`flowrun watch`: a recipe run again whenever it, its plugins or its data change."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from flowrun.cli.recipe_options import recipe_options, recipe_path
+from flowrun.cli.watch.changes import Stamps, require_watchfiles, stamps_of, wait_for_change
+from flowrun.cli.watch.dependencies import data_files, installed_code, recipe_files
+from flowrun.cli.watch.running import latest_run, record_of, run_apart
+from flowrun.errors import listed, shown_path
+from flowrun.history.changes import changed_metrics
+from flowrun.history.past_run import PastRun
+from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import recipe_arguments
+
+_MOST_NAMES = 3  # of changed files that a line shows
+
+
+@click.command("watch")
+@click.argument("recipe")
+@recipe_options
+@click.pass_obj
+def watch_command(
+    registry: Registry,
+    recipe: str,
+    settings: tuple[str, ...],
+    device: str | None,
+    seed: int | None,
+    plugins: tuple[str, ...],
+    no_standin: bool,
+) -> int:
+    """Run RECIPE, and again whenever it, its plugins or its data change.
+
+    After each run it shows what has changed in the metrics since the run before. A recipe or a
+    plugin that is broken meanwhile is told, and waited for. Each run is a process of its own, so
+    changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra `flowrun[watch]`.
+    """
+    path = recipe_path(recipe)
+    require_watchfiles()
+    options = recipe_arguments(
+        settings=settings, plugins=plugins, device=device, seed=seed, standin=not no_standin
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    watch = _Watch(path, settings, plugins, installed_code(registry))
+    try:
+        while True:
+            watch.run([recipe, *options])
+            watch.wait()
+    except KeyboardInterrupt:
+        click.echo("no longer watching")
+    return 0
+
+
+class _Watch:
+    """A watched recipe: what it depends on, and its latest run that gave metrics."""
+
+    def __init__(
+        self, recipe: Path, settings: tuple[str, ...], plugins: tuple[str, ...], code: set[Path]
+    ) -> None:
+        self._recipe = recipe
+        self._settings = settings
+        self._plugins = plugins
+        self._code = code
+        self._known: set[Path] = {recipe.resolve()}
+        self._data: set[Path] = set()
+        self._before: PastRun | None = None
+        self._stamps = Stamps({})
+
+    def run(self, arguments: list[str]) -> None:
+        """Run once, and show what has changed in the metrics."""
+        self._known = recipe_files(self._recipe, self._settings, self._plugins) or self._known
+        moment = time.time_ns()
+        self._stamps = stamps_of(self._known | self._code | self._data)
+        before = latest_run(self._recipe)
+        run_apart(arguments)
+        after = latest_run(self._recipe)
+        found = record_of(after) if after is not None and after != before else None
+        if found is None:
+            return
+        self._data = data_files(found)
+        self._stamps = self._stamps.extended(self._data, moment)
+        if found.status in ("ok", "unmet"):
+            self._show_metrics(found)
+            self._before = found
+
+    def wait(self) -> None:
+        """Wait until something has changed, and say what."""
+        click.echo(f"watching {len(self._stamps.of)} files; Ctrl-C ends")
+        changed = wait_for_change(self._stamps)
+        click.echo(f"\nchanged: {listed(map(shown_path, changed), limit=_MOST_NAMES)}")
+
+    def _show_metrics(self, found: PastRun) -> None:
+        if self._before is None:
+            return
+        changes = list(changed_metrics(self._before.metrics, found.metrics))
+        for change in changes:
+            click.echo(f"  {change.line}")
+        if found.metrics and not changes:
+            click.echo("  the metrics are as before")
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise KeyboardInterrupt

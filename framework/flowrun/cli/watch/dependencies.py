@@ -1,0 +1,87 @@
+"""The files that a recipe's result depends on, as far as reading it and its last run tell."""
+
+from __future__ import annotations
+
+import importlib.util
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flowrun.errors import FlowrunError
+from flowrun.history.past_run import PastRun
+from flowrun.plugins.registry import Registry
+from flowrun.recipes.recipe import load_recipe
+
+_INSTALLED = tuple(
+    Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
+)
+
+
+def recipe_files(
+    recipe: Path, settings: tuple[str, ...], plugins: tuple[str, ...]
+) -> set[Path] | None:
+    """A recipe, those that it extends, and the code of the plugins that it and `plugins` name.
+
+    None where the recipe cannot be read. Nothing is imported.
+    """
+    try:
+        read = load_recipe(recipe, settings)
+    except FlowrunError:
+        return None
+    sources = {recipe.resolve()}
+    sources |= {parent.path for parent in read.parents if parent.path is not None}
+    named = [(scalar.text, scalar.mark.source.folder) for scalar in read.plugins]
+    for name, folder in [*named, *((name, Path.cwd()) for name in plugins)]:
+        sources |= _plugin_files(name, folder)
+    return sources
+
+
+def installed_code(registry: Registry) -> set[Path]:
+    """The code of installed plugins that lies where it is worked on (pip install --editable).
+
+    The built-in plugin is not among them: who works on flowrun itself starts `watch` again.
+    """
+    files = (
+        getattr(plugin.module, "__file__", None)
+        for plugin in registry.plugins.values()
+        if plugin.origin != "installed by flowrun"
+    )
+    found: set[Path] = set()
+    for file in files:
+        path = Path(file).resolve() if file is not None else None
+        if path is not None and not any(place in path.parents for place in _INSTALLED):
+            found |= _code_beside(path)
+    return found
+
+
+def data_files(run: PastRun) -> set[Path]:
+    """The files that a run read and did not write itself."""
+    written = {path for step in run.steps for path in step.files_written}
+    read = {path for step in run.steps for path in step.files_read}
+    return {Path(path) for path in read - written}
+
+
+def _plugin_files(name: str, folder: Path) -> set[Path]:
+    """The file of a plugin, there or not, and those beside it."""
+    if name.endswith(".py") or "/" in name:
+        path = (folder / name).resolve()
+        return {path, *_code_beside(path)}
+    beside = folder.resolve() / name.partition(".")[0]
+    for path in (beside.with_suffix(".py"), beside / "__init__.py"):
+        if path.is_file():
+            return _code_beside(path)
+    try:
+        spec = importlib.util.find_spec(name.partition(".")[0])
+    except (ImportError, ValueError):
+        spec = None
+    return set() if spec is None or spec.origin is None else _code_beside(Path(spec.origin))
+
+
+def _code_beside(path: Path) -> set[Path]:
+    """The Python files that a file can import from its folder; all of a package."""
+    pattern = "**/*.py" if path.name == "__init__.py" else "*.py"
+    return {found.resolve() for found in _visible(path.parent.glob(pattern))}
+
+
+def _visible(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if not any(part.startswith(".") for part in path.parts[-2:]))

@@ -1,0 +1,1 @@
+"""Golden values: results written to a file beside the recipe, which later runs must repeat."""

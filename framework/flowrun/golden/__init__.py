@@ -1,1 +1,0 @@
-"""Golden values: what a recipe gave once, kept beside it, and held against what it gives now."""

@@ -1,1 +1,0 @@
-"""`flowrun graph`: a recipe's flow as data, and that written as Mermaid, DOT and SVG."""

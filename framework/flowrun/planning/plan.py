@@ -1,0 +1,215 @@
+"""A plan: a recipe held against the registered steps. Nothing has run, and everything fits."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping as AnyMapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from flowrun.errors import Mark, PluginError, Problem, RecipeError, did_you_mean, listed
+from flowrun.expectations.expectation import Expectations, read_expectations
+from flowrun.planning.options import read_options
+from flowrun.planning.wiring import Wires, Wiring
+from flowrun.plugins.registry import Plugin, Registry
+from flowrun.plugins.steps import Step
+from flowrun.recipes.devices import device_problem
+from flowrun.recipes.document import StepEntry
+from flowrun.recipes.overrides import Settings
+from flowrun.recipes.recipe import Recipe, read_recipe
+from flowrun.recipes.seeds import LARGEST_SEED, step_seed
+
+
+class PlannedStep(msgspec.Struct, frozen=True):
+    """One step of a plan: its options converted, its inputs and outputs bound to names."""
+
+    id: str
+    step: Step[..., Any]
+    plugin: str
+    options: dict[str, Any]
+    wires: Wires
+    seed: int
+    device: str | None
+    dtype: str | None
+    cache: bool | None
+    folder: Path
+    mark: Mark
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The options as the step's function takes them, those of any name among the others."""
+        keywords = dict(self.options)
+        if self.step.others is not None:
+            keywords.update(keywords.pop(self.step.others.name))
+        return keywords
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A recipe that is ready to run."""
+
+    recipe: Recipe
+    steps: tuple[PlannedStep, ...]
+    expectations: Expectations
+    registry: Registry
+
+
+def make_plan(
+    recipe: str | Path | AnyMapping[str, object] | Recipe,
+    *,
+    set: Settings = (),
+    device: str | None = None,
+    seed: int | None = None,
+    plugins: tuple[str, ...] = (),
+    registry: Registry,
+) -> Plan:
+    """Hold a recipe against the registered steps.
+
+    recipe: a path, a mapping, or what `load_recipe` gave.
+    set: settings that change it, as `--set` does.
+    device, seed: take the place of the recipe's own.
+    plugins: further plugins: paths of .py files (from the current folder) or module names.
+    registry: the plugins to use, to which those of the recipe are added.
+
+    Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
+    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
+    `plugins` cannot be loaded.
+    """
+    load_plugins(registry, plugins)
+    problems: list[Problem] = []
+    if isinstance(recipe, Recipe) and set:
+        hint = "give the settings to load_recipe(..., set=...)"
+        problems.append(Problem("a recipe that is read already cannot be set", hint=hint))
+    read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set, problems)
+    if read is None:
+        raise RecipeError(problems)
+    read = _with_arguments(read, device, seed, problems)
+    for scalar in read.plugins:
+        try:
+            registry.load_named(scalar.text, scalar.mark.source.folder)
+        except PluginError as error:
+            message, _, more = str(error).partition("\n")
+            problems.append(Problem(message, scalar.mark, hint=more.strip() or None))
+    planned = _Planner(read, registry, problems).plan_all()
+    if problems:
+        raise RecipeError(problems)
+    return planned
+
+
+def load_plugins(registry: Registry, names: tuple[str, ...]) -> None:
+    """Load the plugins of `-p`: paths from the current folder, or module names."""
+    for name in names:
+        registry.load_named(name, Path.cwd())
+
+
+def _with_arguments(
+    recipe: Recipe, device: str | None, seed: int | None, problems: list[Problem]
+) -> Recipe:
+    if device is not None:
+        if wrong := device_problem(device):
+            expected, hint = wrong
+            problems.append(Problem("the device is not known", None, f"`{device}`", expected, hint))
+        else:
+            recipe = replace(recipe, device=device, device_mark=None)
+    if seed is not None:
+        if 0 <= seed <= LARGEST_SEED:
+            recipe = replace(recipe, seed=seed)
+        else:
+            expected = f"a whole number from 0 to {LARGEST_SEED}"
+            problems.append(Problem("the seed is out of range", None, f"`{seed}`", expected))
+    return recipe
+
+
+class _Planner:
+    """Plans the steps in order, going on after each problem so that all are found at once."""
+
+    def __init__(self, recipe: Recipe, registry: Registry, problems: list[Problem]) -> None:
+        self._recipe = recipe
+        self._registry = registry
+        self._known = registry.steps
+        self._problems = problems
+        marks = [scalar.mark for scalar in recipe.plugins]
+        self._lacks_a_plugin = any(problem.mark in marks for problem in problems)
+        self._wiring = Wiring(self._givers(), problems)
+
+    def plan_all(self) -> Plan:
+        steps = [self._plan_step(entry) for entry in self._recipe.steps]
+        names = None if self._wiring.is_uncertain else list(self._wiring.available)
+        return Plan(
+            self._recipe,
+            tuple(step for step in steps if step is not None),
+            read_expectations(
+                self._recipe.expect,
+                names,
+                [entry.id for entry in self._recipe.steps],
+                self._problems,
+            ),
+            self._registry,
+        )
+
+    def _plan_step(self, entry: StepEntry) -> PlannedStep | None:
+        found = self._find_step(entry)
+        if found is None:
+            self._wiring.give_unknown()
+            return None
+        plugin, step = found
+        options = read_options(step, entry.options, entry.mark, self._problems)
+        namespace = None if options is None else types.SimpleNamespace(**options)
+        wires = self._wiring.connect(step, entry, namespace)
+        if options is None or wires is None:
+            return None
+        own = {key: item.value for key, item in entry.beside.items()}
+        return PlannedStep(
+            id=entry.id,
+            step=step,
+            plugin=plugin.name,
+            options=options,
+            wires=wires,
+            seed=step_seed(self._recipe.seed, entry.id),
+            device=str(getattr(own["device"], "value", "")) if "device" in own else None,
+            dtype=str(getattr(own["dtype"], "value", "")) if "dtype" in own else None,
+            cache=bool(getattr(own["cache"], "value", False)) if "cache" in own else None,
+            folder=entry.folder,
+            mark=entry.mark,
+        )
+
+    def _find_step(self, entry: StepEntry) -> tuple[Plugin, Step[..., Any]] | None:
+        found = self._known.get(entry.name, [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            givers = " and ".join(f"`{plugin.name}` ({plugin.origin})" for plugin, _ in found)
+            self._problems.append(
+                Problem(
+                    f"the step `{entry.name}` is given by more than one plugin: {givers}",
+                    entry.mark,
+                    hint="rename one of the two, or leave one of the plugins out",
+                )
+            )
+            return None
+        failures = "\n    ".join(map(str, self._registry.failures))
+        hint = did_you_mean(entry.name, self._known)
+        if hint is None and self._lacks_a_plugin:
+            return None  # that plugin may have given it, and what failed there has been said
+        if hint is None:
+            hint = "`flowrun steps` lists all; a step of your own needs `plugins: [./file.py]`"
+        self._problems.append(
+            Problem(
+                f"there is no step `{entry.name}`",
+                entry.mark,
+                expected=f"one of: {listed(sorted(self._known))}",
+                hint=f"{failures}\n    {hint}" if failures else hint,
+            )
+        )
+        return None
+
+    def _givers(self) -> dict[str, list[str]]:
+        """Which registered steps give a value of a name, for the hint about a missing input."""
+        givers: dict[str, list[str]] = {}
+        for name, found in self._known.items():
+            for _, step in found:
+                for output in step.usual_outputs:
+                    givers.setdefault(output, []).append(name)
+        return givers

@@ -1,0 +1,81 @@
+"""What a plugin can give beside steps: file formats, data sets, models, and codecs for values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowrun.errors import PluginError
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A file format for `load` and `save`, chosen by a file's suffix.
+
+    read: called with the path, and with `settings` as keywords where the recipe gives them;
+        returns a dict of named values, of which `data` is what `load` gives by default.
+    write: called with the path and a dict of named values; None where a format is only read.
+    settings: the names of the settings that `read` understands (`delimiter`, ...); `dtype`, the
+        name of the recipe's, is given to a format that lists it.
+    header: called as `read` is, gives the same names from what the file's beginning says, without
+        reading its data: tensors made with torch.empty, which in a check take no memory. Where it
+        cannot tell, it raises NeedsDataError; without it, a check reads small files alone.
+    mapped: whether the tensors that `read` gives lie in the file itself, and take no memory.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[..., dict[str, Any]]
+    write: Callable[[Path, dict[str, Any]], None] | None = None
+    settings: tuple[str, ...] = ()
+    header: Callable[..., dict[str, Any]] | None = None
+    mapped: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise PluginError where no file could ever be of this format."""
+        if isinstance(self.suffixes, str) or not self.suffixes:
+            example = f'Format("{self.name}", (".{self.name.lower()}",), ...)'
+            raise PluginError(f"the format `{self.name}` names no suffixes in a tuple: {example}")
+        for suffix in self.suffixes:
+            if not suffix.startswith("."):
+                message = f"the suffix {suffix!r} of the format `{self.name}` begins with no dot"
+                raise PluginError(f"{message}: write {'.' + suffix!r}")
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Named data: where it is to be had, how it is known to be whole, and what stands in for it.
+
+    filename: its name in the folders of `FLOWRUN_DATA_PATH` and in the cache.
+    sha256: the checksum, in hexadecimal, that any copy must have.
+    standin: a simulated file that takes its place where the data cannot be had.
+    """
+
+    name: str
+    about: str
+    url: str
+    filename: str
+    sha256: str
+    licence: str
+    citation: str
+    columns: tuple[str, ...] = ()
+    standin: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model with a forward pass of its own, which `init_params: {model: NAME}` names.
+
+    init: called with the rows to train on, and with `settings` as keywords where the recipe gives
+        them; returns the first parameters, tensors by name. It draws them from torch's generator.
+    forward: called with the parameters and rows, and the same settings; returns predictions.
+    gradient: where it is given, training calls it in place of torch's autograd, with the
+        parameters, rows, a function `slope_of`, and the same settings. It returns the gradient by
+        name of parameter. `slope_of`, called once with the predictions, gives the derivative of
+        the loss by them, of their shape.
+    """
+
+    name: str
+    init: Callable[..., dict[str, Any]]
+    forward: Callable[..., Any]
+    gradient: Callable[..., dict[str, Any]] | None = None

@@ -1,0 +1,112 @@
+"""The module of a plugin: imported from a local file, and looked through for hooks and steps."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from blake3 import blake3
+
+from flowrun.errors import PluginError, did_you_mean, listed, nearest
+from flowrun.plugins.steps import Step
+
+
+def given_steps(module: Any, hooks: Any) -> tuple[Step[..., Any], ...]:
+    """The steps of a plugin: those that stand in its module, and those `flowrun_steps` gives.
+
+    Raises PluginError where what it gives is no step, or where a hook of it is none of flowrun's.
+    """
+    if isinstance(module, ModuleType):
+        _check_hooks(module, hooks)
+    steps = {id(item): item for item in vars(module).values() if isinstance(item, Step)}
+    if hasattr(module, "flowrun_steps"):
+        given = module.flowrun_steps()
+        if given is None:
+            raise PluginError("flowrun_steps() gave None, not steps; is a `return` missing?")
+        for item in given:
+            if not isinstance(item, Step):
+                is_function = isinstance(item, FunctionType)
+                what = f"the function `{item.__name__}`" if is_function else repr(item)[:60]
+                raise PluginError(
+                    f"flowrun_steps() gave {what}, which is no step: "
+                    "decorate it with @step(outputs=...)"
+                )
+            steps[id(item)] = item
+    return tuple(steps.values())
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a local file under a name of its own; it may import the modules beside it."""
+    digest = blake3(str(path).encode()).hexdigest(length=4)
+    name = f"flowrun_local_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    add_to_path(path.parent)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+_added: list[str] = []  # the folders of local plugins that `sys.path` has through us
+
+
+def add_to_path(folder: Path) -> None:
+    """Let a local plugin import the modules beside it; installed ones still come first.
+
+    Of two local folders with a module of one name, each plugin has its own: the folder comes before
+    those of other plugins, and what was imported from those under such a name is forgotten.
+    """
+    text = str(folder.resolve())
+    if text in sys.path:
+        if text not in _added:
+            return
+        sys.path.remove(text)
+    others = [sys.path.index(other) for other in _added if other in sys.path]
+    sys.path.insert(min(others, default=len(sys.path)), text)
+    if text not in _added:
+        _added.append(text)
+    for name, module in list(sys.modules.items()):
+        if "." in name:
+            continue
+        file = getattr(module, "__file__", None) or ""
+        place = Path(file).parent.parent if file.endswith("__init__.py") else Path(file).parent
+        if str(place) == text or str(place) not in _added:
+            continue
+        if (folder / f"{name}.py").is_file() or (folder / name).is_dir():
+            for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
+                del sys.modules[loaded]
+
+
+def near_file(folder: Path, name: str) -> str | None:
+    """The question whether the most similar Python file beside a missing one was meant."""
+    near = nearest(name, (found.name for found in folder.glob("*.py")))
+    return f"did you mean `./{near}`?" if near else None
+
+
+def _check_hooks(module: ModuleType, hooks: Any) -> None:
+    """Raise PluginError for a hook that flowrun does not have, or an argument it does not give."""
+    known = [hook for hook in vars(hooks) if hook.startswith("flowrun_")]
+    for hook, function in vars(module).items():
+        if getattr(function, "flowrun_impl", None) is None:
+            if hook in known and hook != "flowrun_steps" and isinstance(function, FunctionType):
+                raise PluginError(f"its `{hook}` is no hook yet: put @flowrun.hookimpl above it")
+            continue
+        if hook not in known:
+            hint = did_you_mean(hook, known) or "flowrun.hookspecs holds all"
+            raise PluginError(f"it implements `{hook}`, which is no hook of flowrun; {hint}")
+        given = list(inspect.signature(getattr(hooks, hook)).parameters)
+        for name in inspect.signature(function).parameters:
+            if name not in given:
+                raise PluginError(
+                    f"its `{hook}` asks for `{name}`; what this hook is given: {listed(given)}"
+                )

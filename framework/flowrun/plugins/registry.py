@@ -1,0 +1,222 @@
+"""Plugins: found, loaded, and asked what they give. One that fails stops only those who need it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pluggy
+
+from flowrun.errors import PluginError, error_line, shown_path
+from flowrun.plugins.extensions import Dataset, Format, Model
+from flowrun.plugins.markers import hookimpl
+from flowrun.plugins.modules import add_to_path, given_steps, import_file, near_file
+from flowrun.plugins.steps import Step
+from flowrun.values.codecs import Codec
+
+ENTRY_POINT_GROUP = "flowrun"
+
+
+class Plugin(msgspec.Struct, frozen=True):
+    """A loaded plugin: the name it goes by, its version, where it came from, and its steps."""
+
+    name: str
+    version: str
+    origin: str
+    module: Any
+    steps: tuple[Step[..., Any], ...]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A plugin that could not be loaded, and the error that says why."""
+
+    name: str
+    origin: str
+    error: Exception
+
+    def __str__(self) -> str:
+        hint = ""
+        if isinstance(self.error, ModuleNotFoundError):
+            hint = "\n    install what is missing (pip install ...), or take the import out"
+        what = f"the plugin `{self.name}` ({self.origin}) failed to load:"
+        return f"{what}\n    {error_line(self.error)}{hint}"
+
+
+class Registry(msgspec.Struct, dict=True):
+    """All that the loaded plugins give.
+
+    hooks: the module of the hook specifications, `flowrun.hookspecs`.
+    """
+
+    manager: pluggy.PluginManager
+    hooks: Any
+    plugins: dict[str, Plugin] = {}
+    failures: list[Failure] = []
+
+    @property
+    def steps(self) -> dict[str, list[tuple[Plugin, Step[..., Any]]]]:
+        """Every step by name, with each plugin that gives one of that name."""
+        by_name: dict[str, list[tuple[Plugin, Step[..., Any]]]] = {}
+        for plugin in self.plugins.values():
+            for step in plugin.steps:
+                by_name.setdefault(step.name, []).append((plugin, step))
+        return by_name
+
+    @cached_property
+    def formats(self) -> dict[str, Format]:
+        """File formats by lower-case suffix."""
+        formats = self._items("flowrun_formats")
+        return {suffix.lower(): item for item in formats for suffix in item.suffixes}
+
+    @cached_property
+    def datasets(self) -> dict[str, Dataset]:
+        """Named data sets."""
+        return {item.name: item for item in self._items("flowrun_datasets")}
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """Models by name."""
+        return {item.name: item for item in self._items("flowrun_models")}
+
+    @cached_property
+    def codecs(self) -> dict[str, Codec]:
+        """Codecs by the full name of their type."""
+        return {item.type_name: item for item in self._items("flowrun_codecs")}
+
+    @property
+    def devices(self) -> dict[str, str]:
+        """The devices that are there, best first."""
+        found: dict[str, str] = {}
+        for _, devices in reversed(self.ask("flowrun_devices")):
+            found.update(devices)
+        return found or {"cpu": ""}
+
+    def ask(self, hook: str) -> list[tuple[str, Any]]:
+        """What each plugin answers to a hook without arguments, the one registered first first.
+
+        Raises PluginError that names the plugin whose answer failed.
+        """
+        answers = []
+        for found in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                answer = found.function()
+            except Exception as error:
+                message = f"the plugin `{found.plugin_name}` failed in {hook}"
+                raise PluginError(f"{message}: {error_line(error)}") from error
+            if answer is None:
+                message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
+                raise PluginError(f"{message}: is a `return` missing?")
+            answers.append((found.plugin_name, answer))
+        return answers
+
+    def _items(self, hook: str) -> Iterator[Any]:
+        """Every item of every plugin's answer; a later one of the same name takes its place."""
+        for _, items in self.ask(hook):
+            yield from items
+
+    def copy(self) -> Registry:
+        """A registry with the same plugins, to which a recipe may add its own."""
+        manager = _new_manager(self.hooks)
+        for plugin in self.plugins.values():
+            manager.register(plugin.module, plugin.name)
+        return Registry(manager, self.hooks, dict(self.plugins), list(self.failures))
+
+    def load_installed(self) -> None:
+        """Load every installed plugin: the entry points of the group `flowrun`."""
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=ENTRY_POINT_GROUP):
+            distribution = point.dist
+            version = distribution.version if distribution is not None else ""
+            owner = distribution.name if distribution is not None else point.value
+            origin = f"installed by {owner}"
+            if point.name in self.plugins:
+                other = self.plugins[point.name].origin
+                error = PluginError(f"the name is taken by the plugin {other}")
+                self.failures.append(Failure(point.name, origin, error))
+                continue
+            try:
+                self._register(point.name, version, origin, point.load())
+            except Exception as error:
+                self.failures.append(Failure(point.name, origin, error))
+
+    def load_file(self, path: Path) -> None:
+        """Load a local file of steps; raises PluginError where that fails."""
+        path = path.resolve()
+        origin = shown_path(path)
+        if not path.is_file():
+            hint = near_file(path.parent, path.name) or "a path starts from the recipe's folder"
+            raise PluginError(f"the plugin file {origin} is not there\n    {hint}")
+        if path.suffix != ".py":
+            raise PluginError(f"the plugin file {origin} is not a Python file (.py)")
+        if any(
+            getattr(plugin.module, "__file__", None) == str(path)
+            for plugin in self.plugins.values()
+        ):
+            return
+        try:
+            self._register(origin, "", "a local file", import_file(path))
+        except Exception as error:
+            raise PluginError(str(Failure(origin, "a local file", error))) from error
+
+    def load_named(self, name: str, folder: Path) -> None:
+        """Load `-p NAME` or an item of `plugins:`: a path to a .py file, or a module's name.
+
+        A path starts from `folder`. Raises PluginError where there is no such plugin.
+        """
+        if name.endswith(".py") or "/" in name:
+            return self.load_file(folder / name)
+        if any(
+            getattr(plugin.module, "__name__", None) == name for plugin in self.plugins.values()
+        ):
+            return None
+        add_to_path(folder)
+        try:
+            module = importlib.import_module(name)
+            self._register(name, getattr(module, "__version__", ""), f"module {name}", module)
+        except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
+                hint = (
+                    near_file(folder, f"{name}.py") or f"name a file with its path: `./{name}.py`"
+                )
+                message = f"the plugin `{name}` is not installed: No module named '{name}'"
+                message += f"\n    install it (pip install ...), or {hint}"
+                raise PluginError(message) from None
+            raise PluginError(str(Failure(name, f"module {name}", error))) from error
+
+    def _register(self, name: str, version: str, origin: str, module: Any) -> None:
+        if name in self.plugins:
+            other = self.plugins[name].origin
+            raise PluginError(f"the plugin name `{name}` is taken by {other}")
+        steps = given_steps(module, self.hooks)
+        self.manager.register(module, name)
+        self.manager.check_pending()
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps)
+        for asked in ("formats", "datasets", "models", "codecs"):
+            self.__dict__.pop(asked, None)  # a further plugin may give more: ask again
+
+
+class _PlainCall:
+    """Innermost of the wrappers round a step: it calls the step's function."""
+
+    @hookimpl(trylast=True)
+    def flowrun_step_call(self, call: Callable[[], Any]) -> Any:
+        return call()
+
+
+def installed_plugins(hooks: Any) -> Registry:
+    """A registry that knows these hooks and has loaded the installed plugins."""
+    registry = Registry(_new_manager(hooks), hooks)
+    registry.load_installed()
+    return registry
+
+
+def _new_manager(hooks: Any) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("flowrun")
+    manager.add_hookspecs(hooks)
+    manager.register(_PlainCall(), "flowrun")
+    return manager

@@ -1,0 +1,275 @@
+"""`@step`: a plain function becomes a step, its signature read once and kept."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import keyword
+import types
+import typing
+from collections.abc import Callable
+from collections.abc import Mapping as AnyMapping
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import msgspec
+from msgspec import Meta as Meta
+
+from flowrun.errors import StepDefinitionError, shown_path
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Names = tuple[str, ...]
+NamesOf = Callable[[types.SimpleNamespace], typing.Iterable[str]]
+SecondsOf = Callable[[types.SimpleNamespace], float]
+OptionsCheck = Callable[[types.SimpleNamespace], None]
+
+REQUIRED: Any = inspect.Parameter.empty
+CONTEXT = "ctx"
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A value a step takes: its name, and whether the step can do without."""
+
+    name: str
+    required: bool = True
+
+
+class Option(msgspec.Struct, frozen=True):
+    """A setting of a step: name, annotated type, default (`REQUIRED` where there is none)."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+    @property
+    def description(self) -> str:
+        """The text of `Meta(description=...)`, or nothing."""
+        for extra in getattr(self.annotation, "__metadata__", ()):
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+        return ""
+
+
+class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
+    """A registered function with inputs, options and outputs; calling it calls the function.
+
+    `inputs` are the fixed ones. Where `inputs_of` is set, further input names follow from the
+    options, and the function takes those values as one dict in its first positional parameter.
+    Where `others` is set, the step takes options of any name, of that type (`**named: str`).
+    `outputs` are the fixed names; where `outputs_of` is set, they follow from the options, and
+    the function returns a dict of them. `check_options` raises where options do not go together,
+    `fake` takes the function's place in a check, and `seconds` tells from the options about how
+    long a call takes.
+    """
+
+    name: str
+    function: Callable[P, R]
+    inputs: tuple[Input, ...]
+    options: tuple[Option, ...]
+    outputs: Names
+    others: Option | None = None
+    inputs_of: NamesOf | None = None
+    outputs_of: NamesOf | None = None
+    check_options: OptionsCheck | None = None
+    fake: Callable[..., Any] | None = None
+    seconds: SecondsOf | None = None
+    takes_context: bool = False
+    random: bool = False
+    effect: bool = False
+    version: str = ""
+    about: str = ""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @property
+    def place(self) -> str:
+        """`file:line` of the function."""
+        return _place(inspect.unwrap(self.function))
+
+    @property
+    def usual_outputs(self) -> Names:
+        """The fixed outputs, or those that the options' defaults ask for, where they do."""
+        if self.outputs_of is None:
+            return self.outputs
+        defaults = {o.name: o.default for o in self.options if o.default is not REQUIRED}
+        try:
+            return tuple(self.outputs_of(types.SimpleNamespace(**defaults)))
+        except Exception:  # an option that is required, or that has another default than it needs
+            return ()
+
+    def option(self, name: str) -> Option | None:
+        """The option of that name, or None."""
+        return next((option for option in self.options if option.name == name), None)
+
+
+def step(
+    *unexpected: object,
+    outputs: str | Names | list[str] | NamesOf = REQUIRED,
+    inputs: NamesOf | None = None,
+    random: bool = False,
+    effect: bool = False,
+    version: str | int = "",
+    check_options: OptionsCheck | None = None,
+    fake: Callable[..., Any] | None = None,
+    seconds: SecondsOf | None = None,
+) -> Callable[[Callable[P, R]], Step[P, R]]:
+    """Make a function a step.
+
+    Positional parameters are inputs, wired by name; one with a default is optional. Keyword-only
+    parameters are options, validated from their annotations; `ctx` among them receives the
+    run's `Context`. `**named: str` takes options of any name, all of one type; to the functions
+    of the options below they are one dict, `options.named`.
+
+    outputs: the names of what is returned, in order: `("data",)`, `("X", "y")`, `()`. A function
+        of the options (`lambda options: options.values`) where the names depend on them; the
+        step then returns a dict with exactly these names.
+    inputs: a function of the options that gives further input names; one that ends in `?` is
+        optional. The step receives the values as a dict, its first positional parameter.
+    random: the step draws random numbers, so its seed belongs to its key.
+    effect: the step acts outside (it writes files): it is never skipped blindly.
+    version: change it to make earlier results of this step invalid.
+    check_options: a function of the options that raises OptionError where they do not go together;
+        the recipe is then refused before anything runs, at that option's line.
+    fake: a function with the same parameters, called in the step's place by `flowrun check`: its
+        tensors have shape, dtype and device, and no data. It is needed where the step's own code
+        looks at data, or acts outside. A number that only a run can tell is an `Unknown`.
+    seconds: a function of the options that guesses how long a call takes, to the power of ten, for
+        a step that has not run here yet (see `flowrun check` in docs/check.md).
+
+    Raises StepDefinitionError where the function cannot be a step.
+    """
+    usage = 'write it with the names of its outputs: @step(outputs=("name",))'
+    if unexpected:
+        where = _where(unexpected[0])
+        raise StepDefinitionError(f"{where}@step takes keywords only; {usage}")
+
+    def decorate(function: Callable[P, R]) -> Step[P, R]:
+        if not isinstance(function, types.FunctionType):
+            raise StepDefinitionError(f"@step goes on a function, not on {function!r}")
+        if outputs is REQUIRED:
+            raise StepDefinitionError(f"{_where(function)}@step names no outputs; {usage}")
+        made: Step[P, R] = _read_signature(function, outputs, inputs, random, effect, str(version))
+        if fake is not None:
+            _require_same_parameters(function, fake)
+        made.check_options, made.fake, made.seconds = check_options, fake, seconds
+        return made
+
+    return decorate
+
+
+def _read_signature(
+    function: Callable[P, R],
+    outputs: str | Names | list[str] | NamesOf,
+    inputs_of: NamesOf | None,
+    random: bool,
+    effect: bool,
+    version: str,
+) -> Step[P, R]:
+    name = function.__name__
+    signature = inspect.signature(function)
+    inputs, keywords, others = [], [], []
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            raise StepDefinitionError(
+                f"{_place(function)}: step `{name}` has `*{parameter.name}`; a step names each "
+                "input (names that depend on options: @step(inputs=...))"
+            )
+        if parameter.kind is parameter.VAR_KEYWORD:
+            others.append(parameter)
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keywords.append(parameter)
+        else:
+            inputs.append(Input(parameter.name, parameter.default is REQUIRED))
+    if CONTEXT in (value.name for value in inputs):
+        raise StepDefinitionError(
+            f"{_place(function)}: step `{name}` takes `{CONTEXT}` as an input; "
+            "the run's context is keyword-only: put it after a `*`"
+        )
+    if inputs_of is not None:
+        if not inputs:
+            raise StepDefinitionError(
+                f"{_place(function)}: step `{name}` names its inputs by its options, "
+                "so its first positional parameter must take them as a dict"
+            )
+        inputs = inputs[1:]
+    options = [parameter for parameter in keywords if parameter.name != CONTEXT]
+    hints = _option_types(function, [*options, *others])
+    made = Step(
+        name=name,
+        function=function,
+        inputs=tuple(inputs),
+        options=tuple(Option(p.name, hints[p.name], p.default) for p in options),
+        outputs=() if callable(outputs) else _checked_names(function, outputs),
+        inputs_of=inputs_of,
+        outputs_of=outputs if callable(outputs) else None,
+        others=next((Option(p.name, hints[p.name], REQUIRED) for p in others), None),
+        takes_context=len(options) < len(keywords),
+        random=random,
+        effect=effect,
+        version=version,
+        about=(inspect.getdoc(function) or "").partition("\n")[0],
+    )
+    functools.update_wrapper(made, function)
+    return made
+
+
+def _require_same_parameters(function: Callable[..., Any], fake: Callable[..., Any]) -> None:
+    """Raise StepDefinitionError where `fake` cannot be called as the step's function is."""
+    own, other = (
+        [
+            (parameter.name, parameter.kind)
+            for parameter in inspect.signature(one).parameters.values()
+        ]
+        for one in (function, fake)
+    )
+    if own != other:
+        raise StepDefinitionError(
+            f"{_where(function)}`fake` must take the step's own parameters, "
+            f"({', '.join(name for name, _ in own)}), and takes "
+            f"({', '.join(name for name, _ in other)})"
+        )
+
+
+def _option_types(
+    function: Callable[..., Any], options: list[inspect.Parameter]
+) -> AnyMapping[str, Any]:
+    """The evaluated annotations of the options alone: those of inputs may name heavy libraries."""
+    annotations = {p.name: Any if p.annotation is REQUIRED else p.annotation for p in options}
+    holder = types.SimpleNamespace(__annotations__=annotations)
+    try:
+        return typing.get_type_hints(holder, function.__globals__, include_extras=True)
+    except Exception as error:
+        raise StepDefinitionError(
+            f"{_place(function)}: the annotations of step `{function.__name__}` "
+            f"cannot be read: {error}"
+        ) from error
+
+
+def _checked_names(function: Callable[..., Any], outputs: str | Names | list[str]) -> Names:
+    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+            raise StepDefinitionError(
+                f"{_place(function)}: {name!r} is no name for an output of "
+                f"step `{function.__name__}`; a name is a Python identifier"
+            )
+    if len(set(names)) < len(names):
+        raise StepDefinitionError(
+            f"{_place(function)}: step `{function.__name__}` gives an output twice: {names}"
+        )
+    return names
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = function.__code__
+    return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}"
+
+
+def _where(decorated: object) -> str:
+    """The beginning of a message about what `@step` was put on."""
+    if isinstance(decorated, types.FunctionType):
+        return f"{_place(decorated)}: step `{decorated.__name__}`: "
+    return ""

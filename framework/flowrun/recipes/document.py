@@ -1,0 +1,241 @@
+"""A recipe before its references are filled: top-level keys and steps, merged by `extends`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from flowrun.errors import Mark, Problem, Source, did_you_mean, listed, nearest, shown_path
+from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described
+from flowrun.recipes.reading import parse, read_source
+
+TOP_KEYS = (
+    "recipe",
+    "about",
+    "extends",
+    "seed",
+    "device",
+    "dtype",
+    "vars",
+    "plugins",
+    "section",
+    "needs",
+    "tags",
+    "steps",
+    "expect",
+)
+STEP_KEYS = ("id", "in", "out", "device", "dtype", "cache")
+_MERGED_KEYS = ("vars", "expect")
+_SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
+
+
+class StepEntry(msgspec.Struct, frozen=True):
+    """One item of `steps:`: the step's name, its options, and the keys beside it."""
+
+    mark: Mark
+    name: str
+    id: str
+    options: Node | None
+    beside: dict[str, Entry] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file this entry stands in, from which its paths start."""
+        return self.mark.source.folder
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """Everything a recipe says, with the recipes it extends merged in.
+
+    parents: the texts of the recipes it extends.
+    """
+
+    source: Source
+    top: dict[str, Entry]
+    steps: tuple[StepEntry, ...]
+    parents: tuple[Source, ...] = ()
+
+    def key_mark(self, key: str) -> Mark:
+        """Where a top-level key stands, or the beginning of the recipe."""
+        return self.top[key].key.mark if key in self.top else Mark(self.source, 0, 0)
+
+
+def read_draft(
+    source: Source, problems: list[Problem], parents: tuple[Source, ...] = ()
+) -> Draft | None:
+    """Read a recipe and what it extends; None where there is nothing to go on with."""
+    root = parse(source, problems)
+    if root is None and not problems:
+        problems.append(Problem(f"{source.name}: the recipe is empty", hint=_SMALLEST))
+    if root is None:
+        return None
+    if not isinstance(root, Mapping):
+        problems.append(
+            Problem(
+                "a recipe is a mapping",
+                root.mark,
+                described(root),
+                "`recipe: name` and, below it, `steps:` with the list of steps",
+            )
+        )
+        return None
+    for key, entry in root:
+        if key not in TOP_KEYS:
+            problems.append(
+                Problem(
+                    f"`{key}` is not a key of a recipe",
+                    entry.key.mark,
+                    expected=f"one of: {listed(TOP_KEYS, limit=len(TOP_KEYS))}",
+                    hint=did_you_mean(key, TOP_KEYS),
+                )
+            )
+    top = {key: entry for key, entry in root if key in TOP_KEYS and key != "steps"}
+    steps = _step_entries(root.entries.get("steps"), problems)
+    draft = Draft(source, top, tuple(steps))
+    return _extended(draft, problems, (*parents, source)) if "extends" in top else draft
+
+
+def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) -> Draft:
+    """The draft laid over the recipe it extends: steps by `id`, other keys merged."""
+    node = draft.top["extends"].value
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        problems.append(Problem("`extends` names one recipe", node.mark, described(node), "a path"))
+        return draft
+    path = (draft.source.folder / node.value).resolve()
+    if not path.is_file():
+        message = "`extends` names a file that is not there"
+        near = nearest(path.name, (found.name for found in path.parent.glob("*.y*ml")))
+        hint = f"did you mean `{Path(node.value).with_name(near)}`?" if near else None
+        problems.append(Problem(message, node.mark, f"{path}", hint=hint))
+        return draft
+    if path in [source.path for source in chain]:
+        names = " -> ".join([*(source.name for source in chain), shown_path(path)])
+        problems.append(Problem(f"`extends` goes round in a circle: {names}", node.mark))
+        return draft
+    parent = read_draft(read_source(path), problems, chain)
+    if parent is None:
+        return draft
+    top = {**parent.top, **draft.top}
+    for key in _MERGED_KEYS:
+        if key in parent.top and key in draft.top:
+            top[key] = _merged(parent.top[key], draft.top[key])
+    if "plugins" in parent.top and "plugins" in draft.top:
+        top["plugins"] = _joined(parent.top["plugins"], draft.top["plugins"])
+    own = {entry.id: entry for entry in draft.steps}
+    steps = [own.pop(entry.id, entry) for entry in parent.steps] + list(own.values())
+    return Draft(draft.source, top, tuple(steps), (parent.source, *parent.parents))
+
+
+def _merged(parent: Entry, child: Entry) -> Entry:
+    """Two mappings of one key joined: an entry of the child takes the place of the parent's."""
+    if not (isinstance(parent.value, Mapping) and isinstance(child.value, Mapping)):
+        return child
+    entries = {**parent.value.entries, **child.value.entries}
+    return replace(child, value=Mapping(child.value.mark, entries))
+
+
+def _joined(parent: Entry, child: Entry) -> Entry:
+    """Two lists of one key, the parent's items first; each item keeps its own file's folder."""
+    if not (isinstance(parent.value, Sequence) and isinstance(child.value, Sequence)):
+        return child
+    items = (*parent.value.items, *child.value.items)
+    return replace(child, value=Sequence(child.value.mark, items))
+
+
+def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[StepEntry]:
+    if entry is None:
+        return
+    if not isinstance(entry.value, Sequence):
+        problems.append(
+            Problem(
+                "`steps` is a list",
+                entry.value.mark,
+                described(entry.value),
+                "a line `- name: {option: value}` for each step",
+                _dash_hint(entry.value),
+            )
+        )
+        return
+    taken: dict[str, Mark] = {}
+    ids = _FreeIds(entry.value.items)
+    for item in entry.value.items:
+        step = _step_entry(item, ids, problems)
+        if step is None:
+            continue
+        if step.id in taken:
+            message = f"the id `{step.id}` is taken by the step on line {taken[step.id].line + 1}"
+            hint = "give one of the two another id"
+            problems.append(Problem(message, step.beside["id"].value.mark, hint=hint))
+        taken[step.id] = step.mark
+        yield step
+
+
+class _FreeIds:
+    """The ids of steps that are given none: their names, numbered from 2 where one is taken."""
+
+    def __init__(self, items: tuple[Node, ...]) -> None:
+        self._taken = {given for item in items if (given := _given_id(item)) is not None}
+        self._numbers: dict[str, int] = {}  # the last number tried for a name
+
+    def take(self, name: str) -> str:
+        """The first id for a step of this name that no other step has."""
+        number, candidate = self._numbers.get(name, 1), name
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        self._numbers[name] = number
+        self._taken.add(candidate)
+        return candidate
+
+
+def _given_id(item: Node) -> str | None:
+    if isinstance(item, Mapping) and "id" in item.entries:
+        value = item.entries["id"].value
+        return value.text if isinstance(value, Scalar) else None
+    return None
+
+
+def _step_entry(item: Node, ids: _FreeIds, problems: list[Problem]) -> StepEntry | None:
+    if isinstance(item, Scalar) and isinstance(item.value, str):
+        return StepEntry(item.mark, item.value, ids.take(item.value), None)
+    if not isinstance(item, Mapping):
+        problems.append(
+            Problem("a step is a name, or a mapping with one name", item.mark, described(item))
+        )
+        return None
+    names = {key: entry for key, entry in item if key not in STEP_KEYS}
+    beside = {key: entry for key, entry in item if key in STEP_KEYS}
+    if len(names) != 1:
+        found = f"{len(names)} names: {listed(names)}" if names else "no step name"
+        expected = f"one step name, and beside it only {listed(STEP_KEYS)}"
+        mark = list(names.values())[1].key.mark if names else item.mark
+        hint = _names_hint(names)
+        problems.append(Problem("a step's entry names one step", mark, found, expected, hint))
+        return None
+    ((name, entry),) = names.items()
+    step_id = _given_id(item)
+    if step_id is None:
+        step_id = ids.take(name)
+    return StepEntry(entry.key.mark, name, step_id, entry.value, beside)
+
+
+def _dash_hint(node: Node) -> str | None:
+    """What to do where `-load: ...` was meant for an item of a list."""
+    names = node.entries if isinstance(node, Mapping) else {}
+    near = next((name for name in names if name.startswith("-")), None)
+    return f"write a space after the dash: `- {near[1:]}: ...`" if near else None
+
+
+def _names_hint(names: dict[str, Entry]) -> str:
+    """What to do with several names under one dash: a second step, or options gone astray."""
+    if not names:
+        return "for example `- split: {train: 1000}`"
+    first, second = list(names)[:2]
+    node = names[second].value
+    if isinstance(node, Mapping) or (isinstance(node, Scalar) and node.value is None):
+        return f"a step of its own needs a dash of its own: `- {second}: ...`"
+    value = node.text if isinstance(node, Scalar) else "..."
+    return f"options go inside the step's own braces: `- {first}: {{{second}: {value}}}`"

@@ -1,0 +1,242 @@
+"""YAML text to nodes: positions kept, sizes bounded, nothing constructed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from flowrun.errors import Mark, Problem, RecipeError, Source, listed, shown_path
+from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence
+from flowrun.recipes.scalars import resolve
+from flowrun.recipes.syntax import strange_space, syntax_problem
+
+MOST_BYTES = 1 << 20
+MOST_NODES = 100_000
+MOST_DEPTH = 64
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where the wheel has it
+
+
+def read_source(path: Path) -> Source:
+    """The text of a recipe file; raises RecipeError where it cannot be read as UTF-8 YAML."""
+    name = shown_path(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except IsADirectoryError:
+        held = [shown_path(found) for found in sorted(path.glob("*.y*ml"))]
+        hint = f"it holds: {listed(held)}"
+        problem = Problem(f"{name} is a folder, and a recipe is a file", hint=hint)
+        raise RecipeError([problem]) from None
+    except OSError as error:
+        raise RecipeError([Problem(f"{name}: {error.strerror or error}")]) from None
+    if len(content) > MOST_BYTES:
+        message = f"{name}: a recipe is at most 1 MiB, and this file is larger"
+        raise RecipeError([Problem(message, hint="move data into a file of its own")])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig").split("\n")
+        place = f"{name}:{len(before)}:{len(before[-1]) + 1}"
+        message = f"{place}: not UTF-8 text (byte 0x{content[error.start]:02x})"
+        hint = "save the file as UTF-8"
+        raise RecipeError([Problem(message, hint=hint)]) from None
+    return Source(name, text, path.resolve())
+
+
+def parse(source: Source, problems: list[Problem], *, text: str | None = None) -> Node | None:
+    """The one document in `source`, or None where it is empty or cannot be parsed.
+
+    Duplicate keys, tags, and keys that are not strings are added to `problems`, and reading goes
+    on; a syntax error, or a document beyond the bounds, ends the reading there. `text` stands in
+    for the source's own text where only part of it is YAML (the value of a `--set`).
+    """
+    reader = _Reader(source, problems)
+    try:
+        for event in yaml.parse(source.text if text is None else text, Loader=_LOADER):
+            reader.take(event)
+    except _ReadingError as stop:
+        problems.append(stop.problem)
+        return None
+    except yaml.YAMLError as error:
+        problems.append(syntax_problem(error, source))
+        return None
+    return reader.root
+
+
+def as_json(value: object, *, indent: int | None = None) -> str:
+    """A Python value as JSON, which is YAML that keeps strings apart from numbers.
+
+    Raises TypeError and ValueError for what no recipe can hold; a path becomes a string.
+    """
+    import json  # a recipe that is read from a file needs none of it
+
+    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
+
+
+def _path_text(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__name__} ({value!r}) cannot stand in a recipe")
+
+
+class _ReadingError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+class _Open(msgspec.Struct):
+    """A list or mapping whose end has not come yet."""
+
+    mark: Mark
+    anchor: str | None
+    is_mapping: bool
+    items: list[Node] = []
+    entries: dict[str, Entry] = {}
+    key: Node | None = None
+    nodes_before: int = 0
+    depth_below: int = 0
+
+
+class _Reader:
+    """Builds nodes from parser events, without recursion, counting as it goes."""
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        self.source = source
+        self.problems = problems
+        self.root: Node | None = None
+        self.count = 0
+        self.documents = 0
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int, int]] = {}  # name: node, its nodes, its depth
+
+    def take(self, event: yaml.Event) -> None:
+        start: Any = event.start_mark
+        mark = Mark(self.source, start.line, start.column)
+        if isinstance(event, yaml.ScalarEvent):
+            if event.tag is not None:
+                self._refuse_tag(event.tag, mark)
+            self._add(self._scalar(event, mark), event.anchor, nodes=1, depth=1)
+        elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+            if event.tag is not None:
+                self._refuse_tag(event.tag, mark)
+            self._check_depth(len(self.stack) + 1, mark)
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            self.stack.append(_Open(mark, event.anchor, is_mapping, nodes_before=self.count))
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            self._close()
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(str(event.anchor), mark)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                message = "a recipe file holds one document; a second one begins here"
+                hint = "give each recipe a file of its own"
+                raise _ReadingError(Problem(message, mark, hint=hint))
+
+    def _close(self) -> None:
+        done = self.stack.pop()
+        inside = self.count - done.nodes_before
+        node: Node
+        if done.is_mapping:
+            node = Mapping(done.mark, done.entries)
+        else:
+            node = Sequence(done.mark, tuple(done.items))
+        self._add(node, done.anchor, nodes=1, depth=done.depth_below + 1, inside=inside)
+
+    def _alias(self, anchor: str, mark: Mark) -> None:
+        if anchor not in self.anchors:
+            problem = Problem(
+                f"`*{anchor}` refers to an anchor that is not complete above it",
+                mark,
+                expected=f"`&{anchor}` on a finished node above this line",
+            )
+            raise _ReadingError(problem)
+        node, nodes, depth = self.anchors[anchor]
+        self._check_depth(len(self.stack) + depth, mark)
+        self._add(node, None, nodes=nodes, depth=depth)
+
+    def _add(
+        self, node: Node, anchor: str | None, *, nodes: int, depth: int, inside: int = 0
+    ) -> None:
+        self.count += nodes
+        if self.count > MOST_NODES:
+            message = f"more than {MOST_NODES:,} nodes (values and keys, aliases expanded)"
+            hint = "move data into a file of its own"
+            raise _ReadingError(Problem(message, node.mark, hint=hint))
+        if anchor is not None:
+            self.anchors[anchor] = (node, nodes + inside, depth)
+        if not self.stack:
+            self.root = node
+            return
+        parent = self.stack[-1]
+        parent.depth_below = max(parent.depth_below, depth)
+        if not parent.is_mapping:
+            parent.items.append(node)
+        elif parent.key is None:
+            parent.key = node
+        else:
+            self._add_entry(parent, parent.key, node)
+            parent.key = None
+
+    def _add_entry(self, parent: _Open, key: Node, value: Node) -> None:
+        if not isinstance(key, Scalar):
+            self.problems.append(Problem("a key must be a string, not a list or mapping", key.mark))
+        elif not isinstance(key.value, str):
+            hint = _decimal_comma(parent, key, value) or f"put it in quotes: '{key.text}'"
+            self.problems.append(
+                Problem("a key must be a string", key.mark, f"`{key.text}`", hint=hint)
+            )
+        elif key.value == "<<" and not key.quoted:
+            message = "merge keys are not part of YAML 1.2"
+            hint = "use `extends` for a whole recipe, or `${...}` with `vars` for values"
+            self.problems.append(Problem(message, key.mark, "`<<`", hint=hint))
+        elif key.value in parent.entries:
+            first = parent.entries[key.value].key.mark
+            message = f"`{key.value}` is given twice; it stands on line {first.line + 1} already"
+            self.problems.append(Problem(message, key.mark, hint="keep one of the two"))
+        else:
+            parent.entries[key.value] = Entry(key, value)
+
+    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Scalar:
+        if event.style is not None and event.style != "":
+            return Scalar(mark, event.value, event.value, quoted=True)
+        if problem := strange_space(event.value, mark):
+            raise _ReadingError(problem)
+        try:
+            return Scalar(mark, resolve(event.value), event.value)
+        except ValueError as error:
+            self.problems.append(Problem(f"{error}: no number of a recipe is that long", mark))
+            return Scalar(mark, 0, event.value)
+
+    def _refuse_tag(self, tag: str, mark: Mark) -> None:
+        shown = tag.replace("tag:yaml.org,2002:", "!!")
+        self.problems.append(
+            Problem(
+                "tags are not part of the recipe language",
+                mark,
+                found=f"`{shown}`",
+                hint="write the value alone; a recipe never constructs Python objects",
+            )
+        )
+
+    def _check_depth(self, depth: int, mark: Mark) -> None:
+        if depth > MOST_DEPTH:
+            message = f"nested deeper than {MOST_DEPTH} levels"
+            hint = "move data into a file of its own"
+            raise _ReadingError(Problem(message, mark, hint=hint))
+
+
+def _decimal_comma(parent: _Open, key: Scalar, value: Node) -> str | None:
+    """The cure for `{lr: 0,01}`, which YAML reads as `lr: 0` and a key `01` without a value."""
+    entry = next(reversed(parent.entries.values()), None)
+    before = entry.value if entry is not None else None
+    is_empty = isinstance(value, Scalar) and value.value is None
+    if not (key.text.isdigit() and is_empty and isinstance(before, Scalar)):
+        return None
+    if not isinstance(before.value, int) or before.mark.line != key.mark.line:
+        return None
+    return f"a comma ends the value before it; for a decimal write {before.text}.{key.text}"

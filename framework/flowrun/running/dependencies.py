@@ -1,0 +1,83 @@
+"""What a step looked at beside its inputs and options, and how that is now.
+
+A step's record holds, for each thing it looked at, the state in which it was: a file's digest, a
+variable's value, the code of a file format. A kept result holds only where each is the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowrun.errors import shown_path
+
+if TYPE_CHECKING:
+    from flowrun.plugins.registry import Registry
+    from flowrun.running.context import Context
+    from flowrun.store.code import CodeIndex
+    from flowrun.store.file_digests import FileDigests
+
+MISSING = "none"  # the state of a file, variable, format, data set or model that is not there
+
+
+_KINDS = {
+    "path": "path",
+    "env": "environment variable",
+    "format": "the code of the format for",
+    "dataset": "data set",
+    "model": "the code of the model",
+}
+
+
+def in_words(what: str, state: str) -> str:
+    """What a step looked at and found in another state than before."""
+    kind, _, name = what.partition(":")
+    if kind == "file":
+        path = Path(name)
+        verb = "is gone" if not path.exists() else "is there now" if state == MISSING else "changed"
+        return f"file {shown_path(path)} {verb}"
+    return f"{_KINDS[kind]} {name} changed" if kind in _KINDS else f"the {kind} changed"
+
+
+class Dependencies:
+    """The present states of what one step may look at."""
+
+    def __init__(
+        self, ctx: Context, registry: Registry, files: FileDigests, code: CodeIndex
+    ) -> None:
+        self._ctx = ctx
+        self._registry = registry
+        self._files = files
+        self._code = code
+
+    def states(self, noted: Iterable[str]) -> dict[str, str]:
+        """The state of each thing noted."""
+        return {what: self._state(what) for what in noted}
+
+    def changed(self, states: Mapping[str, str]) -> str | None:
+        """The first thing whose state is another one now; None where all is as it was."""
+        return next((what for what, state in states.items() if self._state(what) != state), None)
+
+    def _state(self, what: str) -> str:
+        kind, _, name = what.partition(":")
+        value: Any
+        if kind == "file":
+            value = self._files.of(Path(name))
+        elif kind == "path":
+            value = self._ctx.path(name)
+        elif kind == "env":
+            value = self._ctx.env(name)
+        elif kind == "format":
+            chosen = self._registry.formats.get(name)
+            value = None if chosen is None else self._code.of_functions(chosen.read, chosen.write)
+        elif kind == "model":
+            model = self._registry.models.get(name)
+            value = model and self._code.of_functions(model.init, model.forward, model.gradient)
+        elif kind == "dataset":
+            value = self._registry.datasets.get(name)
+        elif kind == "present":
+            value = ", ".join(self._ctx.present)
+        else:
+            value = getattr(self._ctx, kind)
+        return MISSING if value is None else str(value)

@@ -1,1 +1,0 @@
-"""`flowrun new`: a step, a plugin or a recipe to begin with."""

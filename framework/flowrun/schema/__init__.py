@@ -1,1 +1,0 @@
-"""The recipe language as a JSON Schema, and where editors find it."""

@@ -1,0 +1,176 @@
+"""A command whose every step would be kept, answered from what it printed when that was found out.
+
+Reading a recipe, loading plugins and planning takes several times as long as Python takes to start.
+So a command leaves a note of all it depends on: its arguments, the files it read and wrote, the
+code it ran, the environment. Where all of that is as it was, the answer is too: the same lines,
+the same metrics, a record of the run. Where anything differs, the command runs as ever.
+
+This module is imported before any other, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from flowrun.store.run_ids import iso_moment, new_run_id
+
+FORMAT = 1  # of the notes; one of another format is no note
+_VARIABLES = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "COLUMNS", "TZ")
+SETTLED = 1_000_000_000  # ns after which a change of a file must show in its time
+SECONDS, RUN = "\0seconds\0", "\0run\0"  # what is another one each time, in a note's text
+_ACCELERATORS = ("nvidia", "kfd", "dri", "dxg")  # what their device files' names begin with
+_START = time.perf_counter()
+_PATH = list(sys.path)  # as Python set it up; plugins of a recipe add their folders later
+
+Note = dict[str, Any]
+
+
+def replay(arguments: list[str]) -> int | None:
+    """Answer a command from its note; None where there is none, or where it does not hold."""
+    path = note_path(arguments)
+    note = _read(path)
+    if note is None or note["format"] != FORMAT:
+        return None
+    records = os.path.join(os.path.dirname(path), os.pardir, "records.sqlite")
+    if note["identity"] != identity(arguments) or not (os.path.isfile(records) and _holds(note)):
+        return None
+    return _answer(note, path)
+
+
+def sealed(note: Note) -> str:
+    """A note as it is written: the digest of its text, and the text."""
+    text = json.dumps(note)
+    return f"{_seal(text.encode())}\n{text}"
+
+
+def _read(path: str) -> Note | None:
+    """A note; None where there is none, or where it is not what was written."""
+    try:
+        with open(path, "rb") as file:
+            seal, _, text = file.read().partition(b"\n")
+    except OSError:
+        return None
+    return json.loads(text) if seal == _seal(text).encode() else None
+
+
+def _seal(text: bytes) -> str:
+    from blake3 import blake3
+
+    return blake3(text).hexdigest()
+
+
+def note_path(arguments: list[str]) -> str:
+    """Where the note of a command lies."""
+    import zlib
+
+    home = os.environ.get("FLOWRUN_HOME") or ".flowrun"
+    name = zlib.crc32(json.dumps([arguments, os.getcwd()]).encode())
+    return os.path.join(home, "store", "replays", f"{name:08x}.json")
+
+
+def identity(arguments: list[str]) -> Note:
+    """What must be equal beside files: arguments, folder, Python, and the environment it heeds."""
+    variables = [name for name in os.environ if name.startswith("FLOWRUN_") or name in _VARIABLES]
+    return {
+        "arguments": arguments,
+        "folder": os.getcwd(),
+        "python": sys.version,
+        "path": _PATH,
+        "variables": {name: os.environ[name] for name in sorted(variables)},
+        "devices": _devices(),
+    }
+
+
+def _devices() -> list[str]:
+    """The device files by which a GPU would show under Linux."""
+    try:
+        return sorted(name for name in os.listdir("/dev") if name.startswith(_ACCELERATORS))
+    except OSError:
+        return []
+
+
+def stamp(path: str) -> list[int] | None:
+    """Size, time and inode of a file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+def _holds(note: Note) -> bool:
+    """Whether every file is as it was: by its stamp, or where that cannot tell, by its bytes."""
+    for path, was, digest in note["files"]:
+        is_same = stamp(path) == was if digest is None else _digest(path) == digest
+        if not is_same:
+            return False
+    return all(os.environ.get(name) == value for name, value in note["env"].items())
+
+
+def _settle(note: Note, path: str) -> None:
+    """Let stamps tell of files that have not been touched for a while: next time none is read."""
+    is_changed = False
+    for file in note["files"]:
+        now = stamp(file[0])
+        if file[2] is not None and now is not None and time.time_ns() - now[1] > SETTLED:
+            file[1:] = [now, None]
+            is_changed = True
+    if is_changed:
+        from pathlib import Path
+
+        from flowrun.store.files import write_text
+
+        write_text(Path(path), sealed(note))
+
+
+def _digest(path: str) -> str | None:
+    from blake3 import blake3
+
+    try:
+        return blake3().update_mmap(path).hexdigest()
+    except OSError:
+        return None
+
+
+def _answer(note: Note, path: str) -> int | None:
+    """Leave a record of the run, and print what the command printed; None where that fails."""
+    moment = time.time()
+    run = new_run_id(moment)
+    record = {**note["record"], "id": run, "started": iso_moment(moment)}
+    record["seconds"] = round(time.perf_counter() - _START, 6)
+    try:
+        _write_run(run, record, note["events"])
+        _settle(note, path)
+    except OSError:
+        return None
+    out = note["out"].replace(SECONDS, f"{record['seconds']:.2f}").replace(RUN, run)
+    if not sys.stdout.isatty():
+        out = _plain(out)
+    sys.stderr.write(note["err"])
+    sys.stdout.write(out)
+    sys.stdout.flush()
+    return int(note["code"])
+
+
+def _write_run(run: str, record: Note, events: list[Note]) -> None:
+    from flowrun.store.files import replacing
+    from flowrun.store.home import runs_folder
+
+    folder = runs_folder() / run
+    folder.mkdir(parents=True)
+    now = record["started"]
+    lines = [json.dumps({"time": now, **event}) for event in events]
+    (folder / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with replacing(folder / "run.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def _plain(text: str) -> str:
+    """The text without colours: nobody watches it on a terminal."""
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -1,0 +1,110 @@
+"""Golden values made, and made again: what changed, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from flowrun.errors import FlowrunError, shown_path
+from flowrun.expectations.golden.comparing import Golden
+from flowrun.expectations.golden.documents import Document, Group
+from flowrun.expectations.golden.files import GoldenError, GoldenFile, golden_path
+from flowrun.expectations.golden.leaves import as_text, is_in_file, leaves
+from flowrun.expectations.golden.options import GOLDEN
+from flowrun.planning.plan import Plan
+from flowrun.store.home import home_folder
+from flowrun.store.value_files import NotKeepableError
+from flowrun.values.codecs import Codecs
+from flowrun.values.digests import parts_digest, value_digest
+
+_EXACT = {"rtol": 0.0, "atol": 0.0}
+
+
+def update_golden(plan: Plan, group: str, value: Any, kind: str) -> str:
+    """Make or renew the golden value of one expectation of a plan; gives what changed, in words.
+
+    kind: of the device that the value was made on. Golden values that the recipe no longer asks
+    for go. Raises FlowrunError where the value has no form on disk, or nothing can be written.
+    """
+    recipe = plan.recipe
+    path = golden_path(recipe)
+    if path is None:
+        raise FlowrunError("a recipe that is in no file has no golden values")
+    values = Codecs(plan.registry.codecs, recipe.dtype)
+    with FileLock(_lock(path)):
+        file = GoldenFile(path, values)
+        told = _change(file, Golden(recipe, kind, values), group, value)
+        if told is None:
+            return f"{shown_path(path)}: `{group}` is what it was"
+        wanted = [one.path.text for one in plan.expectations.values if GOLDEN in one.checks]
+        try:
+            _write(file, wanted, group, value, kind, values, recipe.name)
+        except (NotKeepableError, OSError) as error:
+            raise FlowrunError(f"`{group}` cannot be golden: {error}") from error
+    return f"{shown_path(path)}: `{group}` {told}"
+
+
+def _change(file: GoldenFile, golden: Golden, group: str, value: Any) -> str | None:
+    """In what way the golden value will be another; None where not a bit of it will."""
+    try:
+        is_there = group in file.read().values
+    except GoldenError:
+        is_there = False
+    if not is_there:
+        return "is made"
+    difference = golden.difference(group, value, _EXACT)
+    return None if difference is None else "is renewed, new against old:\n" + difference
+
+
+def _write(
+    file: GoldenFile,
+    wanted: Iterable[str],
+    group: str,
+    value: Any,
+    kind: str,
+    values: Codecs,
+    recipe: str,
+) -> None:
+    """Write the files with this value, and those of the other groups as they are."""
+    groups: dict[str, Group] = {}
+    in_files: dict[str, Any] = {}
+    try:
+        before = file.read()
+    except GoldenError:
+        before = Document(recipe, {})
+    for name in wanted:
+        if name == group:
+            groups[name] = _made(name, value, kind, values, in_files)
+        elif name in before.values:
+            kept = before.values[name]
+            try:
+                for path in kept.digests:
+                    in_files[f"{name}/{path}"] = file.leaf(before, name, path)
+            except GoldenError:
+                continue  # what cannot be read is as good as gone
+            groups[name] = kept
+    file.write(Document(recipe, groups), in_files)
+
+
+def _made(name: str, value: Any, kind: str, values: Codecs, in_files: dict[str, Any]) -> Group:
+    """The group of a value; its leaves that belong into files are added to `in_files`."""
+    made = Group(kind, {})
+    for path, leaf in leaves(value, values, name):
+        made.leaves[path] = as_text(leaf, values)
+        if is_in_file(made.leaves[path]):
+            digest = value_digest(leaf, values)
+            if digest is None:
+                raise NotKeepableError(f"{path} has no digest")
+            made.digests[path] = digest
+            in_files[f"{name}/{path}"] = leaf
+    return made
+
+
+def _lock(path: Path) -> Path:
+    """A file by which processes take turns; it lies apart, so that nothing strange is committed."""
+    folder = home_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"golden-{parts_digest(str(path.resolve()))[:16]}.lock"

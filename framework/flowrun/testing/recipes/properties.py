@@ -1,0 +1,3 @@
+"""The names of properties that a recipe's tests pass to pytest's reports."""
+
+GOLDEN_PROPERTY = "flowrun_golden"  # what became of a golden value

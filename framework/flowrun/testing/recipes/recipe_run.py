@@ -1,0 +1,120 @@
+"""One recipe of a session: run once, whatever number of its expectations are tested."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from flowrun.api import plan, run_plan
+from flowrun.errors import (
+    FlowrunError,
+    MissingDataError,
+    PluginError,
+    RecipeError,
+    StepError,
+    listed,
+    shown_path,
+)
+from flowrun.expectations.judge import CheckResult
+from flowrun.planning.plan import Plan
+from flowrun.plugins.registry import Registry
+from flowrun.recipes.devices import KINDS, meant_device
+from flowrun.running.results import Result
+from flowrun.testing.recipes.settings import RunSettings
+
+UNMET, BAD_RECIPE, STEP_FAILED = 1, 2, 3  # the exit codes of `flowrun RECIPE`
+
+
+class RecipeRun:
+    """A recipe's plan and run, each made when it is first asked for.
+
+    complaints: what could not be kept, and which listeners failed. told_at: the test that has told
+    why the recipe gave nothing. before: the recipes that write what this one reads, to be run
+    first.
+    """
+
+    def __init__(self, path: Path, settings: RunSettings, registry: Registry) -> None:
+        self.path = path
+        self.settings = settings
+        self.complaints: list[str] = []
+        self.told_at: str | None = None
+        self.before: list[RecipeRun] = []
+        self._registry = registry
+
+    @property
+    def name(self) -> str:
+        """The recipe's file as a person would type it here."""
+        return shown_path(self.path)
+
+    @cached_property
+    def skipped(self) -> str | None:
+        """Why this machine cannot run the recipe; None where it can, or where it is a bad one."""
+        if not isinstance(self.plan, Plan):
+            return None
+        recipe, steps = self.plan.recipe, self.plan.steps
+        named = [recipe.device, *(step.device for step in steps if step.device is not None)]
+        tags = [tag for tag in recipe.tags if tag in KINDS]
+        if not recipe.needs.texts and not tags and set(named) <= {"auto", "cpu"}:
+            return None  # so that a recipe whose steps are all kept need not ask for devices
+        present = self.plan.registry.devices
+        unmet = recipe.needs.unmet(present)
+        if unmet is not None:
+            return unmet
+        kinds = {name.partition(":")[0] for name in present}
+        lacking = [tag for tag in tags if tag not in kinds]
+        lacking += [device for device in named if meant_device(device, present) not in present]
+        return f"needs {lacking[0]}, and this machine has: {listed(present)}" if lacking else None
+
+    @cached_property
+    def plan(self) -> Plan | FlowrunError:
+        """The plan, or what is wrong with the recipe."""
+        try:
+            return plan(
+                self.path,
+                device=self.settings.device,
+                seed=self.settings.seed,
+                registry=self._registry.copy(),
+            )
+        except (RecipeError, PluginError) as error:
+            return error
+
+    @cached_property
+    def result(self) -> Result | FlowrunError:
+        """What the recipe gave, or why it gave nothing."""
+        if not isinstance(self.plan, Plan):
+            return self.plan
+        for recipe in self.before:
+            if recipe.skipped is None:
+                _ = recipe.result  # what came of it is for its own tests to tell
+        try:
+            return run_plan(
+                self.plan,
+                standin=self.settings.standin,
+                fresh=self.settings.fresh,
+                complain=self.complaints.append,
+            )
+        except FlowrunError as error:
+            return error
+
+    @property
+    def lacks_data(self) -> str | None:
+        """Why a data set of the recipe cannot be had, where that is how it failed."""
+        cause = self.result.__cause__ if isinstance(self.result, StepError) else None
+        return str(cause) if isinstance(cause, MissingDataError) else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the recipe's steps warned of, and what could not be kept."""
+        said = self.result.record["warnings"] if isinstance(self.result, Result) else []
+        return [*said, *self.complaints]
+
+    def outcomes(self, name: str) -> list[CheckResult]:
+        """What came of the expectations of one name; the recipe must have run."""
+        assert isinstance(self.result, Result)
+        told = self.result.record["expectations"]
+        return [CheckResult(**{"difference": "", **one}) for one in told if one["path"] == name]
+
+
+def exit_code(error: FlowrunError) -> int:
+    """The code with which `flowrun RECIPE` ends for an error."""
+    return STEP_FAILED if isinstance(error, StepError) else BAD_RECIPE

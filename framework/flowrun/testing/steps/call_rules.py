@@ -1,0 +1,170 @@
+"""The rules about what a step does when it is called: devices, inputs, outputs, bits, keeping."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from flowrun.errors import FlowrunError, listed
+from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_value, write_value
+from flowrun.testing.steps.findings import Examination, RuleFinding, finding_of
+from flowrun.testing.steps.running import Outputs
+from flowrun.testing.steps.trials import Trial, Trials
+from flowrun.values.differences import differences
+from flowrun.values.digests import value_digest
+
+_MOST_DIFFERENCES = 4  # that one finding shows
+_CODEC = (
+    "give it a codec (flowrun_codecs), or give tensors, numbers, strings, lists and dicts instead"
+)
+
+
+def broken_by_calls(
+    trials: Trials, devices: list[str], examined: Examination, given: dict[str, Outputs]
+) -> Iterator[RuleFinding]:
+    """What calls of the step break.
+
+    examined: is told what could not be tried. given: is filled with the outputs by device.
+    """
+    for device in devices:
+        trial = trials.call(device)
+        examined.devices.append(device)
+        if trial.changed or trial.culprit == "wrapper":
+            yield _written_to(trials, trial, device)
+        if trial.outputs is not None:
+            given[device] = trial.outputs
+            yield from _unlike_before(trials, trial, device, examined)
+        elif trial.culprit == "outputs":
+            yield finding_of(
+                trials.step,
+                "outputs",
+                "what it returns is not what it declares",
+                found=_message(trial),
+                hint="make `outputs=` of @step and the `return` agree",
+            )
+        elif given and _is_on_purpose(trial):
+            examined.unchecked["devices"] = f"{device}, which the step refuses: {_message(trial)}"
+        elif trial.culprit == "function":
+            yield finding_of(
+                trials.step,
+                "devices",
+                f"it fails on {device} with the inputs and options of the test",
+                found=_message(trial),
+                expected="outputs",
+                hint="call it by run_step to see where, or give the inputs that it is made for",
+            )
+        if trial.outputs is not None and device == devices[0]:
+            yield from _unkeepable(trials, trial.outputs)
+
+
+def _written_to(trials: Trials, trial: Trial, device: str) -> RuleFinding:
+    names = listed(f"`{name}`" for name in trial.changed)
+    name = trial.changed[0] if trial.changed else "value"
+    return finding_of(
+        trials.step,
+        "inputs",
+        f"it writes to what it was given, on {device}",
+        found=f"{names} changed during the call" if trial.changed else _message(trial),
+        expected="inputs as they were: other steps may take them as well",
+        hint=f"work on a copy: `{name} = {name}.clone()`",
+    )
+
+
+def _unlike_before(
+    trials: Trials, first: Trial, device: str, examined: Examination
+) -> Iterator[RuleFinding]:
+    """Another outcome of the same call, or one that follows the seed without saying so."""
+    step = trials.step
+    if step.effect:
+        why = "the step acts outside (effect=True), so each call may give something else"
+        examined.unchecked["repeatable"] = why
+        return
+    assert first.outputs is not None
+    unknown = [
+        name for name, value in first.outputs.items() if value_digest(value, trials.values) is None
+    ]
+    if unknown:
+        names = listed(f"`{name}`" for name in unknown)
+        examined.unchecked["repeatable"] = f"no digest tells the content of {names}"
+    again = trials.call(device)
+    shown = _departures(trials, first.outputs, again)
+    if shown:
+        yield finding_of(
+            trials.step,
+            "repeatable",
+            f"called twice with one seed, it gives two results, on {device}",
+            found=shown,
+            expected="the same bits",
+            hint="draw from torch's or Python's own generator with random=True, or seed yours with "
+            "ctx.seed; keep nothing between calls; take no clock, no order of a set",
+        )
+    elif not step.random and not first.has_asked_seed:
+        other = trials.call(device, seed=1)
+        shown = _departures(trials, first.outputs, other)
+        if shown:
+            yield finding_of(
+                trials.step,
+                "repeatable",
+                f"its result follows the seed, and it does not say so, on {device}",
+                found=shown,
+                expected="random=True, by which the seed belongs to the step's key",
+                hint="write @step(..., random=True); otherwise a run with another seed finds the "
+                "old result kept",
+            )
+
+
+def _departures(trials: Trials, first: Outputs, again: Trial) -> str:
+    """In which outputs, and how far, a call departs from the first; empty where in none."""
+    if again.outputs is None:
+        return f"the second call fails: {_message(again)}"
+    lines: list[str] = []
+    for name, value in first.items():
+        other = again.outputs[name]
+        if value_digest(value, trials.values) != value_digest(other, trials.values):
+            apart = differences(value, other, trials.values, name)
+            lines += islice(apart, _MOST_DIFFERENCES)
+            if not lines:
+                lines.append(f"{name}: the same numbers, held in another way")
+    return "\n".join(lines[:_MOST_DIFFERENCES])
+
+
+def _unkeepable(trials: Trials, outputs: Outputs) -> Iterator[RuleFinding]:
+    """Outputs that cannot be written, or are not what was written when they are read."""
+    for name, value in outputs.items():
+        found, hint = None, _CODEC
+        digest = value_digest(value, trials.values)
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                write_value(Path(folder), "value", value, digest or "none", trials.values)
+                if digest is None:
+                    found = f"its content has no digest ({kind})"
+                else:
+                    read_value(Path(folder), "value", digest, trials.values)
+            except NotKeepableError as error:
+                found = str(error)
+            except DamagedValueError as error:
+                found, hint = f"read back it is another: {error}", "mend the codec of its type"
+            except Exception as error:  # a codec writes by whatever library it likes
+                found = f"{type(error).__name__}: {error}"
+                hint = "give a tensor without its graph: `.detach()`" if "graph" in found else hint
+        if found is not None:
+            yield finding_of(
+                trials.step,
+                "kept",
+                f"the output `{name}` cannot be kept, so the steps that take it run each time",
+                found=found,
+                expected="a value that can be written and read back",
+                hint=hint,
+            )
+
+
+def _is_on_purpose(trial: Trial) -> bool:
+    """Whether a step refuses in its own words."""
+    return trial.error is not None and isinstance(trial.error.__cause__, FlowrunError)
+
+
+def _message(trial: Trial) -> str:
+    return "" if trial.error is None else trial.error.message

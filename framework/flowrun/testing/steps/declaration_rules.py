@@ -1,0 +1,159 @@
+"""The rules about what a step declares: docstring, descriptions, options and their bounds."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from flowrun.errors import FlowrunError, RecipeError, listed
+from flowrun.plugins.option_types import annotation_text, convert, described_type, is_of_a_class
+from flowrun.plugins.steps import REQUIRED, Option, Step
+from flowrun.testing.steps.findings import RuleFinding, finding_of
+from flowrun.testing.steps.isolated import StepAlone
+from flowrun.testing.steps.side_effects import outside
+
+_BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
+
+
+def undocumented(step: Step[..., Any]) -> Iterator[RuleFinding]:
+    """A docstring that is missing, and options that nobody describes."""
+    if not step.about.strip():
+        yield finding_of(
+            step,
+            "documented",
+            "the function has no docstring",
+            expected="one line that says what it does; `flowrun steps` lists it",
+            hint='write """Clip every element to [-limit, limit].""" below the `def`',
+        )
+    bare = [option.name for option in _options(step) if not option.description.strip()]
+    if bare:
+        yield finding_of(
+            step,
+            "documented",
+            "an option has no description" if len(bare) == 1 else "options have no description",
+            found=listed(f"`{name}`" for name in bare),
+            expected=f"what `flowrun steps {step.name}` can say of each",
+            hint=f'write {bare[0]}: Annotated[..., Meta(description="...")]',
+        )
+
+
+def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
+    """Options that no recipe can give, defaults that their own type refuses, bounds on inputs."""
+    for option in _options(step):
+        try:
+            is_unfit = is_of_a_class(option.annotation)
+        except TypeError as error:
+            yield finding_of(
+                step,
+                "bounds",
+                f"the annotation of the option `{option.name}` makes no sense",
+                found=annotation_text(option.annotation),
+                expected="bounds that fit the type",
+                hint=str(error).partition(" - type")[0],
+            )
+            continue
+        if is_unfit:
+            yield finding_of(
+                step,
+                "bounds",
+                f"no recipe can give the option `{option.name}`",
+                found=annotation_text(option.annotation),
+                expected="str, int, float, bool, a Literal, or lists and dicts of these",
+                hint="change the annotation, and make the object inside the step",
+            )
+        elif option.default is not REQUIRED and not _fits(option):
+            yield finding_of(
+                step,
+                "bounds",
+                f"the default of the option `{option.name}` is not what the option allows",
+                found=repr(option.default),
+                expected=described_type(option.annotation),
+                hint="change the default, or the bounds",
+            )
+    for name, metas in _bounded_inputs(step):
+        yield finding_of(
+            step,
+            "bounds",
+            f"`{name}` has bounds that nobody checks: it is an input",
+            found=listed(metas),
+            expected="bounds on options: the parameters after the `*`",
+            hint=f"put `{name}` after a `*` in the step's function if a recipe is to set it",
+        )
+
+
+def unenforced(
+    alone: StepAlone, inputs: Mapping[str, Any], options: Mapping[str, Any]
+) -> Iterator[RuleFinding]:
+    """Bounds whose outside gets past the planner. Nothing is called."""
+    step = alone.step
+    given = {one.name: None for one in step.inputs if one.required} | dict(inputs)
+    for option in _options(step):
+        name = option.name if option is not step.others else "any_name"
+        try:
+            is_usable = not is_of_a_class(option.annotation)
+        except TypeError:
+            is_usable = False  # it is reported as what it is
+        for bound, value in outside(option.annotation) if is_usable else ():
+            if not _refuses(alone, name, given, dict(options) | {name: value}):
+                yield finding_of(
+                    step,
+                    "bounds",
+                    f"the bound {bound} of the option `{option.name}` is not enforced",
+                    found=f"{name}: {value!r} is let through",
+                    expected=described_type(option.annotation),
+                    hint="give the bound in the option's own annotation",
+                )
+
+
+def _refuses(
+    alone: StepAlone, name: str, inputs: Mapping[str, Any], options: Mapping[str, Any]
+) -> bool:
+    """Whether an option is refused before the step runs, whatever else is."""
+    try:
+        alone.plan(inputs, options, seed=0, device="cpu", dtype="float32")
+    except RecipeError as error:
+        beginning = f"{alone.step.name}: the option `{name}`"
+        return any(problem.message.startswith(beginning) for problem in error.problems)
+    except FlowrunError:  # about the inputs: the options have been let through by then
+        return False
+    return False
+
+
+def _options(step: Step[..., Any]) -> list[Option]:
+    return [*step.options, *([step.others] if step.others is not None else [])]
+
+
+def _fits(option: Option) -> bool:
+    """Whether a default is of the option's type."""
+    try:
+        convert(option.default, option.annotation)
+    except (msgspec.ValidationError, TypeError):
+        return False
+    return True
+
+
+def _bounded_inputs(step: Step[..., Any]) -> Iterator[tuple[str, list[str]]]:
+    """Inputs whose annotation holds bounds, with these."""
+    parameters = inspect.signature(step.function).parameters
+    for value in step.inputs:
+        annotation = parameters[value.name].annotation
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, step.function.__globals__)
+            except Exception:
+                continue  # it may name a library that is imported for type checkers alone
+        if typing.get_origin(annotation) is not typing.Annotated:
+            continue
+        found = [
+            f"{bound}={getattr(extra, bound)!r}"
+            for extra in typing.get_args(annotation)[1:]
+            if isinstance(extra, msgspec.Meta)
+            for bound in _BOUNDS
+            if getattr(extra, bound) is not None
+        ]
+        if found:
+            yield value.name, found

@@ -1,0 +1,80 @@
+"""Inputs and options for a step, taken from a recipe that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowrun.api import run_plan
+from flowrun.errors import StepError
+from flowrun.expectations.expectation import Expectations
+from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.plugins.markers import hookimpl
+from flowrun.plugins.steps import Step
+from flowrun.running.calling import Call
+from flowrun.testing.steps.trials import copied
+
+
+class Example(msgspec.Struct):
+    """A step as a recipe uses it. seed, dtype: the recipe's, or the step's own dtype."""
+
+    step: Step[..., Any]
+    inputs: dict[str, Any]
+    options: dict[str, Any]
+    seed: int
+    dtype: str
+    folder: Path
+
+
+def examples_of(plan: Plan, names: set[str]) -> tuple[list[Example], StepError | None]:
+    """Each of the named steps as the plan first uses it, and the error that ended the run, if any.
+
+    The recipe runs up to the last of them, without a record. Steps that act outside and give
+    nothing (a `save`) are left out. A step that the recipe expects to fail is no example.
+    """
+    error = plan.expectations.error
+    last = max((at for at, one in enumerate(plan.steps) if one.step.name in names), default=-1)
+    wanted = [one for one in plan.steps[: last + 1] if one.wires.outputs or not one.step.effect]
+    wanted = [one for one in wanted if error is None or one.id != error.step]
+    if not wanted:
+        return [], None
+    first = msgspec.structs.replace(plan, steps=tuple(wanted), expectations=Expectations())
+    taker = _Taker(names, first)
+    failure = None
+    try:
+        run_plan(first, record=False, listeners=[taker])
+    except StepError as raised:
+        failure = raised
+    return list(taker.examples.values()), failure
+
+
+class _Taker:
+    """A wrapper round each step that takes copies of what it is given."""
+
+    name = "examples"
+
+    def __init__(self, names: set[str], plan: Plan) -> None:
+        self.examples: dict[str, Example] = {}
+        self._names = names
+        self._plan = plan
+
+    @hookimpl(wrapper=True)
+    def flowrun_step_call(self, call: Call) -> Generator[None, Any, Any]:
+        name = call.step.step.name
+        if name in self._names and name not in self.examples:
+            self.examples[name] = self._example(call.step, call)
+        return (yield)
+
+    def _example(self, planned: PlannedStep, call: Call) -> Example:
+        given = {**call.inputs, **(call.named or {})}
+        return Example(
+            planned.step,
+            copied(given),
+            planned.keywords,
+            self._plan.recipe.seed,
+            planned.dtype or self._plan.recipe.dtype,
+            planned.folder,
+        )

@@ -1,0 +1,89 @@
+"""The steps of a plugin held against the rules, on what recipes give them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowrun.api import plan
+from flowrun.errors import PluginError, RecipeError, shown_path
+from flowrun.plugins.registry import Registry
+from flowrun.testing.steps.battery import examine_step
+from flowrun.testing.steps.examples import Example, examples_of
+from flowrun.testing.steps.findings import Examination
+from flowrun.testing.steps.plugin_steps import Found
+
+_IS_RECIPE = re.compile(r"^recipe\s*:", re.MULTILINE)
+NO_RECIPE = "no recipe uses it: name one on the command line, or put one beside the plugin"
+EFFECT = "it acts outside, and lint calls no such step: check_step does, in a test"
+
+
+class Linted(msgspec.Struct):
+    """One step and what was found. recipe: the one that its inputs come from, if there is one."""
+
+    examination: Examination
+    recipe: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step for `--json`."""
+        return {**self.examination.as_dict(), "recipe": self.recipe}
+
+
+def lint(
+    registry: Registry, found: Found, recipes: tuple[str, ...], complain: Callable[[str], None]
+) -> list[Linted]:
+    """Every step of the plugins, held against the rules.
+
+    recipes: run up to the last of the plugins' steps, for the inputs that these get; by default
+    those beside the plugins. Raises RecipeError for one of `recipes` that cannot be planned.
+    complain: is told of a recipe that could not be used.
+    """
+    chosen = [Path(recipe) for recipe in recipes] or recipes_in(found.folders)
+    uses: dict[str, tuple[Example, str]] = {}
+    for path in chosen:
+        wanted = {
+            name for name, step in found.steps.items() if name not in uses and not step.effect
+        }
+        try:
+            planned = plan(path, registry=registry.copy())
+        except (RecipeError, PluginError) as error:
+            if recipes:
+                raise
+            complain(f"{shown_path(path)} is of no use here: {str(error).partition(chr(10))[0]}")
+            continue
+        examples, failure = examples_of(planned, wanted)
+        uses |= {one.step.name: (one, shown_path(path)) for one in examples}
+        if failure is not None:
+            reason = failure.message.partition("\n")[0]
+            complain(f"{shown_path(path)} ends at the step `{failure.step}`: {reason}")
+    return [_linted(step, uses.get(name)) for name, step in found.steps.items()]
+
+
+def recipes_in(folders: Iterable[Path]) -> list[Path]:
+    """The recipes in folders, and in the folders `recipes` within them."""
+    places = [place for folder in folders for place in (folder, folder / "recipes")]
+    files = [path for place in places for path in sorted(place.glob("*.y*ml"))]
+    return [path for path in dict.fromkeys(files) if _is_recipe(path)]
+
+
+def _is_recipe(path: Path) -> bool:
+    try:
+        return _IS_RECIPE.search(path.read_text(encoding="utf-8")) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _linted(step: Any, use: tuple[Example, str] | None) -> Linted:
+    if use is None:
+        why = EFFECT if step.effect else NO_RECIPE
+        return Linted(examine_step(step, None, uncalled=why), None)
+    example, recipe = use
+    examination = examine_step(
+        example.step, example.inputs, example.options,
+        seed=example.seed, dtype=example.dtype, folder=example.folder,
+    )  # fmt: skip
+    return Linted(examination, recipe)

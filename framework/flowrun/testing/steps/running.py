@@ -1,0 +1,80 @@
+"""`run_step`: one step called as a recipe would call it, on values given from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flowrun.api import run_plan
+from flowrun.errors import FlowrunError, StepError
+from flowrun.planning.plan import Plan
+from flowrun.plugins.steps import Step
+from flowrun.running.calling import Call
+from flowrun.testing.steps.isolated import StepAlone
+
+
+class Outputs(dict[str, Any]):
+    """The outputs of a step by name. messages: what it said by `ctx.log` and `ctx.warn`."""
+
+    def __init__(self, outputs: Mapping[str, Any], messages: list[str]) -> None:
+        super().__init__(outputs)
+        self.messages = messages
+
+
+def run_step(
+    step: Step[..., Any],
+    inputs: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    folder: str | Path = ".",
+    plugins: tuple[str, ...] = (),
+) -> Outputs:
+    """Call one step as a recipe would, and give its outputs by name.
+
+    Options are checked and converted as in a recipe, and the wrappers of all installed plugins and
+    of the step's own module are round the call: they set the seed, the dtype and the device.
+
+    inputs: values by the names of the step's parameters. They are moved to `device`.
+    options: as a recipe gives them; the others have their defaults.
+    seed: the recipe's; the step's own follows from it and from the step's name.
+    folder: the recipe's, from which relative paths start; by default the current one.
+    plugins: further plugins, as `-p` names them.
+
+    Raises RecipeError where an option does not fit, StepError where the step fails, and
+    FlowrunError where an input is missing or unknown.
+    """
+    __tracebackhide__ = True  # pytest then shows the test, and the step's own code
+    try:
+        alone = StepAlone(step, plugins=plugins, folder=Path(folder))
+        planned = alone.plan(inputs or {}, options or {}, seed=seed, device=device, dtype=dtype)
+        return called(alone, planned)
+    except StepError as error:
+        raise error.with_traceback(None) from _from_step_on(error.__cause__)
+    except FlowrunError as error:
+        raise error.with_traceback(None) from None
+
+
+def _from_step_on(cause: BaseException | None) -> BaseException | None:
+    """What a step raised, its traceback without the frames of flowrun above the step's."""
+    frame = None if cause is None else cause.__traceback__
+    while frame is not None and frame.tb_frame.f_code is not Call.__call__.__code__:
+        frame = frame.tb_next
+    if cause is not None and frame is not None and frame.tb_next is not None:
+        own = frame.tb_next
+        return cause.with_traceback(own.tb_next or own)  # past `Step.__call__`
+    return cause
+
+
+def called(alone: StepAlone, planned: Plan) -> Outputs:
+    """Run the plan of a step alone; raises StepError where the step fails."""
+    alone.seen.forget()
+    result = run_plan(planned, record=False)
+    wires = planned.steps[-1].wires
+    ctx = alone.seen.ctx
+    messages = [] if ctx is None else [message.text for message in ctx.messages]
+    outputs = {name: result.values[published] for name, published in wires.outputs.items()}
+    return Outputs(outputs, messages)

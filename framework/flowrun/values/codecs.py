@@ -1,0 +1,230 @@
+"""Values summarised for lines and records, through the codecs that plugins give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowrun.errors import PluginError, error_line
+
+_SCALARS = (str, int, float, bool, type(None))
+_SUMMARY_FIELDS = ("type", "shape", "dtype", "device", "bytes")
+_SHOWN_ITEMS = 6
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a message and a record say of a value without holding it."""
+
+    type: str
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    device: str | None = None
+    bytes: int | None = None
+
+    def __str__(self) -> str:
+        parts = [] if self.shape is None else [_shape_text(self.shape)]
+        parts += [part for part in (self.dtype, self.device) if part]
+        return " ".join(parts) or self.type
+
+
+class Codec(msgspec.Struct, frozen=True):
+    """How values of one type are summarised, compared, digested and kept.
+
+    type: the type, or its full name, such as `torch.Tensor`, so that naming it imports nothing.
+    summary: a `Summary` of the value.
+    plain: the value as numbers, strings and lists, for expectations and JSON.
+    difference: called with the value, a wanted plain value or another value of the type, `rtol`
+        and `atol` (None where not given); None where they are equal within that, else how and
+        where they differ. Without it the plain values are compared.
+
+    For the store, either `pack` and `unpack`, or the four that follow; a type that has neither is
+    never kept, and the steps that take such a value run each time.
+
+    pack, unpack: the value as values of other types (tensors, numbers, lists, dicts), and back.
+    digest: bytes that tell the content, the same in every process: of equal values equal ones.
+    write: called with a path and a dict of values by name, writes them as one file. It may raise
+        for a value that has no form on disk; that value is then not kept.
+    read: called with such a path, gives the dict back.
+    suffix: the suffix of these files.
+    layout: what else of a value results may depend on, to the last bit, beside its content (how it
+        lies in memory); it belongs to the name under which bytes are kept.
+    portable: gives a value of the same content as every machine can read it back: a tensor on the
+        CPU. Golden values are written so.
+    """
+
+    type: str | type
+    summary: Callable[[Any], Summary]
+    plain: Callable[[Any], Any]
+    difference: Callable[[Any, Any, float | None, float | None], str | None] | None = None
+    pack: Callable[[Any], Any] | None = None
+    unpack: Callable[[Any], Any] | None = None
+    digest: Callable[[Any], bytes] | None = None
+    write: Callable[[Path, dict[str, Any]], None] | None = None
+    read: Callable[[Path], dict[str, Any]] | None = None
+    suffix: str = ""
+    layout: Callable[[Any], str] | None = None
+    portable: Callable[[Any], Any] | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The full name of the type: its module, a dot, and its own name."""
+        return self.type if isinstance(self.type, str) else full_name(self.type)
+
+
+def full_name(kind: type) -> str:
+    """The name of a type that no other type has: its module, a dot, and its own name."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+class Codecs:
+    """The codecs of one run, and what they say of values."""
+
+    def __init__(self, codecs: Mapping[str, Codec], usual_dtype: str = "") -> None:
+        self._codecs = codecs
+        self._usual_dtype = usual_dtype
+
+    def codec(self, value: object) -> Codec | None:
+        """The codec of the value's type or of the nearest type it inherits from."""
+        for kind in type(value).__mro__:
+            codec = self._codecs.get(full_name(kind))
+            if codec is not None:
+                return codec
+        return None
+
+    def codec_named(self, type_name: str) -> Codec | None:
+        """The codec of a type, by the type's full name."""
+        return self._codecs.get(type_name)
+
+    def _summary(self, codec: Codec, value: object) -> Summary:
+        """The codec's summary; raises PluginError that names a codec which fails."""
+        try:
+            found = codec.summary(value)
+        except Exception as error:
+            raise PluginError(
+                f"the codec of `{codec.type_name}` failed: {error_line(error)}"
+            ) from error
+        if not isinstance(found, Summary):
+            raise PluginError(f"the codec of `{codec.type_name}` gave no Summary, but {found!r}")
+        return found
+
+    def summary(self, value: object) -> dict[str, Any]:
+        """The value for a record: type, shape, dtype, device; small plain values whole."""
+        if type(value) in _SCALARS:
+            return {"type": type(value).__name__, "value": value}
+        codec = self.codec(value)
+        if codec is not None:
+            found = self._summary(codec, value)
+            summary: dict[str, Any] = {
+                name: getattr(found, name)
+                for name in _SUMMARY_FIELDS
+                if getattr(found, name) is not None
+            }
+            if found.shape == ():
+                summary["value"] = codec.plain(value)
+            return summary
+        if isinstance(value, dict):
+            items = {str(key): self.summary(item) for key, item in value.items()}
+            return {"type": "dict", "items": items}
+        if isinstance(value, (list, tuple)):
+            if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):
+                return {"type": "list", "length": len(value), "value": list(value)}
+            return {"type": "list", "length": len(value)}
+        if isinstance(value, _SCALARS):
+            return {"type": type(value).__name__, "value": value}
+        return {"type": full_name(type(value))}
+
+    def text(self, summary: Mapping[str, Any]) -> str:
+        """A summarised value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.
+
+        The dtype is left out where it is the recipe's, and the device where it is the CPU.
+        """
+        kind, items = summary["type"], summary.get("items")
+        value: Any = summary.get("value")
+        if items is not None:
+            shown = [f"{key} {self.text(item)}" for key, item in list(items.items())[:_SHOWN_ITEMS]]
+            more = ", ..." if len(items) > _SHOWN_ITEMS else ""
+            return f"{{{', '.join(shown)}{more}}}"
+        if "length" in summary:
+            is_short = value is not None and len(value) <= _SHOWN_ITEMS
+            if is_short and all(isinstance(item, (int, float)) for item in value):
+                return f"[{', '.join(number_text(item) for item in value)}]"
+            return f"[{summary['length']}]"
+        if "value" in summary:
+            return number_text(value)
+        found = Summary(kind, summary.get("shape"), summary.get("dtype"), summary.get("device"))
+        text = str(found).removesuffix(" cpu").removesuffix(f" {self._usual_dtype}")
+        return kind.rpartition(".")[2] if text == kind else text
+
+    def described(self, value: object) -> str:
+        """The value for a message about a failed step: shape, dtype and device spelled out."""
+        codec = self.codec(value)
+        if codec is not None:
+            return str(self._summary(codec, value))
+        if isinstance(value, dict):
+            return (
+                f"{{{', '.join(f'{key} {self.described(item)}' for key, item in value.items())}}}"
+            )
+        return self.text(self.summary(value))
+
+    def difference(
+        self, value: object, wanted: Any, rtol: float | None, atol: float | None
+    ) -> str | None:
+        """None where the value equals the wanted plain one, else how and where it differs.
+
+        Numbers are equal within `atol + rtol * |wanted|`. Where neither is given, both are those of
+        torch.testing for the value's dtype (1e-7 for Python's floats); where one is given, the
+        other is 0.
+        """
+        codec = self.codec(value)
+        if codec is not None and codec.difference is not None:
+            return codec.difference(value, wanted, rtol, atol)
+        found = self.plain(value)
+        if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+            for index, (one, other) in enumerate(zip(found, wanted, strict=True)):
+                inner = self.difference(one, other, rtol, atol)
+                if inner is not None:
+                    return f"at [{index}]: {inner}"
+            return None
+        return _difference(found, wanted, rtol, atol)
+
+    def plain(self, value: object) -> Any:
+        """The value as plain Python numbers, lists and dicts, where a codec knows how."""
+        codec = self.codec(value)
+        if codec is not None:
+            return codec.plain(value)
+        if isinstance(value, dict):
+            return {key: self.plain(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.plain(item) for item in value]
+        return value
+
+
+def _difference(
+    found: object, wanted: object, rtol: float | None, atol: float | None
+) -> str | None:
+    numbers = [
+        value
+        for value in (found, wanted)
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    if len(numbers) < 2:
+        same = type(found) is type(wanted) and found == wanted
+        return None if same else f"{found!r} is not {wanted!r}"
+    left, right = numbers
+    usual = 1e-7 if isinstance(left, float) and rtol is None and atol is None else 0.0
+    tolerance = (usual if atol is None else atol) + (usual if rtol is None else rtol) * abs(right)
+    if left == right or abs(left - right) <= tolerance:
+        return None
+    return f"off by {number_text(float(abs(left - right)))}"
+
+
+def number_text(value: object) -> str:
+    """A number to five significant digits; anything else as it is."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

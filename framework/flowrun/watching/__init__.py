@@ -1,1 +1,0 @@
-"""`flowrun watch`: a recipe run again whenever something that it depends on changes."""

@@ -1,0 +1,230 @@
+"""The documents are true: every file in them is written, every command in them is run.
+
+In a document, a fenced block whose first line is `# file: NAME` is a file. A ```console block
+holds commands, run in order in the folder with the document's files:
+
+    $ flowrun red.yaml --set seed=7        # exit 1
+      evaluate      metrics {mae 0.51688, ...}  0.002 s
+    ...
+
+The exit code is 0 where no comment says otherwise. The lines below a command must all appear in
+its output, in this order. `...` stands for anything: alone on a line, for any lines; within a
+line, for any text. Seconds and the ids of runs are not compared, and other decimals to 1 %.
+`$ pip install ./FOLDER` makes the plugin package in FOLDER known to the commands below it.
+A document whose ```sh block begins with `pip install NAME` is skipped where NAME is not installed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import flowrun
+from flowrun import hookspecs
+from flowrun.recipes.document import STEP_KEYS, TOP_KEYS
+
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = sorted((ROOT / "docs").rglob("*.md"))
+LINKED = [*DOCUMENTS, *(ROOT / name for name in ("README.md", "data/README.md"))]
+# docs/mistakes.md is made from tests/campaigns/mistakes, and is run there.
+RUN = [path for path in DOCUMENTS if "\n```console\n" in path.read_text(encoding="utf-8")]
+
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# file: (\S+)\n")
+_NEEDED = re.compile(r"pip install '?([\w-]+)")
+_EXIT = re.compile(r"#\s*exit (\d+)\s*$")
+_VARYING = re.compile(
+    r"(\d+\.\d+) ?s\b|\d{8}-\d{6}-[0-9a-f]{6}|(-?\d+\.\d+(?:e[+-]?\d+)?)|(\.\.\.)"
+)
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+
+
+@dataclass
+class Command:
+    """One command of a document, and what the document shows of its output."""
+
+    line: str
+    code: int
+    shown: list[str] = field(default_factory=list)
+
+
+def blocks(document: Path) -> list[tuple[str, str]]:
+    """Every fenced block as its language and its text."""
+    return _BLOCK.findall(document.read_text(encoding="utf-8"))
+
+
+def commands(text: str) -> list[Command]:
+    """The commands of one console block."""
+    found: list[Command] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            code = _EXIT.search(line)
+            found.append(Command(line[2:], int(code.group(1)) if code else 0))
+        else:
+            found[-1].shown.append(line)
+    return found
+
+
+def matches(shown: str, line: str) -> bool:
+    """Whether a line of output is the one shown, apart from seconds, ids and small differences."""
+    pattern, position, numbers = "", 0, []
+    for found in _VARYING.finditer(shown.rstrip()):
+        pattern += re.escape(shown[position : found.start()])
+        position = found.end()
+        if found.group(1):
+            pattern += r"\d+\.\d+ ?s"
+        elif found.group(2):
+            pattern += _NUMBER
+            numbers.append(float(found.group(2)))
+        else:
+            pattern += ".*" if found.group(3) else r"\d{8}-\d{6}-[0-9a-f]{6}"
+    match = re.fullmatch(pattern + re.escape(shown.rstrip()[position:]), line.rstrip())
+    return match is not None and all(
+        math.isclose(float(found), number, rel_tol=0.01, abs_tol=1e-6)
+        for found, number in zip(match.groups(), numbers, strict=True)
+    )
+
+
+def missing_line(shown: list[str], output: list[str]) -> str | None:
+    """The first of the shown lines that does not come in the output, after those above it."""
+    remaining = iter(output)
+    for line in shown:
+        if line.strip() not in ("", "...") and not any(matches(line, real) for real in remaining):
+            return line
+    return None
+
+
+def difference(command: Command, code: int, output: str) -> list[str]:
+    """What is not as the document shows it, with the whole output; nothing if all is."""
+    line = missing_line(command.shown, output.splitlines())
+    if code == command.code and line is None:
+        return []
+    found = f"exit {code}, shown {command.code}" if line is None else f"not in the output: {line}"
+    return [f"$ {command.line}\n{found}\n{output}"]
+
+
+def write(path: Path, text: str, below_the_name: str) -> None:
+    """Write a file of a document; its first line stays where it is a comment in that language."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.suffix in (".py", ".yaml", ".toml")
+    path.write_text(text if whole else below_the_name, encoding="utf-8")
+
+
+def run(command: Command, folder: Path, installed: list[Path]) -> tuple[int, str]:
+    """Run `flowrun ...` or `python ...` as a user would; gives the exit code and all output."""
+    program, *arguments = shlex.split(command.line, comments=True)
+    programs = {"flowrun": [sys.executable, "-m", "flowrun"], "python": [sys.executable]}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FLOWRUN_")}
+    done = subprocess.run(
+        [*programs[program], *arguments],
+        cwd=folder,
+        env=kept
+        | {"FLOWRUN_OFFLINE": "1", "FLOWRUN_CACHE": str(folder / "cache"), "COLUMNS": "100"}
+        | {"PYTHONPATH": os.pathsep.join(map(str, installed)), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout.replace(f"{folder}{os.sep}", "")
+
+
+def install(folder: Path) -> Path:
+    """What `pip install` leaves for importlib.metadata, without a network or a build."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name, version = project["name"], project["version"]
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    points = "".join(
+        f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    )
+    (info / "entry_points.txt").write_text(points)
+    return folder
+
+
+def named(document: Path) -> str:
+    """A document's name in reports: its path, as two folders may have a file of one name."""
+    return str(document.relative_to(ROOT))
+
+
+def skip_without_its_packages(document: Path) -> None:
+    """Skip the test where a package that the document tells to install is not there."""
+    for language, text in blocks(document):
+        needed = _NEEDED.match(text) if language == "sh" else None
+        if needed is None:
+            continue
+        try:
+            metadata.distribution(needed.group(1))
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{named(document)} needs {needed.group(1)}, which is not installed")
+
+
+@pytest.mark.parametrize("document", RUN, ids=named)
+def test_every_command_of_a_document_does_what_is_shown(document: Path, tmp_path: Path) -> None:
+    skip_without_its_packages(document)
+    installed: list[Path] = []
+    wrong: list[str] = []
+    for language, text in blocks(document):
+        if name := _FILE.match(text):
+            write(tmp_path / name.group(1), text, text[name.end() :])
+        for command in commands(text) if language == "console" else ():
+            if command.line.startswith("pip install ./"):
+                installed.append(install(tmp_path / command.line.removeprefix("pip install ./")))
+            else:
+                code, output = run(command, tmp_path, installed)
+                wrong += difference(command, code, output)
+    assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.parametrize("document", LINKED, ids=named)
+def test_links_between_files_lead_somewhere(document: Path) -> None:
+    text = _BLOCK.sub("", document.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, heading = target.partition("#")
+        if "://" in file:
+            continue
+        path = (document.parent / file).resolve() if file else document
+        assert path.exists(), f"{named(document)} links to {target}"
+        if heading:
+            assert heading in headings(path), f"{named(document)} links to {target}"
+
+
+def headings(document: Path) -> set[str]:
+    """The anchors of a Markdown file: those its headings get, and those written out."""
+    text = _BLOCK.sub("", document.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return made | set(re.findall(r'id="([^"]+)"', text))
+
+
+def said(document: str, names: list[str]) -> list[str]:
+    """The names that a document nowhere sets as code."""
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    return [name for name in names if not re.search(rf"(`|`[^`\n]*\b){re.escape(name)}\b", text)]
+
+
+def test_the_reference_names_every_key_of_a_recipe() -> None:
+    assert said("recipes.md", [*TOP_KEYS, *STEP_KEYS]) == []
+
+
+def test_the_guide_names_every_hook() -> None:
+    hooks = [name for name in vars(hookspecs) if name.startswith("flowrun_")]
+    assert said("plugins.md", hooks) == []
+
+
+def test_the_guides_name_every_public_name() -> None:
+    missing = set(said("plugins.md", dir(flowrun))) & set(said("python.md", dir(flowrun)))
+    assert sorted(missing) == []

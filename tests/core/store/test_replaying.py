@@ -1,0 +1,196 @@
+"""A command is answered without planning where nothing changed, and never where something did."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Flowrun
+from tests.core.store.conftest import World
+
+LOADED = """
+import sys
+sys.argv = ["flowrun", *{arguments!r}]
+from flowrun.cli.start import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, *sorted(name for name in sys.modules if "." not in name), file=sys.stderr)
+"""
+
+
+def modules_of(flowrun_in: Callable[..., str], *arguments: str) -> set[str]:
+    """The modules that a command loads."""
+    return set(flowrun_in(LOADED.format(arguments=list(arguments))).split()[1:])
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[..., str]:
+    """Run a script in a process of its own; gives what it says on standard error."""
+    import subprocess
+    import sys
+
+    def run(script: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stderr.splitlines()[-1]
+
+    return run
+
+
+def test_a_rerun_prints_the_same_lines_and_leaves_a_record(world: World, flowrun: Flowrun) -> None:
+    world.recipe("[one, add, {write: {to: out.txt}}]", "expect: {x: {equals: 2}}")
+    first = flowrun("r.yaml").stdout.splitlines()
+    again = flowrun("r.yaml").stdout.splitlines()
+    assert again[:-1] == [line.rpartition("  ")[0] + "  kept" if line.endswith(" s") else line
+                          for line in first[:-1]]  # fmt: skip
+    folders = sorted(Path(".flowrun/runs").iterdir())
+    assert len(folders) == 2
+    record, kept = (json.loads((folder / "run.json").read_text()) for folder in folders)
+    assert kept["id"] == folders[1].name
+    assert again[-1].endswith(f"record in .flowrun/runs/{folders[1].name}")
+    assert [step["kept"] for step in kept["steps"]] == [record["id"]] * 3
+    for same in ("status", "expectations", "plan", "environment", "seed"):
+        assert kept[same] == record[same]
+    assert (folders[1] / "events.jsonl").read_text().count("step_kept") == 3
+
+
+def test_a_rerun_loads_neither_torch_nor_the_planner(
+    world: World, python: Callable[..., str]
+) -> None:
+    world.recipe("[one, add]")
+    modules_of(python, "r.yaml")
+    assert not modules_of(python, "r.yaml") & {"torch", "click", "yaml", "pluggy", "msgspec"}
+
+
+def test_the_exit_code_and_what_quiet_says_are_the_same(world: World, flowrun: Flowrun) -> None:
+    world.recipe("[one]", "expect: {x: {above: 5}}")
+    for _ in range(3):
+        done = flowrun("-q", "r.yaml")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "r: expected x above 5, found 1\n"
+
+
+CHANGES: dict[str, Callable[[World], None]] = {
+    "recipe": lambda world: world.path.write_text(world.path.read_text() + "# a comment\n"),
+    "code": lambda world: _append(world.folder / "steps.py", "\nX = 1\n"),
+    "data": lambda world: _append(world.folder / "t.txt", "b"),
+    "parent": lambda world: _append(world.folder / "parent.yaml", "\n# a comment\n"),
+    "written": lambda world: _append(world.folder / "out.txt", "b"),
+    "written gone": lambda world: (world.folder / "out.txt").unlink(),
+    "store gone": lambda world: (world.folder / ".flowrun/store/records.sqlite").unlink(),
+}
+
+
+def _append(path: Path, text: str) -> None:
+    """Change a file, a text so that its size stays the same."""
+    before = path.read_text()
+    path.write_text((before[: -len(text)] if path.suffix == ".txt" else before) + text)
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_of_anything_has_the_command_run_as_ever(
+    world: World, python: Callable[..., str], what: str
+) -> None:
+    (world.folder / "t.txt").write_text("aaa")
+    (world.folder / "parent.yaml").write_text("recipe: p\nsteps: []\n")
+    world.recipe("[{read: {file: t.txt}}, one, {write: {to: out.txt}}]", "extends: parent.yaml")
+    modules_of(python, "r.yaml")
+    assert "click" not in modules_of(python, "r.yaml")
+    CHANGES[what](world)
+    assert "click" in modules_of(python, "r.yaml")
+    assert (world.folder / "out.txt").read_text() == "1.0"
+
+
+@pytest.mark.parametrize("variable", ["FLOWRUN_DATA_PATH", "PYTHONPATH"])
+def test_a_changed_environment_has_the_command_run_as_ever(
+    world: World, python: Callable[..., str], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    world.recipe("[one]")
+    modules_of(python, "r.yaml")
+    monkeypatch.setenv(variable, str(world.folder))
+    assert "click" in modules_of(python, "r.yaml")
+
+
+def test_a_change_within_the_clocks_step_is_seen(world: World, python: Callable[..., str]) -> None:
+    world.recipe("[{read: {file: t.txt}}]")
+    text = world.folder / "t.txt"
+    just_now = time.time_ns() + 10_000_000_000  # however long the first run takes
+    for content in ("a", "b"):
+        text.write_text(content)
+        os.utime(text, ns=(just_now, just_now))
+        assert "click" in modules_of(python, "r.yaml")
+    assert "click" not in modules_of(python, "r.yaml")
+
+
+def digests_in(note: Path) -> list[str]:
+    """The digests of the files whose stamps cannot tell yet."""
+    text = note.read_text().partition("\n")[2]
+    return [digest for _, _, digest in json.loads(text)["files"] if digest]
+
+
+def test_files_that_have_settled_are_known_by_their_stamps(
+    world: World, python: Callable[..., str]
+) -> None:
+    world.recipe("[one, {write: {to: out.txt}}]")
+    modules_of(python, "r.yaml")
+    (note,) = Path(".flowrun/store/replays").iterdir()
+    assert digests_in(note)
+    time.sleep(1.1)
+    modules_of(python, "r.yaml")
+    assert not digests_in(note)
+    assert "click" not in modules_of(python, "r.yaml")
+
+
+@pytest.mark.parametrize(
+    "steps", ["[one, tell]", "[one, {fail_at: {}}]"], ids=["acts outside", "fails"]
+)
+def test_what_must_run_each_time_is_never_answered_from_a_note(
+    world: World, flowrun: Flowrun, steps: str
+) -> None:
+    _append(
+        world.folder / "steps.py", "\n@step(outputs=())\ndef fail_at(x):\n    raise ValueError\n"
+    )
+    world.recipe(steps)
+    flowrun("r.yaml")
+    assert not Path(".flowrun/store/replays").exists()
+
+
+def test_a_listener_of_another_plugin_hears_of_every_run(world: World, flowrun: Flowrun) -> None:
+    (world.folder / "listener.py").write_text(
+        "from flowrun import hookimpl\n\n@hookimpl\ndef flowrun_step_kept(result):\n"
+        "    print('heard', result.id)\n"
+    )
+    world.recipe("[one]")
+    for _ in range(2):
+        done = flowrun("r.yaml", "-p", "listener.py")
+    assert "heard one" in done.stdout
+
+
+def test_fresh_forgets_the_notes_and_is_never_answered_from_one(
+    world: World, flowrun: Flowrun
+) -> None:
+    world.recipe("[one]")
+    flowrun("r.yaml")
+    for _ in range(2):
+        assert "kept" not in flowrun("r.yaml", "--fresh").stdout
+    assert not Path(".flowrun/store/replays").exists()
+
+
+def test_a_home_that_cannot_be_written_has_the_command_run_as_ever(
+    world: World, flowrun: Flowrun
+) -> None:
+    world.recipe("[one]")
+    flowrun("r.yaml")
+    runs = Path(".flowrun/runs")
+    runs.rename(".flowrun/elsewhere")
+    runs.write_text("in the way")
+    done = flowrun("r.yaml")
+    assert (done.returncode, "x 1" in done.stdout) == (0, True)
+    assert "not everything could be kept" in done.stderr

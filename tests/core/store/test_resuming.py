@@ -1,0 +1,149 @@
+"""A step that was ended goes on from what it last saved, and ends with the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import flowrun
+from tests.core.store.conftest import World
+
+COUNTING = """
+from pathlib import Path
+from flowrun import step
+
+@step(outputs="seen")
+def count(*, to: int = 10, ctx):
+    begun, seen = ctx.restored or (0, [])
+    for number in range(begun, to):
+        seen = [*seen, number]
+        ctx.checkpoint(lambda: (number + 1, seen))
+        if number == 5 and not Path("go on").exists():
+            raise RuntimeError("ended")
+    Path("begun.txt").write_text(str(begun))
+    return seen
+"""
+CHECKPOINTS = Path(".flowrun/store/checkpoints")
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWRUN_CHECKPOINT_SECONDS", "0.2")
+
+
+@pytest.fixture
+def world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("FLOWRUN_CHECKPOINT_SECONDS", "0")
+    monkeypatch.setattr("flowrun.running.checkpoints._LARGEST_SHARE", 1e9)  # save at each offer
+    (world.folder / "steps.py").write_text(COUNTING)
+    world.recipe("[count]")
+    with pytest.raises(flowrun.StepError, match="ended"):
+        flowrun.run(world.path)
+    (world.folder / "go on").touch()
+    return world
+
+
+def begun(**arguments: Any) -> int:
+    """At which number the step begins when the recipe runs once more."""
+    result = flowrun.run("r.yaml", **arguments)
+    assert result.values["seen"] == list(range(10))
+    return int(Path("begun.txt").read_text())
+
+
+@pytest.mark.usefixtures("world")
+def test_a_step_goes_on_from_what_it_saved_and_forgets_it_when_it_is_done() -> None:
+    assert begun() == 6
+    assert list(CHECKPOINTS.iterdir()) == []
+
+
+@pytest.mark.usefixtures("world")
+def test_fresh_sets_checkpoints_aside() -> None:
+    assert begun(fresh=True) == 0
+
+
+def test_another_option_is_another_step_with_nothing_saved(world: World) -> None:
+    flowrun.run(world.path, set={"count.to": 3})
+    assert Path("begun.txt").read_text() == "0"
+
+
+def test_changed_code_begins_anew(world: World) -> None:
+    with (world.folder / "steps.py").open("a") as file:
+        file.write("# changed\n")
+    assert begun() == 0
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("harm", ["truncate", "alter"])
+def test_a_damaged_checkpoint_is_none(harm: str) -> None:
+    (path,) = CHECKPOINTS.glob("*.json")
+    text = path.read_text()
+    path.write_text(
+        text[:40] if harm == "truncate" else text.replace("[0,", "[1,", 1).replace("3,", "4,")
+    )
+    with pytest.warns(UserWarning, match="a checkpoint cannot be read, so its step begins anew"):
+        assert begun() == 0
+
+
+class Ender:
+    """A listener that ends the run when a step reports progress for the second time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @flowrun.hookimpl
+    def flowrun_step_progress(self) -> None:
+        self.count += 1
+        if self.count == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"engine": engine, **options}
+        for engine in ("autograd", "fused")
+        for options in (
+            {},
+            {"batch_size": 100},
+            {"batch_size": 96, "loss": "huber"},
+            {"tolerance": 1e-12},
+            {"optimizer": "adam", "lr": 0.001},
+            {"momentum": 0.9, "lr": 0.001},
+        )
+    ],
+    ids=str,
+)
+def test_training_that_was_ended_goes_on_to_the_same_bits(options: dict[str, Any]) -> None:
+    recipe = {
+        "recipe": "train",
+        "steps": [
+            {"load": {"source": "wine-red"}},
+            {"split": {"train": 1000}},
+            "normalize",
+            {"init_params": {"layers": [8, 1], "scale": 0.1}},
+            {"gd_train": {"lr": 0.01, "steps": 4000, **options}},
+        ],
+    }
+    plan = flowrun.plan(recipe)
+    with pytest.raises(KeyboardInterrupt):
+        flowrun.run_plan(plan, listeners=[Ender()])
+    heard: list[flowrun.StepResult] = []
+
+    class Listener:
+        @flowrun.hookimpl
+        def flowrun_step_finished(self, result: flowrun.StepResult) -> None:
+            heard.append(result)
+
+    resumed = flowrun.run_plan(plan, listeners=[Listener()])
+    assert [result.restored is not None for result in heard] == [True]
+    whole = flowrun.run(recipe, fresh=True)
+    assert torch.equal(resumed.values["losses"], whole.values["losses"])
+    for name, value in whole.values["params"].items():
+        assert torch.equal(resumed.values["params"][name], value)
+    assert resumed.record["steps"][-1]["digests"] == whole.record["steps"][-1]["digests"]
+    assert resumed.record["steps"][-1]["messages"] == whole.record["steps"][-1]["messages"]

@@ -1,0 +1,152 @@
+"""`flowrun store`: its size and what holds it, what gc takes away, what verify finds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Flowrun
+from tests.core.store.conftest import World
+
+BIG = """
+from flowrun import step
+
+@step(outputs="numbers")
+def many(*, start: int = 0):
+    with open("calls.txt", "a") as file:
+        file.write("many\\n")
+    return list(range(start, start + 1000))
+
+@step(outputs="total")
+def total(numbers, *, times: int = 1):
+    with open("calls.txt", "a") as file:
+        file.write("total\\n")
+    return sum(numbers) * times
+"""
+STORE = Path(".flowrun/store")
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    (world.folder / "steps.py").write_text(BIG)
+    world.recipe("[{many: {}, cache: true}, total]")
+    return world
+
+
+def age(days: float) -> None:
+    """Let every run, record and value be that old."""
+    seconds = days * 86_400
+    with sqlite3.connect(STORE / "records.sqlite") as connection:
+        connection.execute("update steps set made = made - ?", (seconds,))
+        connection.execute("update objects set used = used - ?", (seconds,))
+        connection.execute("update runs set started = '2001-01-01T00:00:00+00:00'")
+
+
+def kept_values() -> int:
+    return len(list((STORE / "objects").glob("*.json")))
+
+
+def test_the_store_shows_its_size_and_what_holds_it(world: World, flowrun: Flowrun) -> None:
+    result, _ = world.run()
+    done = flowrun("store")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[1][:2] == ["runs", "1"]
+    assert lines[3][:2] == ["values", "1"]
+    assert lines[-1][0] == "many"
+    assert lines[-1][-2:] == ["r", result.record["id"]]
+
+
+def test_an_empty_folder_has_an_empty_store(world: World, flowrun: Flowrun) -> None:
+    done = flowrun("store")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_gc_by_size_takes_the_least_recently_used_values_first(
+    world: World, flowrun: Flowrun
+) -> None:
+    for start in (0, 1, 2):
+        world.called(set={"many.start": start})
+    with sqlite3.connect(STORE / "records.sqlite") as connection:
+        connection.execute("update objects set used = used - 100000")
+    world.called(set={"many.start": 0, "total.times": 2})  # uses the first value once more
+    size = sum(path.stat().st_size for path in (STORE / "objects").iterdir()) // 3
+    done = flowrun("store", "gc", "--max-size", str(size + 50))
+    assert "0 runs, 0 records of steps, 2 values" in done.stdout
+    assert world.called(set={"many.start": 0, "total.times": 3}) == ["total"]
+    assert world.called(set={"many.start": 1, "total.times": 3}) == ["many", "total"]
+
+
+def test_gc_never_takes_a_record_that_a_kept_run_names(world: World, flowrun: Flowrun) -> None:
+    world.called()
+    age(40)
+    world.called()
+    flowrun("store", "gc", "--keep-days", "30", "--max-size", "0B")
+    assert len(list(Path(".flowrun/runs").iterdir())) == 1
+    assert kept_values() == 0
+    assert world.called() == []
+
+
+def test_gc_by_days_takes_old_runs_and_what_only_they_name(world: World, flowrun: Flowrun) -> None:
+    world.called()
+    age(40)
+    done = flowrun("store", "gc", "--keep-days", "30")
+    assert "removed 1 runs, 2 records of steps, 1 values" in done.stdout
+    assert list(Path(".flowrun/runs").iterdir()) == []
+    assert world.called() == ["many", "total"]
+
+
+def test_gc_can_say_what_it_would_take(world: World, flowrun: Flowrun) -> None:
+    world.called()
+    age(40)
+    done = flowrun("store", "gc", "--keep-days", "30", "--dry-run")
+    assert "would remove 1 runs, 2 records of steps, 1 values" in done.stdout
+    assert world.called() == []
+
+
+def test_gc_removes_what_a_killed_process_left(world: World, flowrun: Flowrun) -> None:
+    world.called()
+    left = STORE / "objects" / f"{'0' * 32}-1234567890abcdef.safetensors"
+    left.write_text("half written")
+    assert "belongs to no record" in flowrun("store", "verify").stdout
+    flowrun("store", "gc", "--keep-days", "30")
+    assert not left.exists()
+    assert kept_values() == 1
+
+
+@pytest.mark.parametrize("size", ["much", "-1", "10 bananas"])
+def test_a_size_that_is_none_is_a_clear_error(world: World, flowrun: Flowrun, size: str) -> None:
+    done = flowrun("store", "gc", "--max-size", size)
+    assert done.returncode == 2
+    assert "write a number and a unit: 500MiB, 2GB" in done.stderr
+
+
+def test_gc_without_a_bound_is_a_clear_error(world: World, flowrun: Flowrun) -> None:
+    done = flowrun("store", "gc")
+    assert done.returncode == 2
+    assert "--keep-days DAYS, --max-size SIZE" in done.stderr
+
+
+def test_verify_reads_everything_and_finds_nothing_wrong(world: World, flowrun: Flowrun) -> None:
+    world.called()
+    done = flowrun("store", "verify")
+    assert done.returncode == 0
+    assert "all records and values are what was kept (1 values read)" in done.stdout
+
+
+def test_verify_names_what_is_damaged(world: World, flowrun: Flowrun) -> None:
+    result, _ = world.run()
+    (path,) = (STORE / "objects").glob("*.json")
+    document = json.loads(path.read_text())
+    document["value"]["list"][3] = 77
+    path.write_text(json.dumps(document))
+    with sqlite3.connect(STORE / "records.sqlite") as connection:
+        key = result.record["steps"][1]["key"]
+        connection.execute("update steps set seal = x'00' where key = ?", (key,))
+    done = flowrun("store", "verify")
+    assert done.returncode == 1
+    assert "the value `numbers` of `many` is damaged" in done.stdout
+    assert "is damaged; its step runs again when it is needed" in done.stdout
