@@ -15,10 +15,10 @@ from flowrun.planning.plan import Plan, make_plan
 from flowrun.plugins.registry import Registry, installed_plugins
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
 from flowrun.running.record import RecordWriter
 from flowrun.running.results import Result
+from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
 
@@ -124,27 +124,47 @@ def run_plan(
     record: bool = True,
     fresh: bool = False,
     listeners: Sequence[object] = (),
-    complain: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Result:
     """Run a plan with further listeners.
 
-    complain: is told, in a sentence, of each listener that failed and of what could not be kept;
-        by default a Python warning.
+    warn: is called with a sentence about each listener that failed and about what could not be
+        kept; by default a Python warning.
     """
-    complain = complain or _as_warning
-    store = Store(home_folder(), complain) if record else None
+    warn = warn or _as_warning
+    store = open_store(warn) if record else None
+    try:
+        return run_in_store(planned, store, listeners, warn, standin=standin, fresh=fresh)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def open_store(warn: Callable[[str], None]) -> Store:
+    """The store in `.flowrun` (or in `FLOWRUN_HOME`); to be closed when its run is over."""
+    return Store(home_folder(), warn)
+
+
+def run_in_store(
+    planned: Plan,
+    store: Store | None,
+    listeners: Sequence[object],
+    warn: Callable[[str], None],
+    *,
+    standin: bool,
+    fresh: bool,
+) -> Result:
+    """Run a plan with a store that is open; without one nothing is recorded."""
     manager = planned.registry.manager
     extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
     for listener in extra:
         manager.register(listener, getattr(listener, "name", type(listener).__name__))
     try:
-        heard = Listeners(manager, complain)
-        return execute(planned, heard, store=store, standin=standin, fresh=fresh, complain=complain)
+        heard = Listeners(manager, warn)
+        return execute(planned, heard, store=store, standin=standin, fresh=fresh, warn=warn)
     finally:
         for listener in extra:
             manager.unregister(listener)
-        if store is not None:
-            store.close()
 
 
 def _as_warning(text: str) -> None:

@@ -1,4 +1,4 @@
-"""One call of a step: what it gets, what it must return, and the report where it fails."""
+"""One call of a step: what it gets, what it must return, and the report if it fails."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Checkpoints:
         self._folder = store.checkpoints
         self._name = base[:BASE_LENGTH]
         self._values = values
-        self._trouble = store.trouble
+        self._errors = store.errors
         self._interrupts = interrupts
         self._interval = _interval()
         self._due = time.monotonic() + self._interval
@@ -60,7 +60,7 @@ class Checkpoints:
             if holds(saved["states"]):
                 self.restored = saved["state"]
         except (OSError, DamagedValueError) as error:
-            self._trouble.say(f"a checkpoint cannot be read, so its step begins anew: {error}")
+            self._errors.warn(f"a checkpoint cannot be read, so its step begins anew: {error}")
 
     def offer(self, state: Callable[[], Any]) -> None:
         """Save the state if it is time to, or if the user wants to end here."""
@@ -95,7 +95,7 @@ class Checkpoints:
             for path in before - set(self._folder.glob(f"{self._name}-{digest[:16]}*")):
                 path.unlink(missing_ok=True)
         except Exception as error:  # a codec may raise anything; the step goes on all the same
-            self._trouble.note("a checkpoint", error)
+            self._errors.note("a checkpoint", error)
             return False
         return True
 

@@ -37,9 +37,6 @@ create table if not exists modules(
     path text primary key, size integer, mtime integer, inode integer, digest text,
     imports text) without rowid;
 create table if not exists sources(digest text primary key, text text not null);
-create table if not exists claims(base text primary key, run text not null) without rowid;
-create table if not exists outcomes(
-    key text primary key, used real not null, outcome text not null) without rowid;
 create table if not exists runs(
     id text primary key, started text, recipe text, file text, status text, seconds real,
     metrics text, keys text) without rowid;
@@ -52,14 +49,14 @@ T = TypeVar("T")
 class Database:
     """A connection to the tables, made at the first use.
 
-    What cannot be read is not there, and what cannot be written is not kept: both are told to
-    `trouble`, and nobody has to look after every query. A damaged file is put aside and begun
+    What cannot be read is not there, and what cannot be written is not kept: `errors` collects
+    both, and nobody has to look after every query. A damaged file is put aside and begun
     anew. Where the folder cannot be written, what is there can still be read.
     """
 
-    def __init__(self, path: Path, trouble: StoreErrors) -> None:
+    def __init__(self, path: Path, errors: StoreErrors) -> None:
         self._path = path
-        self._trouble = trouble
+        self._errors = errors
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
         self._is_out_of_reach = False
@@ -72,24 +69,15 @@ class Database:
         """The first row that a query gives, or None."""
         return self._tried(lambda connection: connection.execute(sql, values).fetchone())
 
-    def write(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
-        """A statement for each of the rows, all of them or none; gives how many rows it changed."""
-        return self.write_all([(sql, row) for row in rows])[-1] if rows else 0
+    def write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """A statement for each of the rows, all of them or none."""
 
-    def write_all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> list[int]:
-        """Several statements, all of them or none; gives how many rows each has changed."""
-
-        def work(connection: sqlite3.Connection) -> list[int]:
+        def work(connection: sqlite3.Connection) -> None:
             with _transaction(connection):
-                return [connection.execute(sql, row).rowcount for sql, row in statements]
+                connection.executemany(sql, rows)
 
-        done = self._tried(work) if self.can_write else None
-        return [0] * len(statements) if done is None else done
-
-    @property
-    def can_write(self) -> bool:
-        """Whether it is still worth trying to write."""
-        return self._trouble.may_write
+        if rows and self._errors.may_write:
+            self._tried(work)
 
     def compact(self) -> None:
         """Give the space of removed rows back to the disk."""
@@ -145,7 +133,7 @@ class Database:
                 return work(self._connected())
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._is_out_of_reach = self._connection is None
-            self._trouble.note(f"records in {self._path}", error)
+            self._errors.note(f"records in {self._path}", error)
             return None
 
     def _put_aside(self) -> None:
@@ -159,7 +147,7 @@ class Database:
         self._path.replace(damaged)
         for suffix in ("-wal", "-shm"):  # they belong to the damaged file
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        self._trouble.say(
+        self._errors.warn(
             f"the records in {self._path} were damaged, and are begun anew; "
             f"the damaged file lies in {damaged}"
         )

@@ -29,14 +29,14 @@ _COARSE = 3600  # seconds within which a further use is not written down
 class Objects:
     """The folder of kept values, with their sizes and last uses in the tables."""
 
-    def __init__(self, folder: Path, database: Database, trouble: StoreErrors) -> None:
+    def __init__(self, folder: Path, database: Database, errors: StoreErrors) -> None:
         self._folder = folder
         self._database = database
-        self._trouble = trouble
+        self._errors = errors
 
     def keep(self, value: object, digest: str, values: Codecs) -> str | None:
         """Keep a value; gives its name, or None where it could not be kept."""
-        if not self._trouble.may_write:
+        if not self._errors.may_write:
             return None
         try:
             name = _name(value, digest, values)
@@ -50,7 +50,7 @@ class Objects:
         except NotKeepableError:
             return None
         except Exception as error:  # a codec writes by whatever library it likes
-            self._trouble.note(f"values in {self._folder}", error)
+            self._errors.note(f"values in {self._folder}", error)
             return None
         return name
 
@@ -107,8 +107,8 @@ class Objects:
                     path.replace(aside / path.name)
             self._database.write("delete from objects where name = ?", [(name,)])
         except OSError as failure:
-            self._trouble.note(f"damaged values in {self._folder} put aside", failure)
-        self._trouble.say(
+            self._errors.note(f"damaged values in {self._folder} put aside", failure)
+        self._errors.warn(
             "a kept value was damaged, and is made again; "
             f"the damaged file lies in {aside}: {error}"
         )

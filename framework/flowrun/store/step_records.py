@@ -1,4 +1,4 @@
-"""Records of steps that ran: found by key, held against what they depend on."""
+"""Records of steps that ran, and of expectations that were checked, found by key."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from blake3 import blake3
 from flowrun.store.database import Database
 from flowrun.store.keys import BASE_LENGTH
 
+_KEEP = "insert or replace into steps values (?, ?, ?, ?)"
 _MOST_FOUND = 20  # records of one base key that are looked at, the last used first
 
 
@@ -49,14 +50,14 @@ class StepRecord(msgspec.Struct):
     parts: dict[str, Any]
     states: dict[str, str]
     outputs: dict[str, OutputRecord]
-    seconds: float
-    work: float
-    peak_bytes: int | None
-    messages: list[tuple[str, bool]]
-    read: dict[str, str | None]
-    files: dict[str, str | None]
     run: str
     made: float
+    seconds: float = 0.0
+    work: float = 0.0
+    peak_bytes: int | None = None
+    messages: list[tuple[str, bool]] = []
+    read: dict[str, str | None] = {}
+    files: dict[str, str | None] = {}
 
 
 class StepRecords:
@@ -79,9 +80,16 @@ class StepRecords:
         row = self._database.row("select record, seal from steps where key = ?", (key,))
         return None if row is None else _decoded(*row)
 
+    def is_known(self, base: str) -> bool:
+        """Whether there is a record of a base key, or of one that begins like this."""
+        keys = (base[:BASE_LENGTH], base[:BASE_LENGTH] + "g")
+        return (
+            self._database.row("select 1 from steps where key >= ? and key < ?", keys) is not None
+        )
+
     def keep(self, record: StepRecord) -> None:
         """Keep a record; one of the same key is replaced."""
-        self._database.write_all([keeping(record)])
+        self._database.write(_KEEP, [_row(record)])
 
     def all(self) -> Iterator[StepRecord]:
         """Every record that is whole."""
@@ -109,14 +117,12 @@ class StepRecords:
         self._database.write("delete from steps where key = ?", [(key,) for key in keys])
 
 
-def keeping(record: StepRecord) -> tuple[str, tuple[object, ...]]:
-    """The statement, and its row, that keep a record."""
+def _row(record: StepRecord) -> tuple[object, ...]:
     try:
         encoded = _ENCODER.encode(record)
     except OverflowError:  # a whole number of more than 64 bits, which JSON has
         encoded = json.dumps(msgspec.to_builtins(record)).encode()
-    row = (record.key, record.made, encoded, blake3(encoded).digest())
-    return "insert or replace into steps values (?, ?, ?, ?)", row
+    return record.key, record.made, encoded, blake3(encoded).digest()
 
 
 def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:

@@ -1,4 +1,4 @@
-"""What could not be kept: collected while a run goes, and said once when it is over."""
+"""What could not be kept: collected while a run goes, and reported once when it is over."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 
 class StoreErrors:
-    """The failures of one run's keeping. None of them spoils the run."""
+    """The failures of one run's store. None of them spoils the run.
 
-    def __init__(self, complain: Callable[[str], None]) -> None:
-        self._complain = complain
+    warn: is called with a sentence the user should see at once.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn = warn
         self._unkept: dict[str, int] = {}
         self._reason = ""
 
@@ -19,19 +22,15 @@ class StoreErrors:
         return not self._unkept
 
     def note(self, what: str, error: BaseException) -> None:
-        """Something could not be kept, and why."""
+        """Note what could not be kept, and why."""
         self._unkept[what] = self._unkept.get(what, 0) + 1
         self._reason = self._reason or f"{type(error).__name__}: {error}"
 
-    def say(self, text: str) -> None:
-        """Something else the user should know, at once."""
-        self._complain(text)
-
-    def tell(self) -> None:
-        """Say, in one warning, what was not kept; nothing where all was."""
+    def report(self) -> None:
+        """Warn once of everything that was not kept, if anything was not."""
         if self._unkept:
             what = "\n    ".join(self._unkept)
-            self._complain(
+            self.warn(
                 f"not everything could be kept ({self._reason}); the results are not touched by "
                 f"that, but a rerun may have to compute them again:\n    {what}"
             )
