@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowrun import hookspecs
-from flowrun.checking.check import check_plan
-from flowrun.checking.checked import Checked
-from flowrun.history.finding import find_run
-from flowrun.history.replanning import recipe_of
 from flowrun.planning.plan import Plan, make_plan
 from flowrun.plugins.registry import Registry, installed_plugins
 from flowrun.recipes.overrides import Settings
@@ -21,6 +18,9 @@ from flowrun.running.results import Result
 from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
+
+if TYPE_CHECKING:
+    from flowrun.checking.checked import Checked
 
 
 def new_registry() -> Registry:
@@ -65,6 +65,9 @@ def plan_of_run(name: str) -> Plan:
     Raises FlowrunError where there is no such run, or where its record holds no recipe; and what
     `plan` raises where the recipe no longer fits the registered steps.
     """
+    from flowrun.history.finding import find_run  # a run needs neither history nor checking
+    from flowrun.history.replanning import recipe_of
+
     return plan(recipe_of(find_run(name)))
 
 
@@ -84,6 +87,8 @@ def check(
     recipe's device has; by default those that it does have, where it is there. Nothing is
     computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
     """
+    from flowrun.checking.check import check_plan
+
     planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
     return check_plan(planned, standin=standin, memory=memory)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.recipes.devices import meant_device
-from flowrun.running.explaining import explain, records_of_last_run
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 
@@ -27,11 +26,13 @@ def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -
         return False
     if plan.recipe.needs.unmet(present) is not None:
         return False
-    before = records_of_last_run(plan, store)
+    before = store.records_of_last_run(plan.recipe.path, plan.recipe.name)
     likely = {step.id: _likely_seconds(step, before) for step in plan.steps}
     if sum(likely.values()) < CHECK_SECONDS:
         return False
     if not fresh:
+        from flowrun.running.explaining import explain  # most runs do not come this far
+
         for step in explain(plan, store, standin=standin):
             if step.is_kept:
                 likely[step.id] = 0.0

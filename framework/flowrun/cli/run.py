@@ -20,7 +20,7 @@ from flowrun.cli.reports import Lines, RunSummary, warning_text
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.running.interrupts import Interrupted
+from flowrun.running.checkpoints import Interrupted
 from flowrun.store.store import Store
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3

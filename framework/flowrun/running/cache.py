@@ -18,19 +18,17 @@ from flowrun.expectations.golden.options import GOLDEN
 from flowrun.expectations.judge import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.running.checkpoints import Checkpoints
+from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import Context
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
-from flowrun.running.interrupts import Interrupts
 from flowrun.running.results import StepResult
 from flowrun.store.code import Code, CodeIndex
 from flowrun.store.cost_rule import is_worth_keeping
+from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
-from flowrun.store.keys import KeyParts, code_parts, full_key
 from flowrun.store.objects import MISSING
-from flowrun.store.stamps import stamp_of
-from flowrun.store.step_records import OutputRecord, StepRecord
+from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import Store
 from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs

@@ -1,14 +1,20 @@
-"""How far a step has come: saved while it goes, and found again by the next run of it."""
+"""How far a step has come: saved while it runs or is interrupted, and found by the next run.
+
+After SIGINT or SIGTERM a step that makes checkpoints saves one first; any other ends at once.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
 
-from flowrun.running.interrupts import Interrupts
-from flowrun.store.keys import BASE_LENGTH
+from flowrun.store.step_records import BASE_LENGTH
 from flowrun.store.store import Store
 from flowrun.store.value_files import (
     DamagedValueError,
@@ -23,6 +29,66 @@ from flowrun.values.digests import value_digest
 INTERVAL = "FLOWRUN_CHECKPOINT_SECONDS"
 _USUAL_INTERVAL = 10.0  # seconds between two checkpoints
 _LARGEST_SHARE = 0.02  # of the time that may go into saving
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run ended by a signal.
+
+    signal: which one. saved: whether the step's progress was saved first.
+    """
+
+    def __init__(self, number: int, *, saved: bool) -> None:
+        self.signal = number
+        self.saved = saved
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+
+
+class Interrupts:
+    """What came of the signals during one run.
+
+    deferring: the step that runs offers checkpoints, so a first signal waits for the next offer;
+    a second one does not.
+    """
+
+    def __init__(self) -> None:
+        self.deferring = False
+        self.wanted: int | None = None
+
+    def end(self, *, saved: bool) -> NoReturn:
+        """End the run, as a signal wanted."""
+        assert self.wanted is not None
+        raise Interrupted(self.wanted, saved=saved)
+
+    def begin_step(self) -> None:
+        """Another step is about to be called: nothing is known of its checkpoints."""
+        self.deferring = False
+        if self.wanted is not None:
+            self.end(saved=False)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Handle the two signals, in the main thread, where nobody else does."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: dict[int, Any] = {}
+        for number, usual in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) is usual:
+                before[int(number)] = signal.signal(number, self._handle)
+        try:
+            yield
+        finally:
+            for watched, handler in before.items():
+                signal.signal(watched, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        first = self.wanted is None
+        self.wanted = number
+        if not (first and self.deferring):
+            self.end(saved=False)
 
 
 class Checkpoints:

@@ -13,7 +13,7 @@ from flowrun.running.cache import Cache, Key
 from flowrun.running.calling import context_of
 from flowrun.running.dataflow import NAMED, Dataflow, Output
 from flowrun.store.changes import changes, input_changes
-from flowrun.store.step_records import OutputRecord, StepRecord
+from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 
@@ -37,20 +37,6 @@ def explain(plan: Plan, store: Store, *, standin: bool = True) -> list[Explained
     return list(_Explaining(plan, store, standin=standin).steps())
 
 
-def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
-    """The records of the last run of a plan's recipe, by the id of the step."""
-    recipe = plan.recipe
-    file = str(recipe.path) if recipe.path is not None else None
-    row = store.runs.latest_of(file, recipe.name)
-    run = None if row is None else store.runs.record(row.id)
-    found: dict[str, StepRecord] = {}
-    for step in (run or {}).get("steps", []):
-        record = store.records.of_key(step["key"]) if step.get("key") else None
-        if record is not None:
-            found[str(step["id"])] = record
-    return found
-
-
 class _Explaining:
     def __init__(self, plan: Plan, store: Store, *, standin: bool) -> None:
         present = plan.registry.devices
@@ -64,7 +50,7 @@ class _Explaining:
             context_of(step, plan, name, present=present, standin=standin)
             for step, name in zip(plan.steps, devices, strict=True)
         ]
-        self._before = records_of_last_run(plan, store)
+        self._before = store.records_of_last_run(plan.recipe.path, plan.recipe.name)
         self._open: dict[int, str] = {}  # steps whose outputs are not known, with the first reason
 
     def steps(self) -> Iterator[Explained]:

@@ -22,10 +22,10 @@ from flowrun.expectations.judge import CheckResult, judge, judge_error
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.cache import Cache, Key
+from flowrun.running.checkpoints import Interrupted, Interrupts
 from flowrun.running.context import Context
 from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output
 from flowrun.running.events import Message, Progress
-from flowrun.running.interrupts import Interrupted, Interrupts
 from flowrun.running.listeners import Listeners
 from flowrun.running.record import make_record
 from flowrun.running.results import Result, RunInfo, StepResult

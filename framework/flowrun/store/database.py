@@ -15,9 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flowrun.store.stamps import stamp_of
-from flowrun.store.store_errors import StoreErrors
-
 _FORMAT = 1  # of the tables; a file of another format is put aside
 _WAIT = 30  # seconds to wait for another process's transaction
 _PAUSE = 0.01  # seconds between two tries to open the file
@@ -44,6 +41,38 @@ create table if not exists runs(
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
+
+
+class StoreErrors:
+    """The failures of one run's store. None of them spoils the run.
+
+    warn: is called with a sentence the user should see at once.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn = warn
+        self._unkept: dict[str, int] = {}
+        self._reason = ""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether it is still worth trying to write; a disk that is full stays so."""
+        return not self._unkept
+
+    def note(self, what: str, error: BaseException) -> None:
+        """Note what could not be kept, and why."""
+        self._unkept[what] = self._unkept.get(what, 0) + 1
+        self._reason = self._reason or f"{type(error).__name__}: {error}"
+
+    def report(self) -> None:
+        """Warn once of everything that was not kept, if anything was not."""
+        if self._unkept:
+            what = "\n    ".join(self._unkept)
+            self.warn(
+                f"not everything could be kept ({self._reason}); the results are not touched by "
+                f"that, but a rerun may have to compute them again:\n    {what}"
+            )
+            self._unkept = {}
 
 
 class Database:
@@ -95,8 +124,7 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            found = stamp_of(self._path)
-            self._inode = None if found is None else found.inode
+            self._inode = _inode(self._path)
             self._connection = self._opened()
         return self._connection
 
@@ -138,8 +166,7 @@ class Database:
 
     def _put_aside(self) -> None:
         self.close()
-        found = stamp_of(self._path)
-        if found is not None and self._inode not in (None, found.inode):
+        if _inode(self._path) not in (None, self._inode) and self._inode is not None:
             return  # another process has done so already
         aside = self._path.parent / "aside"
         aside.mkdir(exist_ok=True)
@@ -151,6 +178,13 @@ class Database:
             f"the records in {self._path} were damaged, and are begun anew; "
             f"the damaged file lies in {damaged}"
         )
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _is_busy(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flowrun.store.store_errors import StoreErrors
+from flowrun.store.database import StoreErrors
 
 try:
     import fcntl

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flowrun.store.database import Database
-from flowrun.store.store_errors import StoreErrors
+from flowrun.store.database import Database, StoreErrors
 from flowrun.store.value_files import (
     DamagedValueError,
     NotKeepableError,

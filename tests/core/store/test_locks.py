@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from flowrun.store.database import StoreErrors
 from flowrun.store.locks import Locks
-from flowrun.store.store_errors import StoreErrors
 
 KEY = "0123456789abcdef" * 4
 SAME_OFFSET = KEY[:15] + "f" * 49
@@ -25,7 +25,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from flowrun.store.locks import Locks
-from flowrun.store.store_errors import StoreErrors
+from flowrun.store.database import StoreErrors
 own = Locks(Path(sys.argv[1]), StoreErrors(print), of_bytes={of_bytes})
 with own.held(sys.argv[2], print):
     {inside}
