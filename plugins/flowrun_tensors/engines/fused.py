@@ -103,7 +103,7 @@ class Fused:
         return {name: value.clone() for name, value in self._network.named().items()}
 
     def state(self) -> dict[str, Any]:
-        """The state from which the descent resumes with equal bits; tensors are live, not copies."""
+        """The state from which the descent resumes with equal bits; its tensors are live."""
         return {
             "steps": self.taken,
             "params": self._network.named(),
