@@ -38,8 +38,8 @@ def watch_command(
     """Run RECIPE, and again whenever it, its plugins or its data change.
 
     After each run it shows how the metrics changed since the previous run. If a recipe or a
-    plugin is broken, it prints the error and waits for the next change. Each run is a process of its own, so
-    changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra `flowrun[watch]`.
+    plugin is broken, it prints the error and waits for the next change. Each run is a
+    process of its own, so changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra `flowrun[watch]`.
     """
     path = recipe_path(recipe)
     require_watchfiles()
