@@ -39,7 +39,8 @@ def watch_command(
 
     After each run it shows how the metrics changed since the previous run. If a recipe or a
     plugin is broken, it prints the error and waits for the next change. Each run is a
-    process of its own, so changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra `flowrun[watch]`.
+    process of its own, so changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra
+    `flowrun[watch]`.
     """
     path = recipe_path(recipe)
     require_watchfiles()
