@@ -13,7 +13,7 @@ from flowrun.store.memo import SETTLED
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What tells, without reading it, that a file is likely to be the same as before."""
+    """Size, time and inode of a file: if they are the same, so is its content."""
 
     size: int
     mtime: int  # ns
@@ -26,7 +26,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 def stamp_of(path: str | Path) -> Stamp | None:
-    """A file's stamp; None where there is no such file."""
+    """A file's stamp; None if there is no such file."""
     try:
         found = Path(path).stat()
     except OSError:
@@ -41,7 +41,7 @@ class FileDigests:
         self._database = database
 
     def of(self, path: Path) -> str | None:
-        """The digest of a file's bytes; None where there is no such file, or none can be read."""
+        """The digest of a file's bytes; None if there is no such file, or none can be read."""
         stamp = stamp_of(path)
         if stamp is None or not path.is_file():  # to read a pipe would be to wait for its writer
             return None

@@ -1,4 +1,4 @@
-"""What a module imports, read from its text, and the versions of the packages among that."""
+"""The imports of a module, at any place in its text, and the versions of imported packages."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def module_imports(text: str, package: str) -> Imports:
 
 
 def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
-    """The text of one definition and of those it reaches in its module, and what these import.
+    """The text of one definition and of those it reaches in its module, and their imports.
 
-    Imports at the module's top count where one of the definitions names what they bring.
+    An import at the module's top counts if one of the definitions uses a name that it binds.
     """
     tree = ast.parse(text)
     definitions = {
@@ -96,7 +96,7 @@ def _unique(names: Iterable[str]) -> Imports:
 def package_version(top: str) -> str:
     """The version of the package that a module of this name comes from.
 
-    Told from the names of the metadata folders beside it; where its distribution goes by another
+    Read from the names of the metadata folders beside it; if its distribution has another
     name, the size and time of its first file stand for a version.
     """
     try:
