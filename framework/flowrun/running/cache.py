@@ -158,8 +158,9 @@ class Cache:
         if self._store is None or key is None or not self._plan.steps[index].step.takes_context:
             return None
         dependencies = self._dependencies(ctx)
-        checkpoints = Checkpoints(self._store, key.base, self._codecs, interrupts)
-        checkpoints.watch(lambda: dependencies.states(ctx.noted))
+        checkpoints = Checkpoints(
+            self._store, key.base, self._codecs, interrupts, lambda: dependencies.states(ctx.noted)
+        )
         if not self._since:
             checkpoints.restore(lambda states: dependencies.changed(states) is None)
         return checkpoints

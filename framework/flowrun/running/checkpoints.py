@@ -92,9 +92,19 @@ class Interrupts:
 
 
 class Checkpoints:
-    """The checkpoint of one step, named by the step's base key."""
+    """The checkpoint of one step, named by the step's base key.
 
-    def __init__(self, store: Store, base: str, values: Codecs, interrupts: Interrupts) -> None:
+    states: gives the states of what the step has looked at so far; each checkpoint holds them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        base: str,
+        values: Codecs,
+        interrupts: Interrupts,
+        states: Callable[[], dict[str, str]],
+    ) -> None:
         self._folder = store.checkpoints
         self._name = base[:BASE_LENGTH]
         self._values = values
@@ -104,12 +114,8 @@ class Checkpoints:
         self._due = time.monotonic() + self._interval
         self._is_on = True
         self._age = 0.0
-        self._states: Callable[[], dict[str, str]] = dict
-        self.restored: Any = None
-
-    def watch(self, states: Callable[[], dict[str, str]]) -> None:
-        """Save with each checkpoint what the step has looked at so far, and how that is."""
         self._states = states
+        self.restored: Any = None
 
     def restore(self, holds: Callable[[dict[str, str]], bool]) -> None:
         """Look for what an earlier run of the step has saved; a damaged checkpoint is none.

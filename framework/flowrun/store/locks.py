@@ -110,19 +110,19 @@ class Locks:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             _open_files.add(self._file)
-        file, offset = self._file, int(key[:_OFFSET_DIGITS], 16)
-
-        # A lock of the open file, not of the process: that would not exclude other threads, and
-        # would be lost as soon as any code of the process closes the same file.
-        def set_lock(kind: int) -> None:
-            byte = struct.pack(_FLOCK, kind, os.SEEK_SET, offset, 1, 0)
-            fcntl.fcntl(file, fcntl.F_OFD_SETLK, byte)
-
+        offset = int(key[:_OFFSET_DIGITS], 16)
         try:
-            set_lock(fcntl.F_WRLCK)
+            _set_lock(self._file, offset, fcntl.F_WRLCK)
         except (BlockingIOError, PermissionError):  # EAGAIN or EACCES: another holds it
             return None
-        return lambda: set_lock(fcntl.F_UNLCK)
+        return lambda: self._release(offset)
+
+    def _release(self, offset: int) -> None:
+        try:
+            if self._file is not None:
+                _set_lock(self._file, offset, fcntl.F_UNLCK)
+        except OSError:
+            self.close()  # which releases it too
 
     def _try_file(self, key: str) -> Callable[[], None] | None:
         from filelock import FileLock, Timeout
@@ -134,6 +134,13 @@ class Locks:
         except Timeout:
             return None
         return lambda: lock.release(force=True)
+
+
+def _set_lock(file: int, offset: int, kind: int) -> None:
+    # A lock of the open file, not of the process: that would not exclude other threads, and would
+    # be lost as soon as any code of the process closes the same file.
+    byte = struct.pack(_FLOCK, kind, os.SEEK_SET, offset, 1, 0)
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, byte)
 
 
 def _nothing() -> None:
