@@ -46,7 +46,7 @@ def plan(
     registry: the plugins to use; by default every installed one.
 
     Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
-    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
+    options, missing inputs, values that nobody gives, bad device names. PluginError if one of
     `plugins` cannot be loaded.
     """
     registry = registry or new_registry()
@@ -54,7 +54,7 @@ def plan(
 
 
 def plan_of_run(name: str) -> Plan:
-    """The plan by which a past run was executed, made again from the run's record.
+    """The plan by which a past run was executed, read from the run's record.
 
     name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
 
@@ -62,8 +62,8 @@ def plan_of_run(name: str) -> Plan:
     included, whatever has become of the recipe's file since; paths start from the same folders.
     The device is the one on which the run took place. The steps' code is today's.
 
-    Raises FlowrunError where there is no such run, or where its record holds no recipe; and what
-    `plan` raises where the recipe no longer fits the registered steps.
+    Raises FlowrunError if there is no such run, or if its record holds no recipe; and what
+    `plan` raises if the recipe no longer fits the registered steps.
     """
     from flowrun.history.finding import find_run  # a run needs neither history nor checking
     from flowrun.history.replanning import recipe_of
@@ -84,7 +84,7 @@ def check(
     """Run every step of a recipe on shapes alone, and give what is wrong with it.
 
     The arguments are those of `run`; the device need not be there. memory: the bytes that the
-    recipe's device has; by default those that it does have, where it is there. Nothing is
+    recipe's device has; by default those that it does have, if it is there. Nothing is
     computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
     """
     from flowrun.checking.check import check_plan

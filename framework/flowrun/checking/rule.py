@@ -1,4 +1,4 @@
-"""The rule by which a run is checked first: where it would take longer than the check does."""
+"""The rule by which a run is checked first: if it would take longer than the check does."""
 
 from __future__ import annotations
 

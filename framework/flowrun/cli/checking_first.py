@@ -35,7 +35,7 @@ def check_first(
     arguments = recipe_arguments(
         settings=settings, plugins=plugins, device=device, seed=seed, standin=standin
     )
-    # The current folder is looked in for modules only where it is here too.
+    # Modules are looked for in the current folder only if they are here too.
     own = [] if str(Path.cwd()) in sys.path else ["-P"]
     command = [sys.executable, *own, "-m", "flowrun", "check", recipe, "--json", *arguments]
     done = subprocess.run(command, capture_output=True, check=False)

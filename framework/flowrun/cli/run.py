@@ -149,7 +149,7 @@ class _Runner(msgspec.Struct):
         return code
 
     def _fits(self, recipe: str, plan: Plan, store: Store, summary: RunSummary) -> bool:
-        """Whether a check finds nothing that the run would fail with, where one is called for."""
+        """Whether no check is called for, or one finds nothing that the run would fail with."""
         wanted = self.check
         if wanted is None:
             wanted = is_worth_checking(plan, store, standin=self.standin, fresh=self.fresh)
@@ -172,7 +172,7 @@ class _Runner(msgspec.Struct):
         return not errors
 
     def leave_note(self, code: int) -> None:
-        """Leave a note by which the same command is answered, where nothing changes meanwhile."""
+        """Leave a note by which the same command is answered if nothing changes meanwhile."""
         run = self.summaries[0].run
         if self.fresh or (run is not None and run.departures):
             forget_notes()  # they may tell what other steps gave than this run's

@@ -67,7 +67,7 @@ class Interrupts:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Handle the two signals, in the main thread, where nobody else does."""
+        """Handle the two signals, in the main thread, unless others do."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -148,7 +148,7 @@ class Checkpoints:
 
     @property
     def restored_age(self) -> float | None:
-        """Seconds since what was restored was saved; None where nothing was."""
+        """Seconds since what was restored was saved; None if nothing was."""
         return None if self.restored is None else self._age
 
     def forget(self) -> None:

@@ -131,7 +131,7 @@ def size_of(summary: Mapping[str, Any]) -> int:
 
 
 def _parts(value: object, room: int) -> int:
-    """How much room is left after counting a value's parts; negative where there is too little."""
+    """How much room is left after counting a value's parts; negative if there is too little."""
     room -= 1
     if room >= 0 and isinstance(value, (list, tuple, dict)):
         if len(value) > room:

@@ -145,7 +145,7 @@ class Database:
                     return sqlite3.connect(address, uri=True, isolation_level=None)
 
     def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What `work` gives; where the file turns out to be damaged, on a new one."""
+        """What `work` returns; if the file turns out to be damaged, on a new one."""
         if self._is_out_of_reach:
             return None
         try:

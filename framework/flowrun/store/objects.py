@@ -34,7 +34,7 @@ class Objects:
         self._errors = errors
 
     def keep(self, value: object, digest: str, values: Codecs) -> str | None:
-        """Keep a value; gives its name, or None where it could not be kept."""
+        """Keep a value; gives its name, or None if it could not be kept."""
         if not self._errors.may_write:
             return None
         try:
@@ -54,7 +54,7 @@ class Objects:
         return name
 
     def read(self, name: str, digest: str, values: Codecs) -> Any:
-        """A kept value, or MISSING where it is not there or not what it was."""
+        """A kept value, or MISSING if it is not there or not what it was."""
         try:
             value = read_value(self._folder, name, digest, values)
         except FileNotFoundError:
@@ -69,7 +69,7 @@ class Objects:
         return value
 
     def check(self, name: str, digest: str, values: Codecs) -> str | None:
-        """What is wrong with a kept value; None where nothing is."""
+        """What is wrong with a kept value; None if nothing is."""
         try:
             read_value(self._folder, name, digest, values)
         except (OSError, DamagedValueError) as error:
@@ -82,7 +82,7 @@ class Objects:
         return [(str(name), int(size), float(used)) for name, size, used in rows]
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove kept values; a record that names one finds it missing, and has it made again."""
+        """Remove kept values; a record that names one finds it missing, and it is recomputed."""
         for name in names:
             for path in value_paths(self._folder, name):
                 path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ class KeyParts(msgspec.Struct):
     code: digests of its modules, by name. packages: versions of those that the code imports.
     around: digests of the code that plugins wrap round each step, by plugin.
     options: the converted options. inputs: content digests, by parameter.
-    device: the type alone. seed: where the step is random.
+    device: the type alone. seed: if the step is random.
     """
 
     step: str
@@ -65,9 +65,9 @@ def full_key(base: str, states: Mapping[str, str]) -> str:
 
 
 class OutputRecord(msgspec.Struct):
-    """One output: its digest, its summary, and where its value is to be had.
+    """One output: its digest, its summary, and its value or the place of its bytes.
 
-    plain: the value itself, where it is small and of plain parts; `[document]`, or None.
+    plain: the value itself, if it is small and of plain parts; `[document]`, or None.
     object: the name under which its bytes are kept, or None. is_keepable: whether it has a form
     on disk, as far as that has been tried.
     """
@@ -80,7 +80,7 @@ class OutputRecord(msgspec.Struct):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the value can be had in a later run without making it again."""
+        """Whether the value can be had in a later run without recomputing it."""
         return self.plain is not None or self.object is not None
 
 
@@ -88,7 +88,7 @@ class StepRecord(msgspec.Struct):
     """What is kept of a step that ran.
 
     base: the key of what was known before it was called. key: with the states of what it looked
-    at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, where known.
+    at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, if known.
     read, files: digests of the files it read and wrote. run: the run that made it.
     """
 
@@ -174,7 +174,7 @@ def _row(record: StepRecord) -> tuple[object, ...]:
 
 
 def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:
-    """The record of a row; None where the row is not what was written."""
+    """The record of a row; None if the row is not what was written."""
     if blake3(encoded).digest() != seal:
         return None
     try:
