@@ -181,6 +181,18 @@ def test_an_error_that_the_recipe_expects_is_none(recipe: Callable[..., Path]) -
     assert not flowrun.check(recipe("ones", "pair", more=more)).ok
 
 
+def test_the_warnings_of_a_step_that_is_expected_to_fail_are_shown(
+    recipe: Callable[..., Path],
+) -> None:
+    more = "expect:\n  error: {step: compute, matches: should return}\n"
+    steps = ("ones", "ones: {}\n    out: {x: z}", "compute: {d: 'x[:, 0] - z[:, :1]', e: x @ x}")
+    checked = flowrun.check(recipe(*steps, more=more))
+    assert states(checked)["compute"] == "fails"
+    (finding,) = checked.findings
+    assert (finding.kind, finding.step) == ("warning", "compute")
+    assert "(4,) and (4, 1)" in finding.problem.message
+
+
 def test_json_tells_it_all(recipe: Callable[..., Path], flowrun: Flowrun) -> None:
     done = flowrun("check", recipe("ones", "times: {rows: 4}", "positive"), "--json")
     assert done.returncode == 2
@@ -217,3 +229,10 @@ def test_more_memory_than_there_is_is_an_error_that_names_the_step(
     done = flowrun("check", path, "--memory", "plenty")
     assert done.returncode == 2
     assert "`plenty` is no size" in done.stderr
+
+
+def test_as_much_memory_as_is_needed_is_enough(recipe: Callable[..., Path]) -> None:
+    path = recipe("ones", "times")
+    (forecast,) = flowrun.check(path).forecasts
+    assert flowrun.check(path, memory=forecast.bytes).ok
+    assert not flowrun.check(path, memory=forecast.bytes - 1).ok
