@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from tests.checks.conftest import STEPS
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
+
+
+SENDING = """
+@step(outputs="answer", effect=True)
+def send(x: torch.Tensor) -> torch.Tensor:
+    import os
+    os.environ["SENT"] = "a tensor"
+    return x
+"""
 
 
 def states(checked: flowrun.Checked) -> dict[str, str]:
@@ -112,6 +122,21 @@ def test_an_effect_is_not_called(recipe: Callable[..., Path], tmp_path: Path) ->
     checked = flowrun.check(recipe("ones", "told"))
     assert checked.ok
     assert not (tmp_path / "told.txt").exists()
+    assert states(checked) == {"ones": "fits", "told": "fits"}
+    assert checked.findings == []
+
+
+def test_an_effect_is_not_called_for_what_it_gives(
+    recipe: Callable[..., Path], write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe("ones", "send", "compute: {y: answer + 1}")
+    write("steps.py", STEPS + SENDING)
+    monkeypatch.setenv("SENT", "nothing")
+    checked = flowrun.check(path)
+    assert os.environ["SENT"] == "nothing"
+    assert states(checked) == {"ones": "fits", "send": "unknown", "compute": "unknown"}
+    (finding,) = checked.findings
+    assert "it acts outside, and is not called in a check" in finding.problem.message
 
 
 def test_a_fake_function_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:

@@ -318,7 +318,7 @@ def test_values_without_a_digest_are_said_not_to_be_known(run: Run, flowrun: Flo
     ]
 
 
-def test_a_value_that_differs_is_told_beside_one_that_is_not_known(
+def test_a_value_that_differs_is_shown_beside_one_that_is_not_known(
     run: Run, flowrun: Flowrun
 ) -> None:
     steps = ("  - add\n", "  - thing\n  - add\n")
@@ -342,7 +342,7 @@ def test_the_same_value_of_another_step_is_no_difference_of_the_result(
     assert shown.splitlines()[-1].endswith(", result")
 
 
-def test_another_value_of_another_step_is_told_with_both(run: Run, flowrun: Flowrun) -> None:
+def test_another_value_of_another_step_is_shown_with_both_steps(run: Run, flowrun: Flowrun) -> None:
     first = run()
     second = run("2.5}\n    id: other", "1.5}\n    id: another")
     old, new = (record["steps"][1]["digests"]["b"][:12] for record in (first, second))
