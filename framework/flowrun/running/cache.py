@@ -17,13 +17,12 @@ from flowrun.expectations.golden.comparing import Golden
 from flowrun.expectations.golden.options import GOLDEN
 from flowrun.expectations.judge import CheckResult
 from flowrun.planning.plan import Plan
-from flowrun.plugins.registry import Registry
 from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import Context
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.results import StepResult
-from flowrun.store.code import Code, CodeIndex
+from flowrun.store.code import Code
 from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
@@ -157,12 +156,11 @@ class Cache:
         """The checkpoints of a step that is about to be called; None if it can make none."""
         if self._store is None or key is None or not self._plan.steps[index].step.takes_context:
             return None
-        dependencies = self._dependencies(ctx)
         checkpoints = Checkpoints(
-            self._store, key.base, self._codecs, interrupts, lambda: dependencies.states(ctx.noted)
+            self._store, key.base, self._codecs, interrupts, lambda: self._states(ctx)
         )
         if not self._since:
-            checkpoints.restore(lambda states: dependencies.changed(states) is None)
+            checkpoints.restore(lambda states: self._dependencies(ctx).changed(states) is None)
         return checkpoints
 
     def file_digest(self, path: Path) -> str | None:
@@ -197,7 +195,7 @@ class Cache:
         Returns None if a file changed while the step read it: nobody can say what it saw.
         """
         assert self._store is not None
-        states = self._dependencies(ctx).states(ctx.noted)
+        states = self._states(ctx)
         if _changed_meanwhile(ctx):
             ctx.warn("a file was changed while the step read it; its result is not kept")
             return None
@@ -307,6 +305,10 @@ class Cache:
             record.object = self._store.objects.keep(output.value, record.digest, self._codecs)
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
+    def _states(self, ctx: Context) -> dict[str, str]:
+        """The present states of what a step has looked at so far."""
+        return self._dependencies(ctx).states(ctx.noted)
+
     def _dependencies(self, ctx: Context) -> Dependencies:
         assert self._store is not None
         return Dependencies(ctx, self._plan.registry, self._store.files, self._store.code)
@@ -315,16 +317,12 @@ class Cache:
     def _around(self) -> dict[str, str]:
         """The code that plugins wrap round each step, digested, by plugin."""
         assert self._store is not None
-        return _digests_around(self._plan.registry, self._store.code)
-
-
-def _digests_around(registry: Registry, index: CodeIndex) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for hook in registry.manager.hook.flowrun_step_call.get_hookimpls():
-        if hook.plugin_name != "flowrun":
-            code = index.of_function(hook.function)
-            found[hook.plugin_name] = parts_digest([code.modules, code.packages])
-    return found
+        found: dict[str, str] = {}
+        for hook in self._plan.registry.manager.hook.flowrun_step_call.get_hookimpls():
+            if hook.plugin_name != "flowrun":
+                code = self._store.code.of_function(hook.function)
+                found[hook.plugin_name] = parts_digest([code.modules, code.packages])
+        return found
 
 
 def _is_kept(record: StepRecord) -> bool:
