@@ -10,13 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import flowrun
 from flowrun.store.database import StoreErrors
 from flowrun.store.locks import Locks
+from tests.core.store.conftest import World
 
 KEY = "0123456789abcdef" * 4
 SAME_OFFSET = KEY[:15] + "f" * 49
@@ -208,3 +211,17 @@ def test_processes_that_count_in_turns_lose_no_count(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert (tmp_path / "count").read_text() == "150"
+
+
+@linux
+def test_two_threads_that_run_one_recipe_call_a_step_once(world: World) -> None:
+    (world.folder / "mine.py").write_text(
+        "import time\nfrom flowrun import step\n\n@step(outputs='x')\ndef slow():\n"
+        "    open('calls.txt', 'a').write('slow\\n')\n    time.sleep(0.4)\n    return 1\n"
+    )
+    world.path.write_text("recipe: r\nplugins: [./mine.py]\nsteps: [slow]\n")
+    plans = [flowrun.plan(world.path) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda plan: flowrun.run_plan(plan, warn=lambda _: None), plans))
+    assert [result.values["x"] for result in results] == [1, 1]
+    assert (world.folder / "calls.txt").read_text() == "slow\n"
