@@ -1,4 +1,4 @@
-"""Writes the notes by which `replaying` answers a command whose every step would be kept."""
+"""Writes the notes from which `store.memo` answers a command whose every step would be kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from flowrun.cli.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.expectations.golden.files import golden_files
 from flowrun.running.listeners import HOOKS
-from flowrun.running.record import event_of
+from flowrun.running.record_writer import event_of, make_record
 from flowrun.running.results import RunInfo
 from flowrun.store.files import file_digest, replacing
 from flowrun.store.home import runs_folder
@@ -22,7 +22,7 @@ _MOST_BESIDE = 200  # files beside a package's own that are looked at
 
 
 def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, errors: str) -> None:
-    """Leave a note of a command that ran one recipe; none where it could not be answered by it.
+    """Leave a note of a command that ran one recipe; none if a note could not answer it.
 
     quiet: whether nothing goes to standard output. errors: what goes to standard error.
     """
@@ -85,7 +85,7 @@ def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
 
 
 def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
-    """Each file with its stamp, and with its digest where the stamp cannot tell yet."""
+    """Each file with its stamp, and with its digest if the file is too new for its stamp."""
     digests: dict[str, str | None] = {}
     for result in run.steps:
         digests.update(result.files_read)
@@ -142,11 +142,11 @@ def _text(run: RunInfo) -> str:
 
 
 def _record(run: RunInfo) -> dict[str, Any]:
-    steps = [
-        {**step, "kept": step["kept"] or run.id, "seconds": 0.0, "peak_bytes": None}
-        for step in run.record["steps"]
-    ]
-    return {**run.record, "steps": steps}
+    """The record of the same run with every step kept; its id and times are filled in later."""
+    record = make_record(run)
+    for step in record.steps:
+        step.kept, step.seconds, step.peak_bytes = step.kept or run.id, 0.0, None
+    return record.as_dict()
 
 
 def _events(run: RunInfo) -> Iterator[Mapping[str, Any]]:
