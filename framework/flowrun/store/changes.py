@@ -23,7 +23,7 @@ class CodeChange(NamedTuple):
         if self.kind == "code":
             return _code_text(place, self.old, self.new, sources)
         if self.kind == "around":
-            return f"what the plugin `{self.name}` does round each step"
+            return f"what the plugin `{self.name}` does around each step"
         what = {"plugin": "plugin", "version": "the step's `version`"}.get(self.kind)
         return f"{what or f'package {self.name}'}: {self.old or 'none'} -> {self.new or 'none'}"
 
@@ -75,7 +75,7 @@ def _items(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def _code_text(place: str, before: str | None, after: str | None, sources: Sources) -> str:
-    """Where in a module's text something changed: `file:line range`."""
+    """The place of a change in a module's text: `file:line range`."""
     old = None if before is None else sources(before)
     new = None if after is None else sources(after)
     if before is None:

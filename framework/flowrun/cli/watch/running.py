@@ -46,7 +46,7 @@ def latest_run(recipe: Path) -> str | None:
 
 
 def record_of(run: str) -> RunRecord | None:
-    """The record of a run; None where it cannot be read."""
+    """The record of a run; None if it cannot be read."""
     try:
         return read_run(runs_folder() / run)
     except FlowrunError:
