@@ -18,7 +18,7 @@ from flowrun.store.home import runs_folder
 from flowrun.store.memo import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
 from flowrun.store.stamps import stamp_of
 
-_MOST_BESIDE = 200  # files beside a package's own that are looked at
+_MOST_BESIDE = 200  # files in the folder of a package that are looked at
 
 
 def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, errors: str) -> None:
@@ -51,7 +51,7 @@ def forget_notes() -> None:
 
 
 def _can_be_replayed(run: RunInfo) -> bool:
-    """Whether the same command would keep every step, and nobody else listens."""
+    """Whether the same command would keep every step, and no other plugin listens."""
     own = {"record", "report", "summary"}
     manager = run.plan.registry.manager
     heard = {
@@ -105,10 +105,10 @@ def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
 
 
 def _own_modules() -> Iterator[Path]:
-    """The files of every module loaded that is not an installed package, and what lies beside it.
+    """The files of every loaded module that is not of an installed package, and those beside it.
 
-    Installed packages are known by the folder they lie in; flowrun's own and those under
-    development are not, wherever they are.
+    Installed packages are recognised by their folder; flowrun itself, and packages under
+    development, never count as installed.
     """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)

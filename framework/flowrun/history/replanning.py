@@ -7,8 +7,8 @@ loaded; the caller names those to trust.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from flowrun.recipes.recipe import Recipe, read_recipe
 from flowrun.running.record import PluginPlace, RunRecord
 
 _LISTS = ("steps", "needs", "tags")
+_LEFT_OUT = ("plugins", "extends")  # what names code, or a recipe that names code
 _NUMBERS = {f'"${{{number}}}"': number for number in (".inf", "-.inf", ".nan")}
 
 
@@ -35,7 +36,7 @@ def recipe_of(run: RunRecord) -> Recipe:
             f"the record of the run {run.id} does not hold its recipe\n"
             "    an earlier flowrun made it: run the recipe again"
         )
-    resolved = {key: value for key, value in run.resolved.items() if key != "plugins"}
+    resolved = {key: value for key, value in run.resolved.items() if key not in _LEFT_OUT}
     if run.status != "skipped" and run.device:  # a run that was skipped chose no device
         resolved["device"] = run.device
     path = None if run.file is None else Path(run.file)
@@ -44,7 +45,7 @@ def recipe_of(run: RunRecord) -> Recipe:
     recipe = read_recipe(source, (), problems)
     if problems or recipe is None:
         raise RecipeError(problems)
-    return replace(recipe, steps=tuple(_placed(entry, run, source) for entry in recipe.steps))
+    return replace(recipe, plugins=(), steps=tuple(_placed_steps(recipe, run)))
 
 
 def require_plugins(run: RunRecord, given: Sequence[str]) -> None:
@@ -78,14 +79,17 @@ def _shown(place: PluginPlace) -> str:
     return shown_path(Path(place.name)) if kind == "file" else name
 
 
-def _placed(entry: StepEntry, run: RunRecord, source: Source) -> StepEntry:
-    """A step of the recipe whose paths start from its folder in the run."""
-    folder = next((step.folder for step in run.plan if step.id == entry.id), "")
-    if not folder:
-        raise FlowrunError(f"the record of the run {run.id} has no folder of the step `{entry.id}`")
-    file = "recipe" if source.path is None else source.path.name
-    placed = Source(source.name, source.text, Path(folder, file))
-    return replace(entry, mark=replace(entry.mark, source=placed))
+def _placed_steps(recipe: Recipe, run: RunRecord) -> Iterator[StepEntry]:
+    """The steps of the recipe, their paths starting from the folders in which they did so."""
+    folders = {step.id: step.folder for step in run.plan if step.folder}
+    file = "recipe" if recipe.path is None else recipe.path.name
+    name, text = recipe.source.name, recipe.source.text
+    sources = {one: Source(name, text, Path(one, file)) for one in dict.fromkeys(folders.values())}
+    for entry in recipe.steps:
+        if entry.id not in folders:
+            message = f"the record of the run {run.id} has no folder for the step `{entry.id}`"
+            raise FlowrunError(message)
+        yield replace(entry, mark=replace(entry.mark, source=sources[folders[entry.id]]))
 
 
 def _text(resolved: AnyMapping[str, Any]) -> str:
@@ -96,7 +100,7 @@ def _text(resolved: AnyMapping[str, Any]) -> str:
             lines += [f"{key}:", *(f"  - {_in_line(item)}" for item in value)]
         elif isinstance(value, dict) and value:
             items = (f"  {_in_line(name)}: {_in_line(item)}" for name, item in value.items())
-            lines += [f"{key}:", *items]
+            lines += [f"{_in_line(key)}:", *items]
         else:
             lines.append(f"{_in_line(key)}: {_in_line(value)}")
     return "\n".join(lines)

@@ -328,6 +328,29 @@ def test_code_that_only_a_record_names_is_not_run(received: str, flowrun: Flowru
     assert not Path("script.py").exists()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"extends": "evil.yaml"},
+        {"a: 1\nextends: evil.yaml\nb": {"c": 1}},
+        {"vars": {"a: 1\nextends": "evil.yaml"}},
+        {"tags": ["a\nextends: evil.yaml"]},
+    ],
+)
+def test_a_record_cannot_name_a_recipe_that_names_code(
+    more: dict[str, Any], received: str, write: Write, flowrun: Flowrun
+) -> None:
+    folder = Path(".flowrun/runs", received)
+    write(str(folder / "evil.yaml"), "recipe: evil\nplugins: [./evil.py]\nsteps: []")
+    record = json.loads((folder / "run.json").read_text())
+    record |= {"plugins": [], "file": str(folder / "r.yaml")}
+    record["resolved"] |= more
+    (folder / "run.json").write_text(json.dumps(record))
+    done = flowrun("export", "last", "-o", "script.py")
+    assert "Traceback" not in done.stderr
+    assert not Path("EXECUTED").exists()
+
+
 def test_the_options_that_load_the_plugins_of_a_run_are_shown(
     received: str, flowrun: Flowrun
 ) -> None:
