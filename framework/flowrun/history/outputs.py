@@ -113,11 +113,9 @@ class OutputDetails:
         records = self._outputs(new.id, name)
         digests = [step.digests.get(name) for step in (old, new)]
         values = list(map(self._value, records, digests))
-        missing = [run for run, value in zip("AB", values, strict=True) if value is MISSING]
+        missing = [number for number, value in enumerate(values) if value is MISSING]
         if missing:
-            which = " and ".join(missing)
-            said = f"the bytes of {which} are not kept, so how far they differ is not known"
-            return [*shown, said, _HINT]
+            return [*shown, *_missing_lines(missing, [records[number] for number in missing])]
         return [*shown, *self._differences(values, name)]
 
     def _differences(self, values: list[Any], name: str) -> list[str]:
@@ -151,6 +149,14 @@ class OutputDetails:
         if self._values is None:
             self._values = Codecs(self._registry().codecs, self._runs[1].dtype)
         return self._values
+
+
+def _missing_lines(runs: list[int], records: list[OutputRecord | None]) -> list[str]:
+    """Why values cannot be compared, and what to do. runs: 0 for A, 1 for B."""
+    which = " and ".join("AB"[run] for run in runs)
+    if all(record is not None and record.object is not None for record in records):
+        return [f"the bytes of {which} cannot be read: if a plugin's codec does, add -p PLUGIN"]
+    return [f"the bytes of {which} are not kept, so how far they differ is not known", _HINT]
 
 
 def _kind(summary: Mapping[str, Any]) -> dict[str, Any]:
