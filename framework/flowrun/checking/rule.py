@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.recipes.devices import meant_device
+from flowrun.running.cache import records_of_last_run
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 
@@ -26,7 +27,7 @@ def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -
         return False
     if plan.recipe.needs.unmet(present) is not None:
         return False
-    before = store.records_of_last_run(plan.recipe.path, plan.recipe.name)
+    before = records_of_last_run(plan, store)
     likely = {step.id: _likely_seconds(step, before) for step in plan.steps}
     if sum(likely.values()) < CHECK_SECONDS:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import shown_path
+from flowrun.errors import FlowrunError, shown_path
 from flowrun.expectations.expectation import Expectation
 from flowrun.expectations.golden.comparing import Golden
 from flowrun.expectations.golden.options import GOLDEN
@@ -21,11 +22,13 @@ from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import Context
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
+from flowrun.running.record import read_run
 from flowrun.running.results import StepResult
 from flowrun.store.code import Code
 from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
+from flowrun.store.home import runs_folder
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import Store
@@ -323,6 +326,22 @@ class Cache:
                 code = self._store.code.of_function(hook.function)
                 found[hook.plugin_name] = parts_digest([code.modules, code.packages])
         return found
+
+
+def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
+    """The records of the last run of a plan's recipe, by the id of the step."""
+    recipe = plan.recipe
+    file = str(recipe.path) if recipe.path is not None else None
+    row = store.runs.latest_of(file, recipe.name)
+    found: dict[str, StepRecord] = {}
+    if row is None:
+        return found
+    with contextlib.suppress(FlowrunError):  # a record that is unreadable explains nothing
+        for step in read_run(runs_folder() / row.id).steps:
+            record = None if step.key is None else store.records.of_key(step.key)
+            if record is not None:
+                found[step.id] = record
+    return found
 
 
 def _is_kept(record: StepRecord) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from flowrun.errors import shown_path
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
-from flowrun.running.cache import Cache, Key
+from flowrun.running.cache import Cache, Key, records_of_last_run
 from flowrun.running.calling import context_of
 from flowrun.running.dataflow import NAMED, Dataflow, Output
 from flowrun.store.changes import changes, input_changes
@@ -50,7 +50,7 @@ class _Explaining:
             context_of(step, plan, name, present=present, standin=standin)
             for step, name in zip(plan.steps, devices, strict=True)
         ]
-        self._before = store.records_of_last_run(plan.recipe.path, plan.recipe.name)
+        self._before = records_of_last_run(plan, store)
         self._open: dict[int, str] = {}  # steps whose outputs are not known, with the first reason
 
     def steps(self) -> Iterator[Explained]:

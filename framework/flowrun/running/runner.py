@@ -27,7 +27,7 @@ from flowrun.running.context import Context
 from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output
 from flowrun.running.events import Message, Progress
 from flowrun.running.listeners import Listeners
-from flowrun.running.record import make_record
+from flowrun.running.record_writer import make_record
 from flowrun.running.results import Result, RunInfo, StepResult
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
 from flowrun.store.run_ids import new_run_id
@@ -304,7 +304,7 @@ class Runner:
         metrics = self._codecs.plain(named["metrics"]) if "metrics" in named else {}
         is_ok = self._info.status in ("ok", "skipped")
         shown = metrics if isinstance(metrics, dict) else {}
-        return Result(named, shown, self._info.record, is_ok)
+        return Result(named, shown, make_record(self._info).as_dict(), is_ok)
 
     def _fetch_late(self, output: Output) -> Any:
         """A value that is asked for when the run is over."""

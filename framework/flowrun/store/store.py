@@ -12,7 +12,7 @@ from flowrun.store.files import remove_abandoned
 from flowrun.store.locks import Locks
 from flowrun.store.objects import Objects
 from flowrun.store.run_index import RunIndex
-from flowrun.store.step_records import BASE_LENGTH, StepRecord, StepRecords
+from flowrun.store.step_records import BASE_LENGTH, StepRecords
 from flowrun.store.value_files import remove_value
 
 
@@ -55,20 +55,6 @@ class Store:
         """The text of a module as it was kept."""
         row = self.database.row("select text from sources where digest = ?", (digest,))
         return None if row is None else str(row[0])
-
-    def records_of_last_run(self, file: Path | None, recipe: str) -> dict[str, StepRecord]:
-        """The records of the last run of a recipe, by the id of the step.
-
-        file: the recipe's; the recipe's name counts if it has none.
-        """
-        row = self.runs.latest_of(None if file is None else str(file), recipe)
-        run = None if row is None else self.runs.record(row.id)
-        found: dict[str, StepRecord] = {}
-        for step in (run or {}).get("steps", []):
-            record = self.records.of_key(step["key"]) if step.get("key") else None
-            if record is not None:
-                found[str(step["id"])] = record
-        return found
 
     def compact(self) -> None:
         """Drop what no record needs any more, and give the space back."""
