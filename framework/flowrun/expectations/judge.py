@@ -1,192 +1,57 @@
-"""A run's values held against what the recipe expects of them."""
+"""The checks of a recipe judged on the values of a run."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-import msgspec
-
 from flowrun.errors import StepError
-from flowrun.expectations.expectation import (
-    CHECKS,
-    SETTINGS,
-    Expectation,
-    Expectations,
-    ExpectedError,
-)
-from flowrun.expectations.golden.comparing import Golden
-from flowrun.expectations.golden.options import GOLDEN
-from flowrun.values.codecs import Codecs, number_text
+from flowrun.expectations.check import Check, CheckResult, JudgeContext
+from flowrun.expectations.expectation import Expectation, Expectations
 from flowrun.values.paths import follow
-
-_SHOWN = 60  # characters of a found or wanted value that a line shows
-
-
-class CheckResult(msgspec.Struct, frozen=True):
-    """An expectation after a run: what was found, what was wanted, whether it is met.
-
-    difference: where values were compared, the largest difference and where it lies.
-    """
-
-    path: str
-    wanted: str
-    found: str
-    met: bool
-    difference: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome for a record."""
-        fields = {"path": self.path, "wanted": self.wanted, "found": self.found, "met": self.met}
-        return fields | ({"difference": self.difference} if self.difference else {})
 
 
 class Known(Protocol):
-    """What came of expectations before, of values that are still the same."""
+    """The results of earlier runs, for values that have not changed since."""
 
-    def find(self, expectation: Expectation, check: str) -> CheckResult | None:
-        """The outcome of one check, where it is known."""
+    def find(self, expectation: Expectation, check: Check) -> CheckResult | None:
+        """The result of one check, if it is known."""
 
-    def note(self, expectation: Expectation, check: str, outcome: CheckResult) -> None:
-        """Remember the outcome of one check."""
+    def note(self, expectation: Expectation, check: Check, result: CheckResult) -> None:
+        """Remember the result of one check."""
 
 
 def judge(
     expectations: Expectations,
     named: Mapping[str, Any],
-    values: Codecs,
     known: Known,
-    golden: Golden,
+    context: JudgeContext,
     failure: StepError | None = None,
 ) -> list[CheckResult]:
-    """Each check of each expectation held against the values of a run, and its failure, if any.
+    """The result of each check of each expectation, for the values of a run and its failure.
 
-    A value is asked for only where an outcome is not known.
+    A value is fetched only if a result is not known.
     """
-    outcomes = [] if expectations.error is None else [_judge_error(expectations.error, failure)]
+    results = [] if expectations.error is None else [expectations.error.judge(failure)]
     for expectation in expectations.values:
-        for check in expectation.checks:
-            if check not in CHECKS:
-                continue
-            outcome = known.find(expectation, check)
-            if outcome is None:
-                outcome = _judged(expectation, check, named, values, golden)
-                known.note(expectation, check, outcome)
-            outcomes.append(outcome)
-    return outcomes
+        for check in expectation.of_one_run:
+            result = known.find(expectation, check)
+            if result is None:
+                result = _judged(expectation, check, named, context)
+                known.note(expectation, check, result)
+            results.append(check.among_others(result, context.shared))
+    return results
 
 
 def _judged(
-    expectation: Expectation,
-    check: str,
-    named: Mapping[str, Any],
-    values: Codecs,
-    golden: Golden,
+    expectation: Expectation, check: Check, named: Mapping[str, Any], context: JudgeContext
 ) -> CheckResult:
-    bound = expectation.checks[check]
-    found, missing = _found(expectation, named)
-    if missing is not None:
-        return CheckResult(expectation.path.text, _wanted(check, bound), missing, met=False)
-    if check == GOLDEN:
-        path, told = expectation.path.text, values.text(values.summary(found))
-        difference = golden.difference(path, found, bound)
-        return CheckResult(path, _wanted(check, bound), told, difference is None, difference or "")
-    return _judge_value(expectation, check, bound, found, values)
-
-
-def _judge_error(wanted: ExpectedError, failure: StepError | None) -> CheckResult:
-    found = "no step failed"
-    met = False
-    if failure is not None:
-        found = f"`{failure.step}` failed: {_short(failure.message.partition(chr(10))[0])}"
-        met = failure.step == wanted.step and bool(re.search(wanted.matches, failure.message))
-    return CheckResult("error", wanted.text, found, met)
-
-
-def _found(expectation: Expectation, named: Mapping[str, Any]) -> tuple[Any, str | None]:
-    """The value an expectation speaks of, or why there is none."""
     path = expectation.path
     if path.root not in named:
-        return None, f"`{path.root}` was not made: the run ended before"
+        why = f"`{path.root}` was not made: the run ended before"
+        return check.result(path.text, why, met=False)
     try:
-        return follow(path, named[path.root]), None
+        value = follow(path, named[path.root])
     except LookupError as error:
-        return None, str(error).strip("'")
-
-
-def _judge_value(
-    expectation: Expectation, check: str, bound: Any, value: Any, values: Codecs
-) -> CheckResult:
-    path, wanted = expectation.path.text, _wanted(check, bound)
-    if check in ("shape", "dtype", "device"):
-        found = values.summary(value).get(check)
-        return CheckResult(path, wanted, _plain_text(found), is_as_named(check, found, bound))
-    found = values.plain(value)
-    if check == "equals":
-        rtol, atol = (expectation.checks.get(name) for name in SETTINGS)
-        difference = values.difference(value, bound, rtol, atol)
-        return CheckResult(path, wanted, _plain_text(found), difference is None, difference or "")
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
-        return judge_number(path, check, bound, found)
-    return CheckResult(path, wanted, f"{type(found).__name__}, not a number", met=False)
-
-
-def judge_number(path: str, check: str, bound: Any, found: float, of: str = "") -> CheckResult:
-    """A number held against `below`, `above` or `between`; of: what it is, for a message."""
-    met = _BOUNDS[check](found, bound)
-    wanted = f"{of}{_wanted(check, bound)}"
-    return CheckResult(path, wanted, number_text(found), met, "" if met else _beyond(found, bound))
-
-
-_BOUNDS: dict[str, Callable[[float, Any], bool]] = {
-    "below": lambda found, bound: found < bound,
-    "above": lambda found, bound: found > bound,
-    "between": lambda found, bound: bound[0] <= found <= bound[1],
-}
-
-
-def _beyond(found: float, bound: float | list[float]) -> str:
-    """By how much a number is on the wrong side of its bound, or of the nearer of two."""
-    bounds = bound if isinstance(bound, list) else [bound]
-    try:
-        return f"off by {number_text(min(float(abs(found - one)) for one in bounds))}"
-    except OverflowError:  # a whole number that no float holds
-        return ""
-
-
-def is_as_named(check: str, found: Any, wanted: Any) -> bool:
-    """Whether a shape, dtype or device is the wanted one; `cuda` stands for any `cuda:N`."""
-    if check == "shape":
-        return found is not None and list(found) == wanted
-    return found == wanted or (check == "device" and str(found).partition(":")[0] == wanted)
-
-
-def _wanted(check: str, bound: Any) -> str:
-    if check == "between":
-        return f"between {bound[0]} and {bound[1]}"
-    if check == GOLDEN:
-        return f"{check}{_tolerances_text(bound)}"
-    return f"{check} {_short(str(bound))}"
-
-
-def _tolerances_text(options: Mapping[str, Any], kind: str = "") -> str:
-    """How near to a golden value is near enough: `, rtol 0.001, cuda rtol 0.01`."""
-    texts = []
-    for name, value in options.items():
-        if isinstance(value, dict):
-            texts.append(_tolerances_text(value, f"{name} "))
-        else:
-            texts.append(f", {kind}{name} {value}")
-    return "".join(texts)
-
-
-def _plain_text(value: Any) -> str:
-    """A number, a list of numbers or a shape as a line shows it."""
-    if isinstance(value, (list, tuple)):
-        return _short(f"[{', '.join(map(_plain_text, value))}]")
-    return _short(number_text(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+        return check.result(path.text, str(error).strip("'"), met=False)
+    return check.judge(path.text, value, context)

@@ -12,7 +12,8 @@ import msgspec
 from flowrun.errors import FlowrunError, Mark, Source
 from flowrun.history.past_run import PastRun
 from flowrun.recipes.devices import AUTO, Needs
-from flowrun.recipes.document import STEP_KEYS, StepEntry
+from flowrun.recipes.document import StepEntry
+from flowrun.recipes.keys import STEP_KEYS
 from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence
 from flowrun.recipes.recipe import Recipe
 from flowrun.running.resolving import unescaped

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowrun.errors import StepError
-from flowrun.expectations.golden.comparing import Golden
-from flowrun.expectations.judge import CheckResult, judge
+from flowrun.expectations.check import CheckResult, JudgeContext
+from flowrun.expectations.judge import judge
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.dataflow import Flow
@@ -161,12 +161,12 @@ class _Run:
     def _judged(self, failure: StepError | None) -> list[CheckResult]:
         outcomes = None if self._store is None else self._store.outcomes
         kind = self._info.device.partition(":")[0]
-        golden = Golden(self._info.plan.recipe, kind, self._values)
-        known = KnownOutcomes(outcomes, self._flow.named, golden)
+        context = JudgeContext(self._info.plan.recipe, kind, self._values)
+        known = KnownOutcomes(outcomes, self._flow.named, context)
         named = NamedValues(self._flow.named, self._remaking.fetch)
         expectations = self._info.plan.expectations
         with self._walk.judging(known):
-            judged = judge(expectations, named, self._values, known, golden, failure)
+            judged = judge(expectations, named, known, context, failure)
             known.keep()
         return judged
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowrun.expectations.expectation import CHECKS, SETTINGS, Expectation, Expectations
-from flowrun.expectations.golden.comparing import Golden
-from flowrun.expectations.golden.options import GOLDEN
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import Check, CheckResult, JudgeContext
+from flowrun.expectations.expectation import Expectation, Expectations
 from flowrun.running.output import Held
 from flowrun.store.outcomes import Outcomes
 from flowrun.values.digests import parts_digest
@@ -18,11 +16,11 @@ class KnownOutcomes:
     """The outcomes that a store knows of values by their content."""
 
     def __init__(
-        self, outcomes: Outcomes | None, named: Mapping[str, Held], golden: Golden
+        self, outcomes: Outcomes | None, named: Mapping[str, Held], context: JudgeContext
     ) -> None:
         self._outcomes = outcomes
         self._named = named
-        self._golden = golden
+        self._context = context
         self._new: dict[str, dict[str, Any]] = {}
 
     def knows_all(self, expectations: Expectations) -> bool:
@@ -30,11 +28,10 @@ class KnownOutcomes:
         return all(
             self._key(expectation, check) is None or self.find(expectation, check) is not None
             for expectation in expectations.values
-            for check in expectation.checks
-            if check in CHECKS
+            for check in expectation.of_one_run
         )
 
-    def find(self, expectation: Expectation, check: str) -> CheckResult | None:
+    def find(self, expectation: Expectation, check: Check) -> CheckResult | None:
         """The outcome of a check on a value that is not at hand, where it is known."""
         key = self._key(expectation, check)
         if key is None or self._outcomes is None:
@@ -42,7 +39,7 @@ class KnownOutcomes:
         known = self._outcomes.find(key)
         return None if known is None else CheckResult(**{"difference": "", **known})
 
-    def note(self, expectation: Expectation, check: str, outcome: CheckResult) -> None:
+    def note(self, expectation: Expectation, check: Check, outcome: CheckResult) -> None:
         """Remember an outcome that took a value to tell."""
         key = self._key(expectation, check)
         if key is not None:
@@ -53,12 +50,10 @@ class KnownOutcomes:
         if self._outcomes is not None:
             self._outcomes.keep(self._new)
 
-    def _key(self, expectation: Expectation, check: str) -> str | None:
+    def _key(self, expectation: Expectation, check: Check) -> str | None:
         """The digest of a value, a path into it and a check; None where none is needed."""
         held = self._named.get(expectation.path.root)
         if held is None or held.record.plain is not None or held.record.digest is None:
             return None
-        checks = expectation.checks
-        settings = [checks.get(name) for name in SETTINGS]
-        bound = [checks[check], self._golden.identity] if check == GOLDEN else checks[check]
-        return parts_digest([held.record.digest, expectation.path.text, check, bound, settings])
+        identity = check.identity(self._context)
+        return parts_digest([held.record.digest, expectation.path.text, check.name, identity])

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import Problem, listed, shown_path
-from flowrun.expectations.golden.tolerances import ELSEWHERE, USUAL
+from flowrun.expectations.tolerances import ELSEWHERE, USUAL
 from flowrun.history.changes import Change
 from flowrun.history.comparing import compare
 from flowrun.history.past_run import PastRun, PastStep
