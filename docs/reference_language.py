@@ -19,19 +19,24 @@ def with_tables(text: str) -> str:
 
 
 def _keys(keys: Iterable[Key]) -> Iterator[str]:
-    rows = ((f"`{key.name}`", _about(key), key.kind, key.default) for key in keys)
-    return table(("key", "what it is", "takes", "if left out"), rows)
+    rows = ((f"`{key.name}`", _about(key), _takes(key)) for key in keys)
+    return table(("key", "what it is", "takes"), rows)
 
 
 def _about(key: Key) -> str:
-    anchor = key.section.lower().replace(" ", "-")
-    return f"{key.about} See [{key.section.lower()}](#{anchor})." if anchor else key.about
+    anchor = key.see.lower().replace(" ", "-")
+    return f"{key.about} See [{key.see.lower()}](#{anchor})." if anchor else key.about
+
+
+def _takes(key: Key) -> str:
+    has_default = isinstance(key.default, (int, str)) and key.default != ""
+    return f"{key.kind.text} (default `{key.default}`)" if has_default else key.kind.text
 
 
 def _checks() -> Iterator[str]:
     rows = []
     for check in CHECKS.values():
-        rows.append((f"`{check.example}`", check.about))
+        rows.append((f"`{check.example}`", check.about()))
         settings = check.settings.items()
         rows += [(f"`{name}`", f"For `{check.name}`: {one.about}") for name, one in settings]
     return table(("check", "what it says"), rows)

@@ -64,18 +64,17 @@ class Setting(msgspec.Struct, frozen=True):
 class Check(msgspec.Struct, frozen=True):
     """One check of a value, with the bound that the recipe gives.
 
-    name: its key in a recipe. example: how a recipe writes it. about: what it says of the value.
-    type: of the bound, from which it is read and its schema is made; expected: the same in words.
-    settings: the keys that belong to it; needs_settings: whether one of them must be there.
-    is_bare: whether its name alone may stand for it.
-    is_of_one_run: whether one run is enough to judge it.
+    The first line of its docstring is its description in the schema and the documentation.
+    name: its key in a recipe. example: how a recipe writes it. type: of the bound, which is read
+    by it and has its schema; expected: the same in words. settings: the keys that belong to it;
+    needs_settings: whether one of them must be there. is_bare: whether its name alone may stand
+    for it. is_of_one_run: whether one run is enough to judge it.
     """
 
     bound: Any
 
     name: ClassVar[str]
     example: ClassVar[str]
-    about: ClassVar[str]
     type: ClassVar[Any]
     expected: ClassVar[str]
     settings: ClassVar[Mapping[str, Setting]] = {}
@@ -106,9 +105,14 @@ class Check(msgspec.Struct, frozen=True):
         return msgspec.json.schema(cls.type)
 
     @classmethod
+    def about(cls) -> str:
+        """What the check says of a value, in a sentence."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
+    @classmethod
     def described_schema(cls) -> Schema:
         """The JSON Schema of the bound, with its description."""
-        return {"description": cls.about, **cls.schema()}
+        return {"description": cls.about(), **cls.schema()}
 
     @property
     def text(self) -> str:

@@ -28,37 +28,42 @@ _TAKEN_TAGS = tuple(
 )
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """What values a key takes: in words for the documentation, and as JSON Schema.
+
+    read: the value of a node, called with the key's name; None (and a problem) if it does not fit.
+        Without it the value is read where its parts are used.
+    """
+
+    text: str
+    schema: Schema
+    read: Callable[[str, Node, list[Problem]], Any] | None = None
+
+
 class Key(msgspec.Struct, frozen=True):
     """A key of the language.
 
-    kind: what it takes, in words, and default: what holds without it; both for the documentation.
-    schema: the JSON Schema of its value. section: of docs/recipes.md, with more about it.
-    read: the value of its node, called with the key's name; None (and a problem) if it does not
-        fit. A key without it is read where its parts are used.
-    merge: the entry if this recipe and the one it extends both have the key.
+    default: the value that it has if it is left out, if there is one. see: the section of
+    docs/recipes.md with more about it. merge: the entry if this recipe and the one it extends both
+    have the key.
     has_references: whether `${...}` may stand for the whole value. is_settable: by `--set`.
     """
 
     name: str
     about: str
-    kind: str
-    default: str
-    schema: Schema
-    read: Callable[[str, Node, list[Problem]], Any] | None = None
-    section: str = ""
+    kind: Kind
+    default: Any = None
+    see: str = ""
     merge: Callable[[Entry, Entry], Entry] = lambda parent, child: child
     has_references: bool = True
     is_settable: bool = False
 
     def value(self, entries: dict[str, Entry], problems: list[Problem]) -> Any:
-        """The value of this key among the entries of a mapping; None if it is absent or wrong."""
-        if self.name not in entries or self.read is None:
-            return None
-        return self.read(self.name, entries[self.name].value, problems)
-
-
-def _table(*keys: Key) -> dict[str, Key]:
-    return {key.name: key for key in keys}
+        """The value of this key among the entries of a mapping; the default if absent or wrong."""
+        if self.name not in entries or self.kind.read is None:
+            return self.default
+        found = self.kind.read(self.name, entries[self.name].value, problems)
+        return self.default if found is None else found
 
 
 def _misfit(message: str, node: Node, expected: str, hint: str | None = None) -> Problem:
@@ -186,139 +191,136 @@ def _joined(parent: Entry, child: Entry) -> Entry:
     return replace(child, value=Sequence(child.value.mark, items))
 
 
+def _table(*keys: Key) -> dict[str, Key]:
+    return {key.name: key for key in keys}
+
+
 def _one_or_list(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "array", "items": schema}]}
 
 
-_TEXT_SCHEMA: Schema = {"type": "string", "pattern": r"\S"}
-_DEVICE_SCHEMA: Schema = {
-    "anyOf": [
-        {"enum": [AUTO, *KINDS]},
-        {"type": "string", "pattern": f"^({'|'.join(KINDS)})(:[0-9]{{1,3}})?$"},
-    ]
-}
-_DTYPE_SCHEMA: Schema = {"enum": list(DTYPES)}
-_TAG_SCHEMA: Schema = {"type": "string", "pattern": _TAG, "not": {"enum": list(_TAKEN_TAGS)}}
-_ONE_DEVICE = "`auto`, `cpu`, `cuda`, `cuda:N`, `mps` or `xpu`"
-_ONE_DTYPE = "`float16`, `bfloat16`, `float32` or `float64`"
-
-# Letters of other alphabets are letters too; which characters are is left to the reader.
-_ID = r"^(?:[A-Za-z_-]|[^\x00-\x7F])(?:[A-Za-z0-9_-]|[^\x00-\x7F])*$"
+_ID = r"^(?:[A-Za-z_-]|[^\x00-\x7F])(?:[A-Za-z0-9_-]|[^\x00-\x7F])*$"  # letters of any alphabet
 VALUE_NAME: Schema = {"type": "string", "pattern": _ID.replace("_-]", "_]")}
 VALUE_NAME_OR_NULL: Schema = {"anyOf": [VALUE_NAME, {"type": "null"}]}
 
+_TEXT = Kind("a string", {"type": "string", "pattern": r"\S"}, _text)
+_SEED = Kind(
+    "a whole number from 0 to 2^63 - 1",
+    {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
+    _seed,
+)
+_DEVICE = Kind(
+    "`auto`, `cpu`, `cuda`, `cuda:N`, `mps` or `xpu`",
+    {
+        "anyOf": [
+            {"enum": [AUTO, *KINDS]},
+            {"type": "string", "pattern": f"^({'|'.join(KINDS)})(:[0-9]{{1,3}})?$"},
+        ]
+    },
+    _device,
+)
+_DTYPE = Kind("`float16`, `bfloat16`, `float32` or `float64`", {"enum": list(DTYPES)}, _dtype)
+_VARS = Kind("a mapping", {"type": ["object", "null"]}, _mapping("name: value"))
+_PLUGINS = Kind("a list of strings", {"type": "array", "items": {"type": "string"}}, _plugins)
+_NEEDS = Kind(
+    "one, or a list: `[cuda]`",
+    _one_or_list({"enum": [*KINDS, *(f"no {kind}" for kind in KINDS)]}),
+    _needs,
+)
+_TAGS = Kind(
+    "one, or a list: `[slow, cuda]`",
+    _one_or_list({"type": "string", "pattern": _TAG, "not": {"enum": list(_TAKEN_TAGS)}}),
+    _tags,
+)
+_EXPECT = Kind(
+    "a mapping",
+    {"type": ["object", "null"]},  # the schema of the checks is made from their classes
+    _mapping("values and their bounds: `metrics.mae: {below: 0.55}`"),
+)
+_INPUTS = Kind(
+    "a mapping of input names to value names",
+    {"type": "object", "additionalProperties": VALUE_NAME_OR_NULL},
+)
+_OUTPUTS = Kind(
+    "a mapping of output names to value names",
+    {"type": "object", "additionalProperties": VALUE_NAME},
+)
+
 TOP_KEYS = _table(
-    Key("recipe", "The recipe's name.", "a string", "an error", _TEXT_SCHEMA, _text),
-    Key(
-        "about",
-        "One sentence, shown when the recipe runs.",
-        "a string",
-        "nothing",
-        _TEXT_SCHEMA,
-        _text,
-        is_settable=True,
-    ),
+    Key("recipe", "The recipe's name.", _TEXT, ""),
+    Key("about", "One sentence, shown when the recipe runs.", _TEXT, "", is_settable=True),
     Key(
         "extends",
         "The path of one recipe that this one changes, from this file's folder.",
-        "a path",
-        "none",
-        {"type": "string"},
-        section="Extends",
+        Kind("a path", {"type": "string"}),
+        see="Extends",
         has_references=False,
     ),
     Key(
         "seed",
         "Every step's random numbers follow from it and the step's id.",
-        "a whole number from 0 to 2^63 - 1",
-        "0",
-        {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
-        _seed,
-        section="Seeds",
+        _SEED,
+        default=0,
+        see="Seeds",
         is_settable=True,
     ),
     Key(
         "device",
         "Where load puts its values; later steps work where their inputs are.",
-        _ONE_DEVICE,
-        "`auto`",
-        {"default": AUTO, **_DEVICE_SCHEMA},
-        _device,
-        section="Devices and dtypes",
+        _DEVICE,
+        default=AUTO,
+        see="Devices and dtypes",
         is_settable=True,
     ),
     Key(
         "dtype",
         "The type text files are read as, and of new tensors.",
-        _ONE_DTYPE,
-        "`float32`",
-        {"default": "float32", **_DTYPE_SCHEMA},
-        _dtype,
-        section="Devices and dtypes",
+        _DTYPE,
+        default="float32",
+        see="Devices and dtypes",
         is_settable=True,
     ),
     Key(
         "vars",
         'Names for values used in several places: "${name}" stands for one.',
-        "a mapping",
-        "none",
-        {"type": ["object", "null"]},
-        _mapping("name: value"),
-        section="Vars and references",
+        _VARS,
+        see="Vars and references",
         merge=_merged,
         has_references=False,
     ),
     Key(
         "plugins",
         "Files (./my_steps.py) and modules that give further steps.",
-        "a list of strings",
-        "none",
-        {"type": "array", "items": {"type": "string"}},
-        _plugins,
-        section="Paths",
+        _PLUGINS,
+        default=(),
+        see="Paths",
         merge=_joined,
     ),
-    Key(
-        "section",
-        "A heading under which a table of recipes shows it.",
-        "a string",
-        "none",
-        _TEXT_SCHEMA,
-        _text,
-    ),
+    Key("section", "A heading under which a table of recipes shows it.", _TEXT, ""),
     Key(
         "needs",
         "Kinds of device that must be there (cuda), or must not (no cuda).",
-        "one, or a list",
-        "nothing",
-        _one_or_list({"enum": [*KINDS, *(f"no {kind}" for kind in KINDS)]}),
-        _needs,
+        _NEEDS,
+        Needs(),
     ),
     Key(
         "tags",
         "Words by which tests are chosen (pytest -m slow); cuda skips without one.",
-        "one, or a list: `[slow, cuda]`",
-        "none",
-        _one_or_list(_TAG_SCHEMA),
-        _tags,
+        _TAGS,
+        default=(),
     ),
     Key(
         "steps",
         "The steps, in the order in which they run.",
-        "a list",
-        "an error",
-        {"type": "array"},
-        section="Steps",
+        Kind("a list", {"type": "array"}),
+        see="Steps",
         has_references=False,
     ),
     Key(
         "expect",
         "What must hold of the result: value paths, and the checks of each.",
-        "a mapping",
-        "nothing",
-        {"type": ["object", "null"]},  # the schema of its checks is made from their classes
-        _mapping("values and their bounds: `metrics.mae: {below: 0.55}`"),
-        section="Expect",
+        _EXPECT,
+        see="Expect",
         merge=_merged,
     ),
 )
@@ -327,51 +329,25 @@ STEP_KEYS = _table(
     Key(
         "id",
         "What this step is called in messages, in --set and by `extends`.",
-        "letters, digits, `_` and `-`",
-        "the step's name, numbered from the second on",
-        {"type": "string", "pattern": _ID},
-        _id,
+        Kind("letters, digits, `_` and `-`", {"type": "string", "pattern": _ID}, _id),
     ),
     Key(
         "in",
-        "The step's inputs, each with the name of the value it takes.",
-        "a mapping of input names to value names",
-        "the names of the inputs",
-        {"type": "object", "additionalProperties": VALUE_NAME_OR_NULL},
-        section="Wiring",
+        "The inputs, each with the name of the value it takes.",
+        _INPUTS,
+        see="Wiring",
     ),
     Key(
         "out",
-        "The step's outputs, each with the name of the value it gives.",
-        "a mapping of output names to value names",
-        "the names of the outputs",
-        {"type": "object", "additionalProperties": VALUE_NAME},
-        section="Wiring",
+        "The outputs, each with the name of the value it gives.",
+        _OUTPUTS,
+        see="Wiring",
     ),
-    Key(
-        "device",
-        "A device of the step's own.",
-        _ONE_DEVICE,
-        "that of its inputs",
-        _DEVICE_SCHEMA,
-        _device,
-        section="Devices and dtypes",
-    ),
-    Key(
-        "dtype",
-        "A dtype of the step's own.",
-        _ONE_DTYPE,
-        "the recipe's",
-        _DTYPE_SCHEMA,
-        _dtype,
-        section="Devices and dtypes",
-    ),
+    Key("device", "A device of the step's own.", _DEVICE, see="Devices and dtypes"),
+    Key("dtype", "A dtype of the step's own.", _DTYPE, see="Devices and dtypes"),
     Key(
         "cache",
         "Whether the bytes of the step's values are kept, in place of flowrun's own rule.",
-        "true or false",
-        "flowrun's own rule",
-        {"type": "boolean"},
-        _cache,
+        Kind("true or false", {"type": "boolean"}, _cache),
     ),
 )

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flowrun.errors import Mark, Problem, RecipeError, Source
-from flowrun.recipes.devices import AUTO, Needs
+from flowrun.recipes.devices import Needs
 from flowrun.recipes.document import Draft, StepEntry, read_draft
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from flowrun.recipes.nodes import Entry, Node, Scalar
@@ -102,19 +102,13 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         hint = f"begin the file with `recipe: {stem}`"
         problems.append(Problem("the recipe has no name", Mark(draft.source, 0, 0), hint=hint))
     read = {name: key.value(top, problems) for name, key in TOP_KEYS.items()}
+    fields = ("about", "seed", "device", "dtype", "plugins", "section", "needs", "tags")
     return Recipe(
-        name=read["recipe"] or "",
-        about=read["about"] or "",
-        seed=read["seed"] or 0,
-        device=read["device"] or AUTO,
-        dtype=read["dtype"] or "float32",
+        name=read["recipe"],
         vars=resolved,
-        plugins=read["plugins"] or (),
-        section=read["section"] or "",
-        needs=read["needs"] or Needs(),
-        tags=read["tags"] or (),
         steps=steps,
         expect=read["expect"].entries if read["expect"] is not None else {},
+        **{name: read[name] for name in fields},
         source=draft.source,
         parents=draft.parents,
         device_mark=top["device"].value.mark if "device" in top else None,

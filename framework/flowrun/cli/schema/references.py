@@ -31,7 +31,9 @@ _WITH_REFERENCES: list[Schema] = [{}, _ANY_TEXT, {**_ANY_TEXT, "pattern": r"\S"}
 
 def key_schema(key: Key, more: Schema | None = None) -> Schema:
     """The schema of a key's value; more: what the key's own description leaves open."""
-    schema = {"description": key.about, **key.schema, **(more or {})}
+    has_default = isinstance(key.default, (int, str)) and key.default != ""
+    default = {"default": key.default} if has_default else {}
+    schema = {"description": key.about, **default, **key.kind.schema, **(more or {})}
     return with_references(schema) if key.has_references else schema
 
 

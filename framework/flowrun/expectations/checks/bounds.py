@@ -59,11 +59,10 @@ class _OneBound(Bound, frozen=True):
 
 
 class Below(_OneBound, frozen=True):
-    """The value is less than a number."""
+    """The value is less than this number."""
 
     name: ClassVar[str] = "below"
     example: ClassVar[str] = "below: 0.55"
-    about: ClassVar[str] = "The value is less than this number."
 
     def is_met(self, number: float) -> bool:
         return bool(number < self.bound)
@@ -73,11 +72,10 @@ class Below(_OneBound, frozen=True):
 
 
 class Above(_OneBound, frozen=True):
-    """The value is greater than a number."""
+    """The value is greater than this number."""
 
     name: ClassVar[str] = "above"
     example: ClassVar[str] = "above: 0.3"
-    about: ClassVar[str] = "The value is greater than this number."
 
     def is_met(self, number: float) -> bool:
         return bool(number > self.bound)
@@ -87,11 +85,10 @@ class Above(_OneBound, frozen=True):
 
 
 class Between(Bound, frozen=True):
-    """The value is in a closed interval."""
+    """The value is from the first number to the second, both included."""
 
     name: ClassVar[str] = "between"
     example: ClassVar[str] = "between: [0.4, 0.6]"
-    about: ClassVar[str] = "The value is from the first number to the second, both included."
     type: ClassVar[Any] = Annotated[list[float], Meta(min_length=2, max_length=2)]
     expected: ClassVar[str] = "two numbers, the lower one first: `[0.4, 0.6]`"
 

@@ -12,14 +12,13 @@ from flowrun.recipes.nodes import Entry, Node
 
 
 class Equals(Check, frozen=True):
-    """The value equals a plain one."""
+    """The value is this number, text, true, false, null, or nested list."""
 
     rtol: float | None = None
     atol: float | None = None
 
     name: ClassVar[str] = "equals"
     example: ClassVar[str] = "equals: [1, 2.5]"
-    about: ClassVar[str] = "The value is this number, text, true, false, null, or nested list."
     type: ClassVar[Any] = float | str | bool | list[Any] | None
     expected: ClassVar[str] = "a number, a text, true, false, null, or a nested list"
     settings: ClassVar[Mapping[str, Setting]] = TOLERANCES

@@ -11,11 +11,10 @@ from flowrun.recipes.keys import Schema
 
 
 class Finite(Check, frozen=True):
-    """Every number in the value is finite."""
+    """Every number in the value is finite: none is infinite or `nan`."""
 
     name: ClassVar[str] = "finite"
     example: ClassVar[str] = "finite: true"
-    about: ClassVar[str] = "Every number in the value is finite: none is infinite or `nan`."
     type: ClassVar[Any] = Literal[True]
     expected: ClassVar[str] = "`true`"
 

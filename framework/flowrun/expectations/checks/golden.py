@@ -25,14 +25,13 @@ _OF_KIND: Schema = {
 
 
 class GoldenCheck(Check, frozen=True):
-    """The value is near enough to its golden one.
+    """The value equals the one in the folder `golden`, within tolerances.
 
     bound: `rtol` and `atol`, and the same by kind of device.
     """
 
     name: ClassVar[str] = GOLDEN
     example: ClassVar[str] = "golden"
-    about: ClassVar[str] = "The value equals the one in the folder `golden`, within tolerances."
     expected: ClassVar[str] = "nothing, or `{rtol: 1e-5, atol: 1e-6, cuda: {rtol: 1e-3}}`"
     is_bare: ClassVar[bool] = True
 

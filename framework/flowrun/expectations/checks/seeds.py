@@ -36,7 +36,7 @@ def _bounds_schema() -> Schema:
 
 
 class Seeds(Check, frozen=True):
-    """Bounds of statistics of one value over many seeds: the recipe's own and those after it.
+    """Over how many seeds `flowrun test` runs the recipe; at least one statistic stands beside.
 
     bound: how many. bounds: by statistic, then by check.
     """
@@ -45,9 +45,6 @@ class Seeds(Check, frozen=True):
 
     name: ClassVar[str] = "seeds"
     example: ClassVar[str] = "seeds: 20"
-    about: ClassVar[str] = (
-        "Over how many seeds `flowrun test` runs the recipe; at least one statistic stands beside."
-    )
     type: ClassVar[Any] = Annotated[int, Meta(ge=2, le=_MOST_SEEDS)]
     expected: ClassVar[str] = f"a whole number from 2 to {_MOST_SEEDS}"
     settings: ClassVar[Mapping[str, Setting]] = {

@@ -15,16 +15,13 @@ _Size = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern="^[A-Za-z][A-Za
 
 
 class Shape(Check, frozen=True):
-    """The value is a tensor of a shape.
+    """The value is a tensor of this shape; a name is any size, the same wherever it stands.
 
     A name stands for any size, and for the same one in all shapes that a recipe expects.
     """
 
     name: ClassVar[str] = "shape"
     example: ClassVar[str] = "shape: [n, 11]"
-    about: ClassVar[str] = (
-        "The value is a tensor of this shape; a name is any size, the same wherever it stands."
-    )
     type: ClassVar[Any] = list[_Size]
     expected: ClassVar[str] = "a list of whole numbers, or names for sizes: `[1000, 11]`, `[n, 11]`"
 

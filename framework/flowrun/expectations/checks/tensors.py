@@ -30,20 +30,18 @@ class _Named(Check, frozen=True):
 
 
 class Dtype(_Named, frozen=True):
-    """The value is a tensor of a dtype."""
+    """The value is a tensor of this dtype."""
 
     name: ClassVar[str] = "dtype"
     example: ClassVar[str] = "dtype: float32"
-    about: ClassVar[str] = "The value is a tensor of this dtype."
     type: ClassVar[Any] = Annotated[str, Meta(examples=list(DTYPES))]
 
 
 class Device(_Named, frozen=True):
-    """The value is a tensor on a device."""
+    """The value is a tensor on this device; `cuda` is any `cuda:N`."""
 
     name: ClassVar[str] = "device"
     example: ClassVar[str] = "device: cpu"
-    about: ClassVar[str] = "The value is a tensor on this device; `cuda` is any `cuda:N`."
     type: ClassVar[Any] = Annotated[str, Meta(examples=list(KINDS))]
 
     def is_met(self, found: str | None) -> bool:
