@@ -96,7 +96,7 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
         return draft
     if path in [source.path for source in chain]:
         names = " -> ".join([*(source.name for source in chain), shown_path(path)])
-        problems.append(Problem(f"`extends` goes round in a circle: {names}", node.mark))
+        problems.append(Problem(f"`extends` leads in a circle: {names}", node.mark))
         return draft
     parent = read_draft(read_source(path), problems, chain)
     if parent is None:

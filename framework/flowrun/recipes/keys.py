@@ -107,7 +107,7 @@ def _dtype(name: str, node: Node, problems: list[Problem]) -> str | None:
 
 
 def _mapping(example: str) -> Callable[[str, Node, list[Problem]], Mapping | None]:
-    """A reader of a mapping, or of null, which is as good as no key."""
+    """A reader of a mapping, or of null, which means the same as no key."""
 
     def read(name: str, node: Node, problems: list[Problem]) -> Mapping | None:
         is_null = isinstance(node, Scalar) and node.value is None
@@ -347,7 +347,7 @@ STEP_KEYS = _table(
     Key("dtype", "A dtype of the step's own.", _DTYPE, see="Devices and dtypes"),
     Key(
         "cache",
-        "Whether the bytes of the step's values are kept, in place of flowrun's own rule.",
+        "Whether the bytes of the step's values are stored, in place of flowrun's own rule.",
         Kind("true or false", {"type": "boolean"}, _cache),
     ),
 )

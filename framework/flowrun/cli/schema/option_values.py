@@ -71,7 +71,7 @@ def _described(option: Option) -> Schema:
 
 
 def _default(option: Option) -> Schema:
-    """The default, where there is one and a recipe could give it."""
+    """The default, if there is one and a recipe could give it."""
     if option.default is REQUIRED:
         return {}
     try:

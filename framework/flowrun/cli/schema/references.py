@@ -1,4 +1,4 @@
-"""What the schema says of `${...}`: where a recipe may write a reference in place of a value."""
+"""`${...}` in the schema: the places where a recipe may write a reference in place of a value."""
 
 from __future__ import annotations
 
