@@ -38,7 +38,9 @@ def _checks() -> Iterator[str]:
     for check in CHECKS.values():
         rows.append((f"`{check.example}`", check.about()))
         settings = check.settings.items()
-        rows += [(f"`{name}`", f"For `{check.name}`: {one.about}") for name, one in settings]
+        rows += [
+            (f"`{name}`", f"For `{check.name}`: {one['description']}") for name, one in settings
+        ]
     return table(("check", "what it says"), rows)
 
 

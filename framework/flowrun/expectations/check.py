@@ -19,6 +19,9 @@ from flowrun.values.codecs import Codecs, Summary, number_text
 
 _SHOWN = 60  # characters of a value that a line shows
 
+# Every check by its name, in the order of their definitions. flowrun.expectations.checks loads them.
+CHECKS: dict[str, type[Check]] = {}
+
 
 class CheckResult(msgspec.Struct, frozen=True):
     """The result of one check after a run: what was found, what was wanted, whether it is met.
@@ -54,19 +57,12 @@ class JudgeContext:
         self.shared: dict[str, Any] = {}
 
 
-class Setting(msgspec.Struct, frozen=True):
-    """A key that belongs to a check and stands beside it: `rtol` beside `equals`."""
-
-    about: str
-    schema: Schema
-
-
 class Check(msgspec.Struct, frozen=True):
     """One check of a value, with the bound that the recipe gives.
 
     The first line of its docstring is its description in the schema and the documentation.
     name: its key in a recipe. example: how a recipe writes it. type: of the bound, which is read
-    by it and has its schema; expected: the same in words. settings: the keys that belong to it;
+    by it and has its schema; expected: the same in words. settings: the keys that belong to it, with their schemas;
     needs_settings: whether one of them must be there. is_bare: whether its name alone may stand
     for it. is_of_one_run: whether one run is enough to judge it.
     """
@@ -77,10 +73,14 @@ class Check(msgspec.Struct, frozen=True):
     example: ClassVar[str]
     type: ClassVar[Any]
     expected: ClassVar[str]
-    settings: ClassVar[Mapping[str, Setting]] = {}
+    settings: ClassVar[Mapping[str, Schema]] = {}
     needs_settings: ClassVar[bool] = False
     is_bare: ClassVar[bool] = False
     is_of_one_run: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        if "name" in vars(cls):
+            CHECKS[cls.name] = cls
 
     @classmethod
     def read(cls, node: Node, beside: Mapping[str, Entry], problems: list[Problem]) -> Self | None:
@@ -141,18 +141,6 @@ class Check(msgspec.Struct, frozen=True):
     def result(self, path: str, found: str, met: bool, difference: str | None = "") -> CheckResult:
         """A result of this check."""
         return CheckResult(path, self.text, found, met, difference or "")
-
-
-def known_checks() -> dict[str, type[Check]]:
-    """Every check that is loaded, by its name, in the order in which they were defined."""
-    found: dict[str, type[Check]] = {}
-    classes = Check.__subclasses__()
-    while classes:
-        kind = classes.pop(0)
-        classes[:0] = kind.__subclasses__()
-        if "name" in vars(kind):
-            found[kind.name] = kind
-    return found
 
 
 def is_of_type(value: Any, kind: Any) -> bool:

@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import Problem
-from flowrun.expectations.check import Setting, misfit
+from flowrun.expectations.check import misfit
+from flowrun.recipes.keys import Schema
 from flowrun.recipes.nodes import Node, plain
 from flowrun.values.differences import is_number
 
-TOLERANCES = {
-    "rtol": Setting("The relative difference allowed.", {"type": "number", "minimum": 0}),
-    "atol": Setting("The absolute difference allowed.", {"type": "number", "minimum": 0}),
+_NUMBER: Schema = {"type": "number", "minimum": 0}
+TOLERANCES: dict[str, Schema] = {
+    "rtol": {"description": "The relative difference allowed.", **_NUMBER},
+    "atol": {"description": "The absolute difference allowed.", **_NUMBER},
 }
 
 # rtol and atol of torch.testing.assert_close.

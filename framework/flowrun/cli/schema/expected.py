@@ -21,7 +21,7 @@ DEFINITIONS: dict[str, Schema] = {
         "type": "object",
         "properties": {
             **{name: with_references(check.described_schema()) for name, check in CHECKS.items()},
-            **{name: with_references(check.settings[name].schema) for name, check in _SETTINGS},
+            **{name: with_references(check.settings[name]) for name, check in _SETTINGS},
         },
         "dependentRequired": {name: [check.name] for name, check in _SETTINGS},
         "dependentSchemas": {

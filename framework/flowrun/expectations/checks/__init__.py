@@ -5,9 +5,9 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from flowrun.expectations.check import known_checks
+from flowrun.expectations.check import CHECKS
+
+__all__ = ["CHECKS"]
 
 for _name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     import_module(f"{__name__}.{_name}")
-
-CHECKS = known_checks()

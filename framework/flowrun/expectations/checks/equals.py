@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from flowrun.errors import Problem
-from flowrun.expectations.check import Check, CheckResult, JudgeContext, Setting, plain_text
+from flowrun.expectations.check import Check, CheckResult, JudgeContext, plain_text
 from flowrun.expectations.tolerances import TOLERANCES, read_tolerance
+from flowrun.recipes.keys import Schema
 from flowrun.recipes.nodes import Entry, Node
 
 
@@ -21,7 +22,7 @@ class Equals(Check, frozen=True):
     example: ClassVar[str] = "equals: [1, 2.5]"
     type: ClassVar[Any] = float | str | bool | list[Any] | None
     expected: ClassVar[str] = "a number, a text, true, false, null, or a nested list"
-    settings: ClassVar[Mapping[str, Setting]] = TOLERANCES
+    settings: ClassVar[Mapping[str, Schema]] = TOLERANCES
 
     @classmethod
     def read(cls, node: Node, beside: Mapping[str, Entry], problems: list[Problem]) -> Self | None:

@@ -15,11 +15,10 @@ from flowrun.recipes.devices import KINDS
 from flowrun.recipes.keys import Schema
 from flowrun.recipes.nodes import Entry, Node, Scalar
 
-_TOLERANCES = {name: {"description": one.about, **one.schema} for name, one in TOLERANCES.items()}
 _OF_KIND: Schema = {
     "description": "The same for a run on this kind of device.",
     "type": "object",
-    "properties": _TOLERANCES,
+    "properties": TOLERANCES,
     "additionalProperties": False,
 }
 
@@ -48,7 +47,7 @@ class GoldenCheck(Check, frozen=True):
     def schema(cls) -> Schema:
         return {
             "type": ["object", "null"],
-            "properties": {**_TOLERANCES, **dict.fromkeys(KINDS, _OF_KIND)},
+            "properties": {**TOLERANCES, **dict.fromkeys(KINDS, _OF_KIND)},
             "additionalProperties": False,
         }
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from msgspec import Meta
 
 from flowrun.errors import Problem, listed
-from flowrun.expectations.check import Check, Setting, misfit, unknown_check
+from flowrun.expectations.check import Check, misfit, unknown_check
 from flowrun.expectations.checks.bounds import BOUNDS, Bound
 from flowrun.recipes import nodes
 from flowrun.recipes.keys import Schema
@@ -25,14 +25,12 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def _bounds_schema() -> Schema:
-    bounds = {name: kind.described_schema() for name, kind in BOUNDS.items()}
-    return {
-        "type": "object",
-        "properties": bounds,
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
+_BOUNDS: Schema = {
+    "type": "object",
+    "properties": {name: kind.described_schema() for name, kind in BOUNDS.items()},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
 
 
 class Seeds(Check, frozen=True):
@@ -47,8 +45,8 @@ class Seeds(Check, frozen=True):
     example: ClassVar[str] = "seeds: 20"
     type: ClassVar[Any] = Annotated[int, Meta(ge=2, le=_MOST_SEEDS)]
     expected: ClassVar[str] = f"a whole number from 2 to {_MOST_SEEDS}"
-    settings: ClassVar[Mapping[str, Setting]] = {
-        name: Setting(f"Bounds of the {name} over the seeds.", _bounds_schema())
+    settings: ClassVar[Mapping[str, Schema]] = {
+        name: {"description": f"Bounds of the {name} over the seeds.", **_BOUNDS}
         for name in STATISTICS
     }
     needs_settings: ClassVar[bool] = True
