@@ -37,10 +37,8 @@ def _checks() -> Iterator[str]:
     rows = []
     for check in CHECKS.values():
         rows.append((f"`{check.example}`", check.about()))
-        settings = check.settings.items()
-        rows += [
-            (f"`{name}`", f"For `{check.name}`: {one['description']}") for name, one in settings
-        ]
+        for name, schema in check.settings.items():
+            rows.append((f"`{name}`", f"For `{check.name}`: {schema['description']}"))
     return table(("check", "what it says"), rows)
 
 

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from flowrun.cli.check_reports import finding_text
-from flowrun.recipes.overrides import recipe_arguments
+from flowrun.recipes.arguments import recipe_arguments
 
 
 def check_first(

@@ -19,7 +19,7 @@ from flowrun.values.codecs import Codecs, Summary, number_text
 
 _SHOWN = 60  # characters of a value that a line shows
 
-# Every check by its name, in the order of their definitions. flowrun.expectations.checks loads them.
+# Every check by its name, in the order of their definitions; the package `checks` loads them.
 CHECKS: dict[str, type[Check]] = {}
 
 
@@ -62,9 +62,9 @@ class Check(msgspec.Struct, frozen=True):
 
     The first line of its docstring is its description in the schema and the documentation.
     name: its key in a recipe. example: how a recipe writes it. type: of the bound, which is read
-    by it and has its schema; expected: the same in words. settings: the keys that belong to it, with their schemas;
-    needs_settings: whether one of them must be there. is_bare: whether its name alone may stand
-    for it. is_of_one_run: whether one run is enough to judge it.
+    by it and has its schema; expected: the same in words. settings: the schemas of the keys that
+    belong to it; needs_settings: whether one of them must be there. is_bare: whether its name
+    alone may stand for it. is_of_one_run: whether one run is enough to judge it.
     """
 
     bound: Any

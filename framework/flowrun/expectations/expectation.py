@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from flowrun.errors import Mark, Problem, did_you_mean, listed
-from flowrun.expectations.check import Check, unknown_check
+from flowrun.expectations.check import Check, CheckResult, JudgeContext, unknown_check
 from flowrun.expectations.checks import CHECKS
 from flowrun.expectations.checks.seeds import Seeds
 from flowrun.expectations.expected_error import ERROR, ExpectedError, is_of_an_error, read_error
 from flowrun.recipes import nodes
 from flowrun.recipes.nodes import Entry, Scalar
-from flowrun.values.paths import ValuePath, parse_path
+from flowrun.values.paths import ValuePath, follow, parse_path
 
 SETTINGS = {name: check for check in CHECKS.values() for name in check.settings}
 _BARE = [name for name, check in CHECKS.items() if check.is_bare]
@@ -30,6 +31,18 @@ class Expectation(msgspec.Struct, frozen=True):
     def of_one_run(self) -> list[Check]:
         """The checks that one run is enough to judge."""
         return [check for check in self.checks.values() if check.is_of_one_run]
+
+    def judge(self, check: Check, named: Mapping[str, Any], context: JudgeContext) -> CheckResult:
+        """The result of one of the checks. named: the values of the run by their names."""
+        path = self.path
+        if path.root not in named:
+            why = f"`{path.root}` was not made: the run ended before"
+            return check.result(path.text, why, met=False)
+        try:
+            value = follow(path, named[path.root])
+        except LookupError as error:
+            return check.result(path.text, str(error).strip("'"), met=False)
+        return check.judge(path.text, value, context)
 
     @property
     def over_seeds(self) -> Seeds | None:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from flowrun.errors import StepError
 from flowrun.expectations.check import Check, CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation, Expectations
-from flowrun.values.paths import follow
 
 
 class Known(Protocol):
@@ -37,21 +36,7 @@ def judge(
         for check in expectation.of_one_run:
             result = known.find(expectation, check)
             if result is None:
-                result = _judged(expectation, check, named, context)
+                result = expectation.judge(check, named, context)
                 known.note(expectation, check, result)
             results.append(check.among_others(result, context.shared))
     return results
-
-
-def _judged(
-    expectation: Expectation, check: Check, named: Mapping[str, Any], context: JudgeContext
-) -> CheckResult:
-    path = expectation.path
-    if path.root not in named:
-        why = f"`{path.root}` was not made: the run ended before"
-        return check.result(path.text, why, met=False)
-    try:
-        value = follow(path, named[path.root])
-    except LookupError as error:
-        return check.result(path.text, str(error).strip("'"), met=False)
-    return check.judge(path.text, value, context)

@@ -1,8 +1,7 @@
-"""`--set PATH=VALUE`: one value of a recipe changed from outside, and the options to repeat it."""
+"""`--set PATH=VALUE`: one value of a recipe changed from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence as AnySequence
 
@@ -211,19 +210,3 @@ def _keys(entry: Entry | None) -> list[str]:
 
 def _option_names(entry: StepEntry) -> list[str]:
     return list(entry.options.entries) if isinstance(entry.options, Mapping) else []
-
-
-def recipe_arguments(
-    *,
-    settings: Iterable[str] = (),
-    plugins: Iterable[str] = (),
-    device: str | None = None,
-    seed: int | None = None,
-    standin: bool = True,
-) -> list[str]:
-    """The arguments of a command line that give a recipe these options; none for defaults."""
-    arguments = [part for setting in settings for part in ("--set", setting)]
-    arguments += [part for plugin in plugins for part in ("--plugin", plugin)]
-    arguments += [] if device is None else ["--device", device]
-    arguments += [] if seed is None else ["--seed", str(seed)]
-    return arguments + ([] if standin else ["--no-standin"])

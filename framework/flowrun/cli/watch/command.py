@@ -17,7 +17,7 @@ from flowrun.errors import listed, shown_path
 from flowrun.history.changes import changed_metrics
 from flowrun.history.past_run import PastRun
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.overrides import recipe_arguments
+from flowrun.recipes.arguments import recipe_arguments
 
 _MOST_NAMES = 3  # of changed files that a line shows
 

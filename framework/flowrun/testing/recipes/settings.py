@@ -6,7 +6,7 @@ import shlex
 
 import msgspec
 
-from flowrun.recipes.overrides import recipe_arguments
+from flowrun.recipes.arguments import recipe_arguments
 
 
 class RunSettings(msgspec.Struct, frozen=True):
