@@ -21,6 +21,7 @@ from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, 
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.running.interrupts import Interrupted
+from flowrun.running.record_writer import make_record
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 
@@ -144,7 +145,7 @@ class _Runner(msgspec.Struct):
             self._refuse(summary, error, [{"message": str(error)}])
         finally:
             if summary.run is not None:
-                self.documents.append(summary.run.record)
+                self.documents.append(make_record(summary.run).as_dict())
         return code
 
     def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:

@@ -23,7 +23,7 @@ _SHOWN = 60  # characters of a value that a line shows
 CHECKS: dict[str, type[Check]] = {}
 
 
-class CheckResult(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one check after a run: what was found, what was wanted, whether it is met.
 
     difference: if values were compared, the largest difference and its place. sizes: those that
@@ -36,12 +36,6 @@ class CheckResult(msgspec.Struct, frozen=True):
     met: bool
     difference: str = ""
     sizes: dict[str, int] = {}
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result for a record."""
-        fields = {"path": self.path, "wanted": self.wanted, "found": self.found, "met": self.met}
-        more = {"difference": self.difference, "sizes": self.sizes}
-        return fields | {name: value for name, value in more.items() if value}
 
 
 class JudgeContext:

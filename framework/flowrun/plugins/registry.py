@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pluggy
@@ -20,15 +20,21 @@ from flowrun.values.codecs import Codec
 
 ENTRY_POINT_GROUP = "flowrun"
 
+PluginSource = Literal["installed", "file", "module"]
+
 
 class Plugin(msgspec.Struct, frozen=True):
-    """A loaded plugin: the name it goes by, its version, where it came from, and its steps."""
+    """A loaded plugin: its name, its version, where it came from, and its steps.
+
+    origin: where it came from, for messages; source: how it was found.
+    """
 
     name: str
     version: str
     origin: str
     module: Any
     steps: tuple[Step[..., Any], ...]
+    source: PluginSource = "installed"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -140,7 +146,7 @@ class Registry(msgspec.Struct, dict=True):
                 self.failures.append(Failure(point.name, origin, error))
                 continue
             try:
-                self._register(point.name, version, origin, point.load())
+                self._register(point.name, version, origin, "installed", point.load())
             except Exception as error:
                 self.failures.append(Failure(point.name, origin, error))
 
@@ -159,7 +165,7 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            self._register(origin, "", "a local file", import_file(path))
+            self._register(origin, "", "a local file", "file", import_file(path))
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -177,7 +183,8 @@ class Registry(msgspec.Struct, dict=True):
         add_to_path(folder)
         try:
             module = importlib.import_module(name)
-            self._register(name, getattr(module, "__version__", ""), f"module {name}", module)
+            version = getattr(module, "__version__", "")
+            self._register(name, version, f"module {name}", "module", module)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -188,14 +195,16 @@ class Registry(msgspec.Struct, dict=True):
                 raise PluginError(message) from None
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
 
-    def _register(self, name: str, version: str, origin: str, module: Any) -> None:
+    def _register(
+        self, name: str, version: str, origin: str, source: PluginSource, module: Any
+    ) -> None:
         if name in self.plugins:
             other = self.plugins[name].origin
             raise PluginError(f"the plugin name `{name}` is taken by {other}")
         steps = given_steps(module, self.hooks)
         self.manager.register(module, name)
         self.manager.check_pending()
-        self.plugins[name] = Plugin(name, str(version), origin, module, steps)
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source)
         for asked in ("formats", "datasets", "models", "codecs"):
             self.__dict__.pop(asked, None)  # a further plugin may give more: ask again
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from flowrun.expectations.check import Check, CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation, Expectations
 from flowrun.running.output import Held
@@ -37,13 +39,13 @@ class KnownOutcomes:
         if key is None or self._outcomes is None:
             return None
         known = self._outcomes.find(key)
-        return None if known is None else CheckResult(**{"difference": "", **known})
+        return None if known is None else CheckResult(**known)
 
     def note(self, expectation: Expectation, check: Check, outcome: CheckResult) -> None:
         """Remember an outcome that took a value to tell."""
         key = self._key(expectation, check)
         if key is not None:
-            self._new[key] = outcome.as_dict()
+            self._new[key] = msgspec.to_builtins(outcome)
 
     def keep(self) -> None:
         """Keep what was noted."""

@@ -162,7 +162,7 @@ def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Reg
         name: msgspec.structs.replace(plugin, steps=()) for name, plugin in registry.plugins.items()
     }
     stripped[f"{_NAME}.seen"] = Plugin(f"{_NAME}.seen", "", "made for a test", seen, ())
-    return Registry(registry.manager, stripped).copy()
+    return Registry(registry.manager, registry.hooks, stripped).copy()
 
 
 def _givers(inputs: Mapping[str, Any], seen: Seen) -> tuple[Step[..., Any], Step[..., Any]]:
