@@ -1,4 +1,4 @@
-"""torch as it answers in the machine that the recipe is meant for."""
+"""`torch.cuda`, `torch.accelerator` and the like, answering as on the machine the recipe is for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import sys
 from typing import Any, NoReturn
 
 from flowrun import NeedsDataError, Unknown
-from flowrun_tensors.checking.device_names import DeviceNames
-from flowrun_tensors.checking.replacing import Replacements
-from flowrun_tensors.checking.standin_device import BACKEND
+from flowrun_tensors.checking.device_args import DeviceNames
+from flowrun_tensors.checking.patches import Replacements
 from flowrun_tensors.lazy_torch import torch
 
 _NOTHING = (
@@ -25,8 +24,8 @@ _OF_MEMORY = (
 _UNKNOWABLE = "get_device_properties get_device_capability memory_stats memory_snapshot".split()
 
 
-def answer_as_meant(replacements: Replacements, names: DeviceNames) -> None:
-    """Have the modules of absent kinds of device answer as where the recipe's devices are."""
+def patch_backends(replacements: Replacements, names: DeviceNames) -> None:
+    """Let the modules of absent kinds of device answer as if the recipe's devices were present."""
     for kind in ("cuda", "xpu", "mps"):
         if names.is_absent(kind):
             for name, value in _answers(names, kind).items():
@@ -43,13 +42,13 @@ def answer_as_meant(replacements: Replacements, names: DeviceNames) -> None:
 
 
 def _answers(names: DeviceNames, kind: str) -> dict[str, Any]:
-    """What the functions of `torch.cuda` and the like give, by name."""
+    """Replacements of the functions of `torch.cuda` and the like, by name."""
 
     def set_device(device: Any) -> None:
         names.current[kind] = _index(names, kind, device)
 
     class device:  # noqa: N801 - as torch.cuda has it
-        """As torch.cuda.device: inside it, another device is the current one."""
+        """As torch.cuda.device: inside, another device is the current one."""
 
         def __init__(self, device: Any) -> None:
             self.idx = _index(names, kind, device)
@@ -61,7 +60,7 @@ def _answers(names: DeviceNames, kind: str) -> dict[str, Any]:
             names.current[kind] = self._before
 
     def nothing(*arguments: Any, **keywords: Any) -> None:
-        """Nothing is under way on an absent device, and nothing is drawn or kept there."""
+        """Nothing runs on an absent device, and nothing is drawn or stored there."""
 
     def number(*arguments: Any, **keywords: Any) -> Unknown:
         return Unknown("int")
@@ -96,7 +95,7 @@ def _answers(names: DeviceNames, kind: str) -> dict[str, Any]:
 
 
 def _of_accelerator(names: DeviceNames) -> dict[str, Any]:
-    """What the functions of `torch.accelerator` give, by name."""
+    """Replacements of the functions of `torch.accelerator`, by name."""
     kind = names.accelerator
     count = names.count(kind)
     return {
@@ -110,7 +109,7 @@ def _of_accelerator(names: DeviceNames) -> dict[str, Any]:
 
 
 def _index(names: DeviceNames, kind: str, device: Any) -> int:
-    """The index that a device has by whatever names it; the current one for none."""
+    """The index of a device given by index, name or torch.device; that of the current for None."""
     if isinstance(device, int):
         return names.current[kind] if device < 0 else device
     index = None if device is None else torch.device(device).index
@@ -118,7 +117,7 @@ def _index(names: DeviceNames, kind: str, device: Any) -> int:
 
 
 class _Event:
-    """As torch.cuda.Event, of what takes a time that is not known."""
+    """As torch.cuda.Event; the times it measures are unknown."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Nothing is recorded."""
@@ -127,10 +126,10 @@ class _Event:
         """Nothing is recorded."""
 
     def wait(self, stream: Any = None) -> None:
-        """Nothing is under way."""
+        """Nothing runs."""
 
     def synchronize(self) -> None:
-        """Nothing is under way."""
+        """Nothing runs."""
 
     def query(self) -> bool:
         return True
@@ -146,27 +145,27 @@ class _Stream(_Event):
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing is under way."""
+        """Nothing runs."""
 
     def wait_stream(self, stream: Any) -> None:
-        """Nothing is under way."""
+        """Nothing runs."""
 
     def wait_event(self, event: Any) -> None:
-        """Nothing is under way."""
+        """Nothing runs."""
 
     def record_event(self, event: Any = None) -> Any:
         return event or _Event()
 
 
 def _autocast_init(names: DeviceNames) -> Any:
-    """torch.autocast; refused for absent devices, whose dtypes it would choose unseen."""
+    """torch.autocast; refused for absent devices, for which the dtypes it chooses are not seen."""
     real = torch.autocast.__init__
 
     def init(self: torch.autocast, device_type: str, *arguments: Any, **settings: Any) -> None:
         is_enabled = arguments[1] if len(arguments) > 1 else settings.get("enabled", True)
         if names.is_absent(device_type) and is_enabled:
             raise NeedsDataError(
-                f"it has torch choose dtypes by autocast for {device_type}, which is not here"
+                f"it lets autocast choose dtypes for {device_type}, which is not in this machine"
             )
         real(self, device_type, *arguments, **settings)
 
@@ -174,7 +173,7 @@ def _autocast_init(names: DeviceNames) -> Any:
 
 
 def _generator_class(names: DeviceNames) -> type:
-    """torch.Generator, of which one for an absent device can be made as well."""
+    """torch.Generator, which can be made for an absent device as well."""
     real = torch.Generator
 
     class Kind(type(real)):  # type: ignore[misc]
@@ -184,7 +183,7 @@ def _generator_class(names: DeviceNames) -> type:
     class Generator(real, metaclass=Kind):  # type: ignore[misc, valid-type]
         def __new__(cls, device: Any = "cpu") -> Any:
             raw = torch.device(names.raw(device))
-            made = super().__new__(cls, "cpu" if raw.type == BACKEND else raw)
+            made = super().__new__(cls, "cpu" if names.is_standin(raw) else raw)
             made.meant = names.shown(raw)
             return made
 

@@ -1,9 +1,13 @@
-"""torch's compiler, `torch._dynamo`, left unloaded until something truly needs it.
+"""torch's compiler, `torch._dynamo`, not loaded until something needs it.
 
-FakeTensorMode asks `torch._dynamo` for a setting and for names of sources, each in a module of its
-own; but a package is loaded before its modules, and this one is the whole compiler: as long as the
-rest of torch takes. Until then a module stands for it which does what it does outside of
-compilation.
+FakeTensorMode imports two small modules of `torch._dynamo`. Python loads a package before its
+modules, and this one is the whole compiler: it takes as long to load as the rest of torch. Until
+something else of it is used, a module stands for the package, which does what the package does
+outside of compilation.
+
+This is the only file that uses private names of the compiler: the modules in `_NEEDED`, and
+`disable` and `graph_break`, which torch's optimizers call. Tested with torch 2.13; `make oldest`
+tests the oldest torch that setup.cfg allows. If another version needs more, the package is loaded.
 """
 
 from __future__ import annotations
@@ -20,14 +24,13 @@ from types import ModuleType
 from typing import Any
 
 _PACKAGE = "torch._dynamo"
-_ASKED_FOR = (f"{_PACKAGE}.config", f"{_PACKAGE}.source")  # and whatever these import
+_NEEDED = (f"{_PACKAGE}.config", f"{_PACKAGE}.source")  # and whatever these import
 
-
-_surroundings: list[Callable[[], AbstractContextManager[Any]]] = []  # in which it is loaded
+_surroundings: list[Callable[[], AbstractContextManager[Any]]] = []  # to load the package in
 
 
 class _Postponed(ModuleType):
-    """Stands for the package; becomes it when asked for what only the package has."""
+    """Stands for the package; becomes the package when something else of it is used."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -43,10 +46,10 @@ class _Postponed(ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the package's modules as ever, having loaded it where they need it whole."""
+    """Finds modules of the package; loads the whole package first if they need it."""
 
     def __init__(self) -> None:
-        self.inside = 0  # of a module that FakeTensorMode asks for
+        self.inside = 0  # how many modules that FakeTensorMode needs are being loaded
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -56,7 +59,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         if self.inside:
             return None
-        if fullname not in _ASKED_FOR:
+        if fullname not in _NEEDED:
             _load(package)
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
@@ -66,7 +69,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.Loader):
-    """Loads a module that FakeTensorMode asks for, with what it imports."""
+    """Loads a module that FakeTensorMode needs, with what it imports."""
 
     def __init__(self, loader: importlib.abc.Loader, finder: _Finder) -> None:
         self._loader = loader
@@ -87,7 +90,7 @@ class _Loader(importlib.abc.Loader):
 
 
 def postpone_compiler() -> None:
-    """Have `torch._dynamo` loaded at its first true use; nothing changes where it is loaded."""
+    """Load `torch._dynamo` at its first use; does nothing if it is loaded already."""
     if _PACKAGE in sys.modules:
         return
     import torch
@@ -115,8 +118,8 @@ def postpone_compiler() -> None:
 
 
 @contextmanager
-def loading_as_ever(surrounding: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
-    """Where the compiler is loaded inside, have it loaded in what `surrounding` gives."""
+def loading_in(surrounding: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+    """If the compiler is loaded inside, load it within the context that `surrounding` returns."""
     _surroundings.append(surrounding)
     try:
         yield
@@ -125,7 +128,7 @@ def loading_as_ever(surrounding: Callable[[], AbstractContextManager[Any]]) -> I
 
 
 def _load(module: ModuleType) -> None:
-    """Make the very module that stands for the package into the package."""
+    """Turn the module that stands for the package into the package itself."""
     module.__class__ = ModuleType
     for name in ("disable", "graph_break"):
         vars(module).pop(name, None)
@@ -137,12 +140,12 @@ def _load(module: ModuleType) -> None:
                 stack.enter_context(surrounding())
             module.__spec__.loader.exec_module(module)
     except BaseException:
-        sys.modules.pop(_PACKAGE, None)  # as Python does with a module that fails
+        sys.modules.pop(_PACKAGE, None)  # as Python does if a module fails to load
         raise
 
 
 def _disable(function: Any = None, recursive: bool = True, **settings: Any) -> Any:
-    """As the compiler's decorator: the function as it is, until there is a compiler to keep out."""
+    """The compiler's decorator: leaves the function unchanged until the compiler is loaded."""
     if function is None:
         return functools.partial(_disable, recursive=recursive, **settings)
     disabled: Callable[..., Any] | None = None

@@ -1,4 +1,4 @@
-"""Operations that do not fail and hardly mean what they do."""
+"""Warnings about operations that succeed but are probably mistakes."""
 
 from __future__ import annotations
 
@@ -11,44 +11,47 @@ from typing import Any
 from torch.utils.weak import WeakIdKeyDictionary
 
 from flowrun import Suspicion
-from flowrun_tensors.checking.elementwise import LOSSES, SPREAD, plain_name
 from flowrun_tensors.checking.operands import (
+    BROADCASTING,
     call_text,
     function_name,
     is_reversed,
+    plain_name,
     tensors_in,
 )
 from flowrun_tensors.lazy_torch import torch
 
 _HERE = Path(__file__).parent
 _EXPRESSIONS = _HERE.parent / "expressions"
-# Of torch, between a call and the code that makes it: modules of losses, and default devices.
+# Files of torch between a call and the code that makes it: losses as modules, default devices.
 _BETWEEN = ("module.py", "loss.py", "overrides.py", "functional.py", "_device.py")
+_LOSSES = frozenset(
+    "mse_loss l1_loss smooth_l1_loss huber_loss soft_margin_loss poisson_nll_loss kl_div "
+    "gaussian_nll_loss".split()
+)
 _RESHAPING = ("reshape", "view", "flatten", "squeeze", "ravel", "clone", "detach", "to", "float")
 _JOINS = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_stack", "row_stack")
 
 
-class Suspicions:
-    """Looks at every call of a step's code; `found` holds each place once."""
+class Lint:
+    """Looks at every call of a step's code; `found` has each place once."""
 
     def __init__(self) -> None:
         self.found: list[Suspicion] = []
-        self._meant = WeakIdKeyDictionary()  # columns made of vectors by an index of None
-        self._origins = WeakIdKeyDictionary()  # of tensors made of one other alone, that one's
+        # An outer product written as one is meant: `x[:, None] - y`, or of a tensor with itself.
+        self._meant = WeakIdKeyDictionary()  # columns made of vectors by `unsqueeze` or None
+        self._origins = WeakIdKeyDictionary()  # what a tensor was computed from, if from one alone
         self._torch = Path(torch.__file__ or "").parent
-
-    def begin(self) -> None:
-        """Start again with none."""
-        self.found = []
 
     def look(
         self, function: Any, args: Sequence[Any], keywords: Mapping[str, Any], result: Any
     ) -> None:
-        """Note what is suspicious of a call that went through."""
+        """Look at a call that has succeeded."""
         name = str(getattr(function, "__name__", ""))
         if _is_column(result) and self._is_meant(name, args):
             self._meant[result] = True
-        if name in _RESHAPING or plain_name(name) in SPREAD:
+        plain = plain_name(function)
+        if name in _RESHAPING or plain in BROADCASTING:
             self._note_origin(args, result)
         if name in ("__setitem__", "copy_"):
             self._look_at_writing(function, args, keywords)
@@ -56,8 +59,7 @@ class Suspicions:
         if name in _JOINS:
             self._look_at_dtypes(function, args, keywords, result)
             return
-        plain = plain_name(name)
-        if plain not in SPREAD and plain not in LOSSES:
+        if plain not in BROADCASTING and plain not in _LOSSES:
             return
         operands = [*args, *keywords.values()]
         tensors = [value for value in operands if isinstance(value, torch.Tensor)]
@@ -67,14 +69,14 @@ class Suspicions:
         if is_reversed(function):
             first, second = second, first
         call = call_text(function, args, keywords)
-        if plain in LOSSES:
+        if plain in _LOSSES:
             self._look_at_loss(function, call, first, second)
         else:
             self._look_at_shapes(function, call, first, second, result)
         self._look_at_dtypes(function, args, keywords, result)
 
     def _is_meant(self, name: str, args: Sequence[Any]) -> bool:
-        """Whether a function makes a column of a vector by name, or goes on from such a column."""
+        """Whether a call makes a column of a vector on purpose, or takes such a column."""
         if name == "unsqueeze":
             return True
         if name == "__getitem__":
@@ -83,7 +85,7 @@ class Suspicions:
         return any(isinstance(arg, torch.Tensor) and arg in self._meant for arg in args)
 
     def _note_origin(self, args: Sequence[Any], result: Any) -> None:
-        """Note of what is made of one tensor, whatever its shape, which that is."""
+        """Remember which tensor a result was computed from, if from one alone."""
         origins = {
             id(origin): origin
             for origin in (self._origin(arg) for arg in args if isinstance(arg, torch.Tensor))
@@ -95,16 +97,16 @@ class Suspicions:
         return self._origins.setdefault(tensor, object())
 
     def _look_at_loss(
-        self, function: Any, call: str, given: torch.Tensor, target: torch.Tensor
+        self, function: Any, call: str, output: torch.Tensor, target: torch.Tensor
     ) -> None:
-        if given.shape == target.shape:
+        if output.shape == target.shape:
             return
-        spread = tuple(torch.broadcast_shapes(given.shape, target.shape))
-        self._say(
-            f"`{function_name(function)}` spreads {tuple(given.shape)} and "
-            f"{tuple(target.shape)} against each other, to {spread}",
+        common = tuple(torch.broadcast_shapes(output.shape, target.shape))
+        self._warn(
+            f"`{function_name(function)}` broadcasts {tuple(output.shape)} and "
+            f"{tuple(target.shape)} against each other, to {common}",
             call,
-            _cure(given, target) or "give both the same shape",
+            _fix(output, target) or "give both the same shape",
         )
 
     def _look_at_shapes(
@@ -116,11 +118,11 @@ class Suspicions:
         if column in self._meant or self._origin(column) is self._origin(row):
             return
         size = row.shape[0]
-        self._say(
+        self._warn(
             f"`{function_name(function)}` of {tuple(first.shape)} and {tuple(second.shape)} "
-            f"gives {(size, size)}: every row of the one against every row of the other",
+            f"gives {(size, size)}: every row of one against every row of the other",
             call,
-            _cure(column, row),
+            _fix(column, row),
         )
 
     def _look_at_dtypes(
@@ -130,9 +132,9 @@ class Suspicions:
             return
         operands = tensors_in([*args, *keywords.values()])
         if {tensor.dtype for tensor in operands if tensor.dim()} == {torch.float32, torch.float64}:
-            self._say(
+            self._warn(
                 f"`{function_name(function)}` of float32 and float64 gives float64, "
-                "with which the rest of the steps will go on",
+                "and so does everything computed from it",
                 call_text(function, args, keywords),
                 "cast the float64 side: `.to(torch.float32)`, or a step `cast`",
             )
@@ -145,13 +147,13 @@ class Suspicions:
             return
         if not (written.is_floating_point() or written.is_complex()):
             dtype = str(written.dtype).removeprefix("torch.")
-            self._say(
-                f"numbers with decimals are written into a tensor of {dtype}, which cuts them off",
+            self._warn(
+                f"floating-point numbers are written into {dtype}, which truncates them",
                 call_text(function, args, keywords),
-                f"make the tensor of {dtype} a floating one, or round first",
+                f"make the tensor of {dtype} a floating-point one, or round first",
             )
 
-    def _say(self, message: str, call: str, hint: str | None) -> None:
+    def _warn(self, message: str, call: str, hint: str | None) -> None:
         is_own, place = self._place()
         if is_own:
             suspicion = Suspicion(message, call, hint, place)
@@ -160,9 +162,9 @@ class Suspicions:
                 self.found.append(suspicion)
 
     def _place(self) -> tuple[bool, tuple[str, int] | None]:
-        """Whether the step's own code made the call, and where.
+        """Whether the step's own code made the call, itself or by a module of torch.nn; and where.
 
-        A loss of torch.nn is called by the module of that name, for the code that calls that.
+        There is no place in code if an expression of the recipe made it.
         """
         frame: FrameType | None = sys._getframe(1)
         is_direct = True
@@ -170,7 +172,7 @@ class Suspicions:
             file = Path(frame.f_code.co_filename)
             if file.parent != _HERE:
                 if self._torch not in file.parents:
-                    is_shown = file.parent != _EXPRESSIONS  # whose operations the recipe names
+                    is_shown = file.parent != _EXPRESSIONS
                     return is_direct, (str(file), frame.f_lineno) if is_shown else None
                 if file.name not in _BETWEEN:
                     is_direct = False
@@ -182,7 +184,7 @@ def _is_column(tensor: Any) -> bool:
     return isinstance(tensor, torch.Tensor) and tensor.dim() == 2 and tensor.shape[1] == 1
 
 
-def _cure(first: torch.Tensor, second: torch.Tensor) -> str | None:
+def _fix(first: torch.Tensor, second: torch.Tensor) -> str | None:
     for column, row in ((first, second), (second, first)):
         if _is_column(column) and row.dim() == 1 and row.shape[0] == column.shape[0]:
             return "make a column of the vector, `y.unsqueeze(1)`, or a vector of the column"
