@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flowrun import FlowrunError, Plan
-from flowrun.planning import PlannedStep
 from flowrun_tensors import steps
-from flowrun_tensors.exporting import files, tables, tensors, training
-from flowrun_tensors.exporting.own_code import OwnCode, own_step
+from flowrun_tensors.exporting import descent, loading, saving, tables, tensors, training
+from flowrun_tensors.exporting.assembling import libraries, script_text
+from flowrun_tensors.exporting.own_code import OwnCode
+from flowrun_tensors.exporting.own_steps import own_step
 from flowrun_tensors.exporting.script import (
     ExportError,
     Script,
     StepLines,
     expected_values,
-    libraries,
-    script_text,
 )
 from flowrun_tensors.exporting.text import comment, literal
 
 SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
-    "load": files.load, "save": files.save,
+    "load": loading.load, "save": saving.save,
     "shuffle": tables.shuffle, "split": tables.split, "normalize": tables.normalize,
-    "init_params": training.init_params, "gd_train": training.gd_train,
+    "init_params": training.init_params, "gd_train": descent.gd_train,
     "evaluate": training.evaluate, "predict": training.predict,
     "tensor": tensors.tensor, "random": tensors.random, "compute": tensors.compute,
     "cast": tensors.cast, "place": tensors.place, "numpy": tensors.numpy,
@@ -47,10 +47,15 @@ _PLACED = [
 
 @dataclass(frozen=True)
 class Exported:
-    """A script, and what must lie beside it: files by the path they have from its folder."""
+    """A script, and what must lie beside it.
+
+    files: each by the path that it has from the script's folder. variables: that of each value of
+    the recipe, by the value's name.
+    """
 
     text: str
     files: dict[str, Path]
+    variables: dict[str, str]
 
 
 def export_plan(plan: Plan) -> Exported:
@@ -76,10 +81,11 @@ def export_plan(plan: Plan) -> Exported:
     for step in plan.steps:
         _said_of(step, lambda step=step: _write(script, step, own))
     _print_expected(script)
-    return Exported(script_text(script, _header(script), own.lines()), script.files)
+    text = script_text(script, _header(script), own.lines())
+    return Exported(text, script.files, script.variables)
 
 
-def _said_of(step: PlannedStep, write: Callable[[], object]) -> None:
+def _said_of(step: Any, write: Callable[[], object]) -> None:
     """Write, or raise what is wrong as an error of the step."""
     try:
         write()
@@ -94,7 +100,7 @@ def _said_of(step: PlannedStep, write: Callable[[], object]) -> None:
         ) from None
 
 
-def _is_built_in(step: PlannedStep) -> bool:
+def _is_built_in(step: Any) -> bool:
     return any(step.step is one for one in steps.STEPS)
 
 
@@ -105,7 +111,7 @@ def _device(name: str, plan: Plan) -> str:
     return "cpu" if name == "cpu:0" else name
 
 
-def _write(script: Script, step: PlannedStep, own: OwnCode) -> None:
+def _write(script: Script, step: Any, own: OwnCode) -> None:
     """One step: what is set for it, and its lines."""
     lines = StepLines(script, step)
     dtype = step.dtype or script.plan.recipe.dtype
@@ -129,7 +135,7 @@ def _write(script: Script, step: PlannedStep, own: OwnCode) -> None:
     script.body += [*comment(title), *lines.lines, ""]
 
 
-def _place_inputs(lines: StepLines, step: PlannedStep) -> None:
+def _place_inputs(lines: StepLines, step: Any) -> None:
     """Inputs of a step with a device or a dtype of its own, on that device and in that dtype."""
     named = {"device": literal(lines.script.device)} if step.device else {}
     named |= {"dtype": f"torch.{step.dtype}"} if step.dtype else {}

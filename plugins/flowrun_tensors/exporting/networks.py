@@ -89,3 +89,13 @@ def known_model(step: StepLines, name: str) -> Model:
     if name not in models:
         raise ExportError(f"there is no model `{name}` in the plugins at hand")
     return models[name]
+
+
+def loss_code(X: Value, loss: str, y_hat: str, y: str) -> str:
+    """The code of a loss; written out where that gives the bits of torch's own function."""
+    if loss == "mse" and X.is_plain_float:
+        return f"(({y_hat} - {y}) ** 2).mean()"
+    if loss == "mae":
+        return f"({y_hat} - {y}).abs().mean()"
+    function = {"mse": "mse_loss", "huber": "huber_loss", "cross_entropy": "cross_entropy"}[loss]
+    return f"torch.nn.functional.{function}({y_hat}, {y})"

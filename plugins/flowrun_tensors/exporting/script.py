@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from flowrun import FlowrunError, Plan
-from flowrun.planning import PlannedStep
 from flowrun_tensors.exporting.text import laid_out
 
 _TAKEN = {"HERE", "Path", "Timer", "copy", "csv", "json", "load_file", "numpy", "os", "random",
@@ -77,20 +75,20 @@ class Script:
 
     def __post_init__(self) -> None:
         self.use("torch")
-        self._variables: dict[str, str] = {}
+        self.variables: dict[str, str] = {}
         self._seen: set[str] = set()
         self.moves = any(step.device or step.step.name == "place" for step in self.plan.steps)
 
     def name_values(self, names: Iterable[str]) -> None:
         """Give every value of the recipe a variable; the names taken so far are left free."""
         for name in names:
-            if name not in self._variables:
-                self._variables[name] = self.free(name)
-                self.taken.add(self._variables[name])
+            if name not in self.variables:
+                self.variables[name] = self.free(name)
+                self.taken.add(self.variables[name])
 
     def variable(self, name: str) -> str:
         """The variable of a value of the recipe."""
-        return self._variables[name]
+        return self.variables[name]
 
     def free(self, wish: str) -> str:
         """A name like this one that nothing has."""
@@ -140,7 +138,7 @@ class StepLines:
     named: its inputs by the step's own names, those of `in` that follow from options among them.
     """
 
-    def __init__(self, script: Script, step: PlannedStep) -> None:
+    def __init__(self, script: Script, step: Any) -> None:
         self.script = script
         self.step = step
         self.options = SimpleNamespace(**step.options)
@@ -165,6 +163,12 @@ class StepLines:
         """End the innermost block."""
         self.depth -= 1
 
+    def block(self, statement: str, *inside: str) -> None:
+        """Add a statement with a block of its own."""
+        self.begin(statement)
+        self.add(*inside)
+        self.end()
+
     def seed(self) -> None:
         """Let the step draw its own random numbers."""
         is_said = self.script.is_seen("seed")
@@ -179,6 +183,10 @@ class StepLines:
     def local(self, wish: str) -> str:
         """A name for what only this step needs."""
         return self.script.free(wish)
+
+    def locals(self, names: str) -> SimpleNamespace:
+        """Such names by their wishes, which are divided by spaces."""
+        return SimpleNamespace(**{name: self.local(name) for name in names.split()})
 
     def wants(self, output: str) -> bool:
         """Whether a step below takes this output, or the recipe expects something of it."""
@@ -229,58 +237,3 @@ def expected_values(plan: Plan) -> list[str]:
     roots = (path.partition(".")[0].partition("[")[0] for path in plan.recipe.expect)
     given = {name for step in plan.steps for name in step.wires.outputs.values()}
     return [root for root in dict.fromkeys(roots) if root in given]
-
-
-def script_text(script: Script, header: list[str], own: list[str]) -> str:
-    """The whole script. header: its comment lines. own: code of users."""
-    parts = [*header, ""]
-    if own:
-        parts += ["from __future__ import annotations", ""]
-    parts += [*_import_lines(script.imports), ""]
-    if script.constants:
-        parts += [*script.constants, ""]
-    for _, lines in script.helpers.values():
-        parts += ["", *lines, ""]
-    parts += own
-    if script.helpers or own:
-        parts.append("")
-    return "\n".join([*parts, *script.body]).rstrip("\n") + "\n"
-
-
-def libraries(script: Script) -> list[str]:
-    """What the script needs to be installed, torch first."""
-    roots = {module.partition(".")[0] for module in script.imports}
-    beside = {path.partition("/")[0].removesuffix(".py") for path in script.files}
-    return ["torch", *sorted(roots - sys.stdlib_module_names - beside - {"torch"})]
-
-
-def _import_lines(imports: dict[str, set[str]]) -> list[str]:
-    blocks: dict[bool, list[str]] = {True: [], False: []}
-    for is_from in (False, True):
-        for module in sorted(imports):
-            is_standard = module.partition(".")[0] in sys.stdlib_module_names
-            names = sorted(imports[module] - {""}, key=_member_order)
-            aliases = [name for name in names if name.startswith(" as ")]
-            if module == "__future__":
-                continue
-            if is_from and (own := [name for name in names if name not in aliases]):
-                blocks[is_standard] += laid_out_import(module, own)
-            if not is_from and "" in imports[module]:
-                blocks[is_standard].append(f"import {module}")
-            if not is_from:
-                blocks[is_standard] += [f"import {module}{alias}" for alias in aliases]
-    standard, others = blocks[True], blocks[False]
-    return [*standard, *([""] if standard and others else []), *others]
-
-
-def laid_out_import(module: str, names: list[str]) -> list[str]:
-    """`from MODULE import NAMES`, a name a line where it would be too wide."""
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= 100:
-        return [line]
-    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
-
-
-def _member_order(name: str) -> tuple[int, str]:
-    """Constants first, then classes, then the rest, as ruff sorts what is imported."""
-    return (0 if name.isupper() else 1 if name[:1].isupper() else 2), name

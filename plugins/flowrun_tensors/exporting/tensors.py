@@ -160,7 +160,7 @@ def grad(step: StepLines) -> None:
 
 def _as_scalar(writer: Writer, expression: Expression) -> str:
     """What makes one number of an expression's value, if that may have dimensions."""
-    return "" if writer.rank(expression.tree) == 0 else ".reshape(())"
+    return "" if writer.is_scalar(expression.tree) else ".reshape(())"
 
 
 def _tracked(step: StepLines, name: str) -> Value:

@@ -64,11 +64,6 @@ def is_name(text: str) -> bool:
 def laid_out(line: str, depth: int = 0) -> list[str]:
     """One statement as lines of at most WIDTH columns, as ruff would leave them."""
     found = _broken(line, depth)
-    if line.startswith("if ") and len(found[0]) > WIDTH:
-        space = "    " * depth
-        first, *more = line[3:-1].split(" and ")
-        inner = [f"{space}    {first}", *(f"{space}    and {one}" for one in more)]
-        return [f"{space}if (", *inner, f"{space}):"]
     target, equals, value = line.partition(" = ")
     fits = len(found) <= _MOST_LINES and all(len(one) <= WIDTH for one in found)
     if fits or not (equals and is_name(target)):
