@@ -179,13 +179,13 @@ class _Training:
     def _closure(self, X: str, y: str) -> None:
         """What lbfgs asks for as often as it needs a gradient."""
         step = self.step
-        step.blank()
+        step.lines.append("")
         closure = step.local("closure")
         step.begin(f"def {closure}():")
         self._gradient(X, y)
         step.add(f"return {self.own.loss}")
         step.end()
-        step.blank()
+        step.lines.append("")
         step.add(f"{self.own.loss} = {self.own.optimizer}.step({closure})")
 
     def _validate(self) -> None:

@@ -17,7 +17,7 @@ from flowrun_tensors.exporting.script import (
     ExportError,
     Script,
     StepLines,
-    expected_values,
+    shown_values,
 )
 from flowrun_tensors.exporting.text import comment, literal
 
@@ -80,7 +80,7 @@ def export_plan(plan: Plan) -> Exported:
     script.name_values(name for step in plan.steps for name in step.wires.outputs.values())
     for step in plan.steps:
         _said_of(step, lambda step=step: _write(script, step, own))
-    _print_expected(script)
+    _print_values(script)
     text = script_text(script, _header(script), own.lines())
     return Exported(text, script.files, script.variables)
 
@@ -151,11 +151,8 @@ def _place_inputs(lines: StepLines, step: Any) -> None:
         lines.named[name] = replace(value, name=local, dtype=dtype)
 
 
-def _print_expected(script: Script) -> None:
-    """Show the values of which the recipe expects something, or else what the last step gives."""
-    last = list(script.plan.steps[-1].wires.outputs.values()) if script.plan.steps else []
-    shown = expected_values(script.plan) or last
-    for name in shown:
+def _print_values(script: Script) -> None:
+    for name in shown_values(script.plan):
         if name not in script.printed and name not in ("losses", "val_losses"):
             script.body.append(f"print({literal(f'{name}:')}, {script.values[name].name})")
 

@@ -175,11 +175,6 @@ class StepLines:
         why = "" if is_said else "  # each step draws from a seed of its own"
         self.add(f"torch.manual_seed({self.step.seed}){why}")
 
-    def blank(self) -> None:
-        """An empty line, unless a block has just begun."""
-        if self.lines and not self.lines[-1].endswith(":"):
-            self.lines.append("")
-
     def local(self, wish: str) -> str:
         """A name for what only this step needs."""
         return self.script.free(wish)
@@ -189,7 +184,7 @@ class StepLines:
         return SimpleNamespace(**{name: self.local(name) for name in names.split()})
 
     def wants(self, output: str) -> bool:
-        """Whether a step below takes this output, or the recipe expects something of it."""
+        """Whether a step below takes this output, or it is shown at the end."""
         target = self.step.wires.outputs[output]
         steps = self.script.plan.steps
         position = next(at for at, one in enumerate(steps) if one is self.step)
@@ -198,7 +193,7 @@ class StepLines:
                 return True
             if target in later.wires.outputs.values():
                 return False
-        return target in expected_values(self.script.plan)
+        return target in shown_values(self.script.plan)
 
     def target(self, output: str, *, over: tuple[str, ...] = ()) -> str:
         """The variable of an output that is written before all inputs have been read.
@@ -232,8 +227,9 @@ class StepLines:
         self.script.values.update(self._given)
 
 
-def expected_values(plan: Plan) -> list[str]:
-    """The values of which a recipe expects something, in its order."""
+def shown_values(plan: Plan) -> list[str]:
+    """The values that a script prints: what the recipe expects something of, or gives last."""
     roots = (path.partition(".")[0].partition("[")[0] for path in plan.recipe.expect)
     given = {name for step in plan.steps for name in step.wires.outputs.values()}
-    return [root for root in dict.fromkeys(roots) if root in given]
+    expected = [root for root in dict.fromkeys(roots) if root in given]
+    return expected or [*plan.steps[-1].wires.outputs.values()]

@@ -99,11 +99,12 @@ def numpy(step: StepLines) -> None:
             device = "" if step.script.device == "cpu" else ', device="cpu"'
             tensor_code = f"torch.as_tensor({made}{device})"
             if kind == "":
-                step.script.use("numpy")
                 tensor_code += f" if isinstance({made}, (numpy.ndarray, numpy.generic)) else {made}"
             step.add(f"{target} = {tensor_code}")
         step.give(name, "tensor" if expression.target is not None else kind)
         writer.values[name] = Value(made, kind)
+    if any("numpy." in line for line in step.lines):
+        step.script.use("numpy")
 
 
 def _array(step: StepLines, name: str, value: Value) -> Value:
