@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import processes
+from tests import processes, sampling
 
 # The tests run side by side: more threads than that for each would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,6 +30,21 @@ def pytest_unconfigure() -> None:
     """Leave nothing of this session's fork server, which ends as soon as the session has."""
     if os.environ[processes.OWNER] == str(os.getpid()):
         shutil.rmtree(processes.folder(os.environ[processes.OWNER]), ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `make campaigns` alone runs."""
+    if not sampling.IS_WHOLE:
+        left_out = sampling.left_out(items)
+        config.hook.pytest_deselected(items=left_out)
+        unwanted = set(left_out)
+        items[:] = [item for item in items if item not in unwanted]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of the campaigns before any are chosen by their marks."""
+    sampling.mark(item)
 
 
 @pytest.fixture(autouse=True)
