@@ -20,6 +20,11 @@ IS_WHOLE = os.environ.get("FLOWRUN_CAMPAIGNS") == "all"
 CAMPAIGNS = Path(__file__).with_name("campaigns")
 
 
+def examples(whole: int, *, sample: int) -> int:
+    """How many examples a property is tried on."""
+    return whole if IS_WHOLE else sample
+
+
 def mark(item: pytest.Item) -> None:
     """Mark a test below tests/campaigns as one of them."""
     if item.path.is_relative_to(CAMPAIGNS) and item.get_closest_marker("campaign") is None:

@@ -12,7 +12,7 @@ from tests.sampling import IS_WHOLE
 
 PARTS = range(24 if IS_WHOLE else 1)  # one test takes the calls of one part
 
-whole = pytest.mark.skipif(not IS_WHOLE, reason="a part of `make faults` alone")
+whole = pytest.mark.skipif(not IS_WHOLE, reason="a part of `make campaigns` alone")
 
 T = TypeVar("T")
 

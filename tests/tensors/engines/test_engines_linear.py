@@ -32,6 +32,7 @@ from tests.tensors.engines.linear_descents import (
 )
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, fractions, counts)
 def test_spectral_in_float64_is_the_loop_to_1e_9(
@@ -41,6 +42,7 @@ def test_spectral_in_float64_is_the_loop_to_1e_9(
     assert_path(spectral(*given, lr=lr, steps=steps), *loop(given, lr, steps), within=1e-9)
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(
     problems,
@@ -96,6 +98,7 @@ def test_in_float32_the_engines_are_the_loop_to_1e_5(seed: int, n: int, d: int, 
         assert max(off(found.params[name], params[name]) for name in params) < 1e-5
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, fractions, counts)
 def test_in_float32_the_engines_are_no_further_off_the_exact_path_than_the_loop(

@@ -37,6 +37,7 @@ def engines(given: Problem, lr: float, steps: int, tolerance: float) -> list[Des
     ]
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, st.sampled_from([0.01, 0.3, 0.95]), st.floats(-9, -1))
 def test_in_float64_tolerance_stops_at_the_step_of_the_loop(
@@ -99,6 +100,7 @@ def outcome(
         return error
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, st.sampled_from([1.02, 1.3, 2.0, 40.0, 1e5]), st.booleans())
 def test_divergence_is_found_at_the_step_of_the_loop(
