@@ -41,7 +41,8 @@ regressions: $(VENV)/.installed-test
 	$(BIN)/python -m tests.campaigns.mutants
 
 RESULTS ?= mutants.json
-mutants: $(VENV)/.installed-test
+mutants: $(VENV)/.installed-test $(VENV)/.installed-mutants
+	@$(BIN)/python -m compileall -q framework plugins
 	$(BIN)/python -m tests.campaigns.mutation --results $(RESULTS)
 
 coverage: $(VENV)/.installed-test
@@ -91,6 +92,10 @@ $(VENV)/.installed: $(METADATA) | $(BIN)/python
 $(VENV)/.installed-test: $(METADATA) | $(BIN)/python
 	@echo "installing flowrun, torch and the test tools into $(VENV); the first time takes a minute"
 	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-mutants: $(METADATA) | $(BIN)/python
+	$(INSTALL) --editable '.[mutants]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-docs: $(METADATA) | $(BIN)/python
