@@ -106,12 +106,13 @@ class Imported(importlib.abc.MetaPathFinder):
         return self._come_with.get(name, within)
 
     def _is_shadowed(self, fullname: str) -> bool:
-        """Whether a folder of the child's own, before the installed packages, has the package."""
+        """Whether the child's own path has the package, or one that it is made of, before ours."""
         top = fullname.partition(".")[0]
         if top != fullname:
             return sys.modules.get(top) is not self._modules[top]
         own = [folder for folder in sys.path if folder not in self._base]
-        return importlib.machinery.PathFinder.find_spec(top, own) is not None
+        needed = {name.partition(".")[0] for name in self._come_with.get(top, {top})}
+        return any(importlib.machinery.PathFinder.find_spec(one, own) for one in needed)
 
 
 def _named(modules: tuple[str, ...]) -> Iterator[str]:

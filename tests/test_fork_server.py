@@ -198,7 +198,11 @@ def test_a_module_of_ones_own_stands_before_the_library_of_its_name(tmp_path: Pa
     (tmp_path / "flowrun").mkdir()
     (tmp_path / "flowrun" / "__init__.py").write_text("own = True")
     (tmp_path / "flowrun" / "errors.py").write_text("own = True")
-    code = "import yaml, flowrun.errors; print(yaml.own, flowrun.own, flowrun.errors.own)"
+    code = (
+        "import yaml, flowrun.errors; print(yaml.own, flowrun.own, flowrun.errors.own)\n"
+        "try: import flowrun_tensors.steps.load\n"
+        "except ImportError as error: assert 'flowrun' in str(error)"  # it is of the other flowrun
+    )
     assert run(["-c", code], cwd=tmp_path).stdout == "True True True\n"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     assert run(["-c", code], cwd="/", env=environment).stdout == "True True True\n"

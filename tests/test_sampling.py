@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 from tests import processes
@@ -39,3 +40,13 @@ def test_a_sample_is_the_same_every_time_and_has_all_kinds() -> None:
 def test_a_case_that_is_asked_for_is_in_the_sample() -> None:
     asked = [mistake.title for mistake in MISTAKES[:2]]
     assert [collected(f"{TEST}[{title}]") for title in asked] == [[title] for title in asked]
+
+
+def test_a_sample_of_a_product_has_every_pair_of_settings() -> None:
+    test = "tests/tensors/steps/test_gd_train.py::test_an_engine_walks_the_path_of_the_loop"
+    sample, whole = ({tuple(one.split("-")) for one in collected(test, campaigns=campaigns)}
+                     for campaigns in ("", "all"))  # fmt: skip
+    assert {pair for one in sample for pair in combinations(one, 2)} == {
+        pair for one in whole for pair in combinations(one, 2)
+    }
+    assert len(sample) == 32 < len(whole) == 96

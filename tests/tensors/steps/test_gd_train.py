@@ -69,25 +69,23 @@ def test_the_fastest_engine_that_can_is_taken_and_said(
     assert f"engine {engine}: " in said(trained(layers, **options))
 
 
+@pytest.mark.campaign(pairs=True)
+@pytest.mark.parametrize("engine", ["spectral", "moments", "fused"])
 @pytest.mark.parametrize(
-    ("engine", "layers", "options"),
+    "options",
     [
-        (engine, layers, options)
-        for layers in ([1], [2], [8, 1], [6, 5, 2])
-        for options in (
-            {},
-            {"weight_decay": 0.02},
-            {"momentum": 0.8, "nesterov": True},
-            {"schedule": {"StepLR": {"step_size": 10}}},
-            {"loss": "mae"},
-            {"batch_size": 25},
-            {"optimizer": "adam", "lr": 0.01},
-            {"optimizer": "adamw", "lr": 0.01, "loss": "huber"},
-        )
-        for engine in ("spectral", "moments", "fused")
+        {},
+        {"weight_decay": 0.02},
+        {"momentum": 0.8, "nesterov": True},
+        {"schedule": {"StepLR": {"step_size": 10}}},
+        {"loss": "mae"},
+        {"batch_size": 25},
+        {"optimizer": "adam", "lr": 0.01},
+        {"optimizer": "adamw", "lr": 0.01, "loss": "huber"},
     ],
     ids=str,
 )
+@pytest.mark.parametrize("layers", [[1], [2], [8, 1], [6, 5, 2]], ids=str)
 def test_an_engine_walks_the_path_of_the_loop(
     engine: str, layers: list[int], options: dict[str, Any]
 ) -> None:
