@@ -51,6 +51,7 @@ def test_in_float64_tolerance_stops_at_the_step_of_the_loop(
         assert_path(found, *expected, within=1e-9)
 
 
+@pytest.mark.campaign(every=4, kind=lambda seed, tolerance: tolerance)
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4, 1e-5])
 def test_in_float32_tolerance_stops_where_rounding_does_not_decide(
