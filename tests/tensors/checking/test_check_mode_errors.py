@@ -218,6 +218,7 @@ LARGE: dict[str, tuple[Code, str, str]] = {
 }
 
 
+@pytest.mark.campaign(every=2, kind=lambda name, device: name)
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 @pytest.mark.parametrize("name", WRONG)
 def test_what_a_kernel_refuses_is_an_error(name: str, device: str) -> None:
