@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Mapping
 
 from flowrun.planning.plan import Plan, PlannedStep
@@ -20,10 +19,10 @@ def is_worth_checking(
 ) -> bool:
     """Whether the steps that a run would call are likely to take longer than a check.
 
-    A step counts as long as it took in the last run of the recipe; one that has not run here as
-    its `seconds=` guesses, or nothing. What would be kept counts nothing. A run that would end
-    before its first step, for want of its device, is not checked. complain: is told of damage that
-    is found in the store, and put aside.
+    A step counts as long as it took in the last run of the recipe. One that has not run here counts
+    as nothing, and so does one that would be kept. A run that would end before its first step,
+    because its device is missing, is not checked. complain: called with each damage found in the
+    store, which is put aside.
     """
     present = plan.registry.devices
     devices = [plan.recipe.device, *(step.device for step in plan.steps if step.device is not None)]
@@ -50,6 +49,4 @@ def _likely_seconds(planned: PlannedStep, before: Mapping[str, StepRecord]) -> f
     record = before.get(planned.id)
     if record is not None and record.step == planned.step.name:
         return record.work  # without what is loaded before it: torch alone takes a second
-    if planned.step.seconds is None:
-        return 0.0
-    return float(planned.step.seconds(types.SimpleNamespace(**planned.options)))
+    return 0.0

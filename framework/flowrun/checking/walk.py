@@ -112,9 +112,9 @@ class CheckWalk:
         if any(value is _BLOCKED for value in taken):
             return "blocked", dict.fromkeys(wires.outputs, _BLOCKED)
         unknown = dict.fromkeys(wires.outputs, Unknown(UNKNOWN))
-        if step.fake is None and any(_is_unknown(value) for value in taken):
+        if step.shape_function is None and any(_is_unknown(value) for value in taken):
             return "unknown", unknown
-        if step.effect and step.fake is None:
+        if step.effect and step.shape_function is None:
             self._uncalled.append(planned.id)
             if wires.outputs:
                 self._say_unknown(planned, unknown, "it acts outside, and is not called in a check")
@@ -222,7 +222,8 @@ class CheckWalk:
                     f"unknown from here: the step `{planned.id}` looks at its data: {message}",
                     planned.mark,
                     found=f"not known before a run: {names}",
-                    hint=more.strip() or "a `fake=` function beside the step can tell their shapes",
+                    hint=more.strip()
+                    or f"a function below `@{planned.step.name}.on_shapes` can give their shapes",
                 ),
                 planned.id,
                 None if error is None else place_of(error, planned.step, self._mode),

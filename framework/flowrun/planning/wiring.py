@@ -103,10 +103,10 @@ class Wiring:
         self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
     ) -> bool:
         """Whether a step's options go together, as far as the step says."""
-        if step.check_options is None or options is None:
+        if step.options_check is None or options is None:
             return True
         try:
-            step.check_options(options)
+            step.options_check(options)
         except Exception as error:
             self._report(error, step, entry, f"{step.name} cannot check its options")
             return False

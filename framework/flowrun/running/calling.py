@@ -24,8 +24,8 @@ class Call(msgspec.Struct):
 
     inputs: the values by parameter name; named: those of inputs that follow from the options, or
     None; options: the converted options. on_shapes: whether this is a check, in which the values
-    are shapes alone, and the step's `fake=` is called where it has one. Calling it calls the step's
-    function. work: the seconds that took.
+    are shapes alone, and the step's `on_shapes` function is called if it has one. Calling it calls
+    the step's function. work: the seconds that took.
     """
 
     step: PlannedStep
@@ -45,7 +45,7 @@ class Call(msgspec.Struct):
         self.ctx.is_noting = True
         start = time.perf_counter()
         try:
-            function = step.fake if self.on_shapes and step.fake is not None else step
+            function = (self.on_shapes and step.shape_function) or step
             self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
         finally:
             self.work += time.perf_counter() - start

@@ -31,36 +31,7 @@ def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
     return options.values or ("data", "columns")
 
 
-def _on_shapes(
-    *,
-    source: str,
-    values: tuple[str, ...],
-    sha256: str | None,
-    delimiter: str | None,
-    header: bool | None,
-    ctx: Context,
-) -> dict[str, Any]:
-    """What the file's header says of it, or the step above that will write it.
-
-    Nothing is downloaded: of a data set that is not here, the stand-in has the shapes.
-    """
-    settings = {"delimiter": delimiter, "header": header}
-    path = _promised_path(source, sha256, ctx)
-    if path is not None:
-        named = _promised_values(path, settings, ctx)
-    else:
-        path = _path_of(
-            source, sha256, ctx, partial(ctx.locate, fetch=False), partial(download, fetch=False)
-        )
-        if path.is_dir():
-            with ctx.mapped():
-                named = folder_header(path)
-        else:
-            named = _header_of(path, settings, ctx)
-    return _wanted(named, values, path, ctx)
-
-
-@step(outputs=_outputs, fake=_on_shapes)
+@step(outputs=_outputs)
 def load(
     *,
     source: Annotated[
@@ -107,6 +78,36 @@ def load(
         settings = {"delimiter": delimiter, "header": header}
         chosen, given = _format_of(ctx.reads(path), settings, ctx)
         named = _in_dtype(chosen.read(path, **given), chosen, ctx)
+    return _wanted(named, values, path, ctx)
+
+
+@load.on_shapes
+def _on_shapes(
+    *,
+    source: str,
+    values: tuple[str, ...],
+    sha256: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    ctx: Context,
+) -> dict[str, Any]:
+    """What the file's header says of it, or the step above that will write it.
+
+    Nothing is downloaded: of a data set that is not here, the stand-in has the shapes.
+    """
+    settings = {"delimiter": delimiter, "header": header}
+    path = _promised_path(source, sha256, ctx)
+    if path is not None:
+        named = _promised_values(path, settings, ctx)
+    else:
+        path = _path_of(
+            source, sha256, ctx, partial(ctx.locate, fetch=False), partial(download, fetch=False)
+        )
+        if path.is_dir():
+            with ctx.mapped():
+                named = folder_header(path)
+        else:
+            named = _header_of(path, settings, ctx)
     return _wanted(named, values, path, ctx)
 
 

@@ -16,20 +16,7 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
     return options.values or _USUAL
 
 
-def _on_shapes(named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: Context) -> None:
-    """Nothing is written: what it would be is kept for a `load` below."""
-    from flowrun_tensors.formats.promised import values_as_written
-
-    path, chosen = _target(named, to, values, ctx)
-    if chosen is None:
-        values_as_saved(path, named)
-    else:
-        values_as_written(chosen, path, named)
-    require_writable(path, is_folder=chosen is None)
-    ctx.promised[path] = dict(named)
-
-
-@step(outputs=(), inputs=_inputs, effect=True, fake=_on_shapes)
+@step(outputs=(), inputs=_inputs, effect=True)
 def save(
     named: dict[str, Any],
     *,
@@ -62,6 +49,20 @@ def save(
     for file in written:
         ctx.writes(file)
     ctx.log(f"{', '.join(named)} -> {path}")
+
+
+@save.on_shapes
+def _on_shapes(named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: Context) -> None:
+    """Nothing is written: what it would be is kept for a `load` below."""
+    from flowrun_tensors.formats.promised import values_as_written
+
+    path, chosen = _target(named, to, values, ctx)
+    if chosen is None:
+        values_as_saved(path, named)
+    else:
+        values_as_written(chosen, path, named)
+    require_writable(path, is_folder=chosen is None)
+    ctx.promised[path] = dict(named)
 
 
 def _target(

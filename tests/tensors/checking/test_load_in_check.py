@@ -61,8 +61,8 @@ def checked(
             ctx.promised = promised
             wires = one.wires
             taken = [] if wires.named is None else [{n: flow[s] for n, s in wires.named.items()}]
-            assert one.step.fake is not None
-            returned = one.step.fake(*taken, **one.keywords, ctx=ctx)
+            assert one.step.shape_function is not None
+            returned = one.step.shape_function(*taken, **one.keywords, ctx=ctx)
             flow.update(returned or {})
     return flow
 

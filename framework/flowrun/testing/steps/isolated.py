@@ -162,20 +162,21 @@ def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Reg
         name: msgspec.structs.replace(plugin, steps=()) for name, plugin in registry.plugins.items()
     }
     stripped[f"{_NAME}.seen"] = Plugin(f"{_NAME}.seen", "", "made for a test", seen, ())
-    return Registry(registry.manager, stripped).copy()
+    return Registry(registry.manager, registry.hooks, stripped).copy()
 
 
 def _givers(inputs: Mapping[str, Any], seen: Seen) -> tuple[Step[..., Any], Step[..., Any]]:
     """The step that gives the inputs, and the one that takes them to the device."""
     names = tuple(inputs)
 
-    def on_shapes() -> dict[str, Any]:
-        return {name: seen.on_shapes(value) for name, value in inputs.items()}
-
-    @as_step(outputs=lambda options: names, fake=on_shapes)
+    @as_step(outputs=lambda options: names)
     def values_of_the_test() -> dict[str, Any]:
         """Give the values of the test."""
         return dict(inputs)
+
+    @values_of_the_test.on_shapes
+    def _() -> dict[str, Any]:
+        return {name: seen.on_shapes(value) for name, value in inputs.items()}
 
     @as_step(inputs=lambda options: names, outputs=lambda options: names)
     def values_on_the_device(values: dict[str, Any]) -> dict[str, Any]:
