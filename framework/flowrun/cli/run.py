@@ -20,6 +20,7 @@ from flowrun.cli.reports import Lines, RunSummary, warning_text
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.running.interrupts import Interrupted
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
@@ -57,7 +58,6 @@ def run_command(
     /,
     recipes: tuple[str, ...],
     as_json: bool,
-    no_standin: bool,
     **arguments: Any,
 ) -> int:
     """Run recipes, one after the other.
@@ -65,7 +65,7 @@ def run_command(
     Exit code: 0 all well, 1 an expectation not met, 2 a bad recipe or usage, 3 a step failed,
     130 interrupted. Of several recipes, the highest of their codes.
     """
-    runner = _Runner(registry, standin=not no_standin, as_json=as_json, **arguments)
+    runner = _Runner(registry, as_json=as_json, **arguments)
     if not as_json:
         codes = [runner.run(recipe) for recipe in recipes]
         runner.show_table()
@@ -89,11 +89,7 @@ class _Runner(msgspec.Struct):
     """Runs recipes with the settings of one command, and shows or collects what comes of them."""
 
     registry: Registry
-    settings: tuple[str, ...]
-    device: str | None
-    seed: int | None
-    plugins: tuple[str, ...]
-    standin: bool
+    options: RecipeOptions
     fresh: bool
     check: bool | None
     quiet: bool
@@ -111,16 +107,14 @@ class _Runner(msgspec.Struct):
         self.summaries.append(summary)
         code = BAD_RECIPE
         try:
-            plan = planned(
-                self.registry, recipe, self.settings, self.device, self.seed, self.plugins
-            )
+            plan = planned(self.registry, recipe, self.options)
             summary.recipe = plan.recipe.name
             if not self._fits(recipe, plan, summary):
                 return code
             listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
             result = run_plan(
                 plan,
-                standin=self.standin,
+                standin=self.options.standin,
                 fresh=self.fresh,
                 listeners=listeners,
                 complain=self._complain,
@@ -152,7 +146,7 @@ class _Runner(msgspec.Struct):
         wanted = self.check
         if wanted is None:
             wanted = is_worth_checking(
-                plan, standin=self.standin, fresh=self.fresh, complain=self._complain
+                plan, standin=self.options.standin, fresh=self.fresh, complain=self._complain
             )
         if not wanted:
             return True
@@ -160,11 +154,7 @@ class _Runner(msgspec.Struct):
 
         errors = check_first(
             recipe,
-            settings=self.settings,
-            device=self.device,
-            seed=self.seed,
-            plugins=self.plugins,
-            standin=self.standin,
+            options=self.options,
             show=not self.as_json,
             complain=self._complain,
         )
