@@ -35,22 +35,26 @@ def plan(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     registry: Registry | None = None,
 ) -> Plan:
-    """Hold a recipe against the registered steps.
+    """Plan a recipe with the registered steps.
 
     recipe: a path, a mapping, or what `load_recipe` gave.
     set: settings that change it, as `--set` does.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files (from the current folder) or module names.
+    given: values by name that its steps take, as if steps above them had made these: `{"data": X}`.
     registry: the plugins to use; by default every installed one.
 
     Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
-    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
-    `plugins` cannot be loaded.
+    options, missing inputs, given values that no step takes, bad device names. PluginError if one
+    of `plugins` cannot be loaded.
     """
-    registry = registry or new_registry()
-    return make_plan(recipe, set=set, device=device, seed=seed, plugins=plugins, registry=registry)
+    return make_plan(
+        recipe, set=set, device=device, seed=seed, plugins=plugins, given=given,
+        registry=registry or new_registry(),
+    )  # fmt: skip
 
 
 def plan_of_run(name: str) -> Plan:
@@ -75,6 +79,7 @@ def check(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     standin: bool = True,
     memory: int | None = None,
 ) -> Checked:
@@ -84,7 +89,7 @@ def check(
     recipe's device has; by default those that it does have, where it is there. Nothing is
     computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
     """
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins, given=given)
     return check_plan(planned, standin=standin, memory=memory)
 
 
@@ -95,6 +100,7 @@ def run(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     standin: bool = True,
     record: bool = True,
     fresh: bool = False,
@@ -105,6 +111,8 @@ def run(
     set: settings that change it: `{"gd_train.lr": 0.1}`, or `["gd_train.lr=0.1"]`.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files or module names.
+    given: values by name that its steps take, as if steps above them had made these. They belong to
+        the keys of these steps by their content.
     standin: whether simulated stand-ins may take the place of data that cannot be had.
     record: whether the run leaves a record, and whether steps are kept and found in the store,
         both in `.flowrun` (or in `FLOWRUN_HOME`). Without it nothing there is read or written.
@@ -113,7 +121,7 @@ def run(
     An expectation that is not met raises nothing: look at `result.ok`. Raises RecipeError,
     PluginError, DeviceError or StepError, all of them FlowrunError.
     """
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins, given=given)
     return run_plan(planned, standin=standin, record=record, fresh=fresh)
 
 
@@ -133,16 +141,14 @@ def run_plan(
     """
     complain = complain or _as_warning
     store = Store(home_folder(), complain) if record else None
-    manager = planned.registry.manager
     extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
-    for listener in extra:
-        manager.register(listener, getattr(listener, "name", type(listener).__name__))
     try:
-        heard = Listeners(manager, complain)
-        return execute(planned, heard, store=store, standin=standin, fresh=fresh, complain=complain)
+        with planned.registry.listening(extra):
+            heard = Listeners(planned.registry.manager, complain)
+            return execute(
+                planned, heard, store=store, standin=standin, fresh=fresh, complain=complain
+            )
     finally:
-        for listener in extra:
-            manager.unregister(listener)
         if store is not None:
             store.close()
 

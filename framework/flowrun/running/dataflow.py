@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flowrun.planning.plan import Plan
 from flowrun.running.output import Held
 
@@ -12,12 +14,14 @@ class Flow:
     """Where every value of a run comes from, step by step.
 
     named: what each name of the recipe means after the steps so far. given: the outputs of each
-    step so far, by the step's own names. bound: its inputs, by parameter.
+    step so far, by the step's own names. bound: its inputs, by parameter. outside: the values that
+    the plan was given.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, outside: Mapping[str, Held]) -> None:
         self._steps = plan.steps
-        self.named: dict[str, Held] = {}
+        self._outside = outside
+        self.named: dict[str, Held] = dict(outside)
         self.given: list[dict[str, Held]] = []
         self.bound: list[dict[str, Held]] = []
 
@@ -40,6 +44,6 @@ class Flow:
         """Go back to where the step of this position is the next one."""
         given = self.given[:index]
         self.bound = self.bound[:index]
-        self.given, self.named = [], {}
+        self.given, self.named = [], dict(self._outside)
         for position, outputs in enumerate(given):
             self.publish(position, outputs)

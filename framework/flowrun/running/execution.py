@@ -17,7 +17,7 @@ from flowrun.running.dataflow import Flow
 from flowrun.running.interrupts import Interrupted, Interrupts
 from flowrun.running.known_outcomes import KnownOutcomes
 from flowrun.running.listeners import Listeners
-from flowrun.running.output import Held, NamedValues
+from flowrun.running.output import Held, NamedValues, given_from_outside
 from flowrun.running.recompute import NotDeterministicError, Remaking
 from flowrun.running.record import make_record
 from flowrun.running.recording import Recording
@@ -102,8 +102,8 @@ class _Run:
         self._store = store
         self._complain = complain
         self._interrupts = Interrupts()
-        self._flow = Flow(plan)
         self._values = Codecs(plan.registry.codecs, plan.recipe.dtype)
+        self._flow = Flow(plan, given_from_outside(plan.given, self._values))
         self._making = Making(
             plan, devices, self._values, store, self._interrupts, present=present, standin=standin
         )

@@ -11,7 +11,7 @@ from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.dataflow import NAMED, Flow
 from flowrun.running.interrupts import Interrupts
-from flowrun.running.output import Held
+from flowrun.running.output import OUTSIDE, Held, given_from_outside
 from flowrun.running.recording import Recording
 from flowrun.running.step_caller import Making
 from flowrun.running.step_keys import StepKeys
@@ -63,7 +63,7 @@ class _Explaining:
         values = Codecs(plan.registry.codecs)
         self._plan = plan
         self._store = store
-        self._flow = Flow(plan)
+        self._flow = Flow(plan, given_from_outside(plan.given, values))
         self._keys = StepKeys(plan, store.code, devices)
         self._making = Making(
             plan, devices, values, store, Interrupts(), present=present, standin=standin
@@ -146,6 +146,8 @@ class _Explaining:
     def _input(self, index: int, name: str) -> str:
         """An input with the step it comes from."""
         maker = self._flow.bound[index][name].maker
+        if maker == OUTSIDE:
+            return f"the given input `{name.removeprefix(NAMED)}`"
         return f"input `{name.removeprefix(NAMED)}` from step `{self._plan.steps[maker].id}`"
 
     def _source(self, digest: str) -> str | None:

@@ -9,7 +9,10 @@ from typing import Any
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.value_files import NotKeepableError, plain_document, put_together
+from flowrun.values.codecs import Codecs
+from flowrun.values.digests import value_digest
 
+OUTSIDE = -1  # the maker of a value that comes from no step
 _SMALL_ITEMS = 256  # a value of more parts is no small one
 _SMALL_TEXT = 4096  # characters of JSON up to which a value of plain parts stands in its record
 
@@ -17,7 +20,8 @@ _SMALL_TEXT = 4096  # characters of JSON up to which a value of plain parts stan
 class Held:
     """One output of one step.
 
-    maker: the step's position in the plan. record: what the store knows of the value.
+    maker: the step's position in the plan, or OUTSIDE for a value that the plan was given.
+    record: what the store knows of the value.
     """
 
     __slots__ = ("maker", "record", "value")
@@ -58,6 +62,18 @@ class NamedValues(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<values {', '.join(self._held)}>"
+
+
+def given_from_outside(given: Mapping[str, Any], values: Codecs) -> dict[str, Held]:
+    """The values that a plan was given, with the digests by which steps that take them are kept."""
+    return {
+        name: Held(
+            OUTSIDE,
+            OutputRecord(value_digest(value, values), values.summary(value), small_plain(value)),
+            value,
+        )
+        for name, value in given.items()
+    }
 
 
 def own_containers(value: Any) -> Any:

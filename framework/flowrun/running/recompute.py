@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flowrun.running.dataflow import Flow
-from flowrun.running.output import Held
+from flowrun.running.output import OUTSIDE, Held
 from flowrun.running.recording import Recording
 from flowrun.running.step_caller import Making
 from flowrun.store.objects import MISSING
@@ -67,6 +67,8 @@ class Remaking:
             current = open_steps.pop()
             total += self._making.work[current]
             for held in self._flow.bound[current].values():
+                if held.maker == OUTSIDE:
+                    continue  # a later run is given it again
                 if not held.record.is_kept and held.maker not in seen:
                     seen.add(held.maker)
                     open_steps.append(held.maker)

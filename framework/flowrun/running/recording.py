@@ -10,7 +10,7 @@ import msgspec
 
 from flowrun.errors import shown_path
 from flowrun.planning.plan import Plan
-from flowrun.running.context import Context
+from flowrun.running.context_state import ContextState
 from flowrun.running.dataflow import Flow
 from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.events import Message
@@ -47,13 +47,13 @@ class Recording:
         """The parts of a step's base key; None where the content of an input cannot be told."""
         return self._keys.parts(index, {name: held.record.digest for name, held in inputs.items()})
 
-    def find(self, index: int, base: str, ctx: Context) -> StepRecord | None:
+    def find(self, index: int, base: str, ctx: ContextState) -> StepRecord | None:
         """The record by which a step need not be called; None where there is none that holds."""
         records = self._store.records.of_base(base)
         fit = (record for record in records if self.obstacle(index, record, ctx) is None)
         return next(fit, None)
 
-    def obstacle(self, index: int, record: StepRecord, ctx: Context) -> str | None:
+    def obstacle(self, index: int, record: StepRecord, ctx: ContextState) -> str | None:
         """Why a step is called although there is a record of its base key; None where it is kept.
 
         Everything the step looked at must be as it was. Where it acts outside, the files it wrote
@@ -74,11 +74,11 @@ class Recording:
             return "it says `cache: true`, and its values are not kept yet"
         return None
 
-    def states(self, ctx: Context) -> dict[str, str]:
+    def states(self, ctx: ContextState) -> dict[str, str]:
         """What a step has looked at so far, and how that is now."""
         return self._surroundings(ctx).states(ctx.noted)
 
-    def holds(self, states: Mapping[str, str], ctx: Context) -> bool:
+    def holds(self, states: Mapping[str, str], ctx: ContextState) -> bool:
         """Whether everything a step had looked at is as it was."""
         return self._surroundings(ctx).changed(states) is None
 
@@ -91,7 +91,7 @@ class Recording:
         self,
         index: int,
         parts: KeyParts,
-        ctx: Context,
+        ctx: ContextState,
         result: StepResult,
         outputs: dict[str, Held],
         work: float,
@@ -189,7 +189,7 @@ class Recording:
                 held.record.object is not None or not self._store.trouble.may_write
             )
 
-    def _surroundings(self, ctx: Context) -> Dependencies:
+    def _surroundings(self, ctx: ContextState) -> Dependencies:
         return Dependencies(ctx, self._plan.registry, self._store.files, self._store.code)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 
 from flowrun.running.checkpoints import Checkpoints
-from flowrun.running.context import Context
+from flowrun.running.context_state import ContextState
 from flowrun.running.dataflow import NAMED, Flow
 from flowrun.running.events import Progress
 from flowrun.running.interrupts import Interrupts
@@ -147,7 +147,7 @@ class Walk:
         parts = self._recording.parts(index, inputs)
         return None if parts is None else _Key(parts, parts.digest())
 
-    def _found(self, index: int, key: _Key | None, ctx: Context) -> StepRecord | None:
+    def _found(self, index: int, key: _Key | None, ctx: ContextState) -> StepRecord | None:
         """The record by which the step is kept. What this very run has made is never too old."""
         if self._recording is None or key is None:
             return None
@@ -155,7 +155,7 @@ class Walk:
         is_old = record is not None and self._fresh and record.made < self._info.started.timestamp()
         return None if is_old else record
 
-    def _begun(self, index: int, ctx: Context, inputs: dict[str, Held]) -> StepResult:
+    def _begun(self, index: int, ctx: ContextState, inputs: dict[str, Held]) -> StepResult:
         planned = self._steps[index]
         result = StepResult(
             id=planned.id,
@@ -182,7 +182,7 @@ class Walk:
     def _call(
         self,
         index: int,
-        ctx: Context,
+        ctx: ContextState,
         result: StepResult,
         inputs: dict[str, Held],
         key: _Key | None,
@@ -211,7 +211,7 @@ class Walk:
             checkpoints.forget()
         self._listeners.tell("flowrun_step_finished", run=self._info, result=result)
 
-    def _checkpoints(self, index: int, key: _Key | None, ctx: Context) -> Checkpoints | None:
+    def _checkpoints(self, index: int, key: _Key | None, ctx: ContextState) -> Checkpoints | None:
         recording, store = self._recording, self._store
         if store is None or recording is None or key is None:
             return None
@@ -223,7 +223,9 @@ class Walk:
             checkpoints.restore(lambda states: recording.holds(states, ctx))
         return checkpoints
 
-    def _note_end(self, result: StepResult, ctx: Context, start: float, peak: int | None) -> None:
+    def _note_end(
+        self, result: StepResult, ctx: ContextState, start: float, peak: int | None
+    ) -> None:
         """What is known of a step when it is over, well or not."""
         digest = digest_of if self._store is None else self._store.files.of
         result.files_read = {str(path): digest(path) for path in ctx.files_read}
@@ -232,7 +234,7 @@ class Walk:
         result.seconds = time.perf_counter() - start
 
     def _record(
-        self, index: int, key: _Key, ctx: Context, result: StepResult, outputs: dict[str, Held]
+        self, index: int, key: _Key, ctx: ContextState, result: StepResult, outputs: dict[str, Held]
     ) -> None:
         """Keep what was made, and let other processes have it.
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowrun.planning.plan import Plan
-from flowrun.running.calling import Call, context_of, named_outputs, step_error
+from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs, step_error
 from flowrun.running.context import Context
+from flowrun.running.context_state import ContextState
 from flowrun.running.dataflow import NAMED
 from flowrun.running.interrupts import Interrupts
 from flowrun.running.output import Held, own_containers, small_plain
@@ -44,17 +45,19 @@ class Making:
         self._present = present
         self._standin = standin
 
-    def context(self, index: int) -> Context:
-        """The context of a step."""
-        return context_of(
+    def context(self, index: int) -> ContextState:
+        """The state of a step's context, before it is called."""
+        state = context_of(
             self._plan.steps[index],
             self._plan,
             self._devices[index],
             present=self._present,
             standin=self._standin,
         )
+        state.interrupts = self._interrupts
+        return state
 
-    def call(self, index: int, ctx: Context, inputs: Mapping[str, Held]) -> dict[str, Held]:
+    def call(self, index: int, ctx: ContextState, inputs: Mapping[str, Held]) -> dict[str, Held]:
         """What a step gives, by its own names; raises StepError where it fails.
 
         The inputs' values must be at hand.
@@ -64,17 +67,18 @@ class Making:
         fixed = {name: value for name, value in given.items() if not name.startswith(NAMED)}
         named = {name[1:]: value for name, value in given.items() if name.startswith(NAMED)}
         dynamic = None if planned.wires.named is None else named
-        call = Call(planned, ctx, fixed, dynamic, planned.keywords)
+        call = Call(planned, Context(ctx), fixed, dynamic, planned.keywords)
         self._interrupts.begin_step()
         try:
-            hook = self._plan.registry.manager.hook.flowrun_step_call
-            returned = hook(step=planned.step, ctx=ctx, call=call)
+            returned = call_in_backends(call, self._plan.registry)
             outputs = {
                 name: Held(index, self._described(value), value)
                 for name, value in named_outputs(call, returned).items()
             }
         except Exception as error:
             raise step_error(call, self.values, error) from error
+        if ctx.saw_stop:
+            self._interrupts.end(saved=False)  # what it returned is not its result
         self.work[index] = call.work
         return outputs
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.registry import Registry
+from flowrun.running.backend import Backend
 from flowrun.store.code import Code, CodeIndex
 from flowrun.store.keys import KeyParts, code_parts
 from flowrun.values.digests import parts_digest
@@ -55,10 +55,11 @@ class StepKeys:
 
 
 def _around(registry: Registry, code: CodeIndex) -> dict[str, str]:
-    """The code that plugins wrap round each step, digested, by plugin."""
-    found: dict[str, Any] = {}
-    for hook in registry.manager.hook.flowrun_step_call.get_hookimpls():
-        if hook.plugin_name != "flowrun":
-            around = code.of_function(hook.function)
-            found[hook.plugin_name] = parts_digest([around.modules, around.packages])
+    """The code in which backends call each step, digested, by plugin."""
+    found: dict[str, str] = {}
+    for name, backend in reversed(registry.backends):
+        function = type(backend).around_step
+        if function is not Backend.around_step:
+            around = code.of_function(function)
+            found[name] = parts_digest([around.modules, around.packages])
     return found

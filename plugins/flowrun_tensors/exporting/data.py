@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from flowrun import Dataset, Format, Found, Model, Plan, locate
+from flowrun import Dataset, Format, Found, Plan, locate
 from flowrun_tensors.exporting.layout import Code, Group, call, lines, literal, quoted
+from flowrun_tensors.extending import Model
 
 _FIELDS = ("name", "about", "url", "filename", "sha256", "licence", "citation", "columns")
 
@@ -31,7 +32,11 @@ def data_of(plan: Plan) -> Data:
     """The formats, data sets and models that the options of a plan name; raises DataError."""
     data = Data()
     texts = {text for step in plan.steps for text in _texts(step.options)}
-    data.models = [model for name, model in plan.registry.models.items() if name in texts]
+    data.models = [
+        model
+        for name, model in plan.registry.items("flowrun_tensors_models").items()
+        if name in texts
+    ]
     known = plan.registry.datasets
     for name in sorted(texts & known.keys()):
         data.datasets[name] = (known[name], locate(known[name]))

@@ -103,7 +103,7 @@ def _header(plan: Plan) -> list[str]:
     own = __name__.partition(".")[0]
     for plugin in plan.registry.plugins.values():
         name = str(getattr(plugin.module, "__name__", ""))
-        if hasattr(plugin.module, "flowrun_step_call") and name.partition(".")[0] != own:
+        if hasattr(plugin.module, "flowrun_backend") and name.partition(".")[0] != own:
             header.append(f"What the plugin `{plugin.name}` does round each step is left out.")
     return header
 

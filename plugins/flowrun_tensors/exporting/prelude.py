@@ -193,6 +193,18 @@ class Context:
     formats: Mapping[str, Format] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=dict)
+
+    @property
+    def plugins(self) -> Context:
+        return self
+
+    @property
+    def devices(self) -> Mapping[str, str]:
+        return self.present
+
+    def items(self, hook: str) -> Mapping[str, Model]:
+        return self.models
+
     wants_progress: bool = False
     restored: Any = None
 

@@ -39,7 +39,7 @@ def bench(
     if measure == "add":
         return _add(size, seconds)
     return {"n": size} | {
-        device.replace(":", "_"): _matmul(size, device, seconds) for device in ctx.present
+        device.replace(":", "_"): _matmul(size, device, seconds) for device in ctx.plugins.devices
     }
 
 
@@ -50,10 +50,10 @@ def _on_shapes(*, measure: str, n: int | None, seconds: float, ctx: Context) -> 
     if measure == "add":
         torch.empty(size, dtype=torch.int64) + torch.empty(size, dtype=torch.int64)
         return {"n": size} | {name: Unknown("float") for name in ("lists", "tensors", "ratio")}
-    for device in ctx.present:
+    for device in ctx.plugins.devices:
         torch.empty(size, size, device=device) @ torch.empty(size, size, device=device)
     measured = {"seconds": Unknown("float"), "gflops": Unknown("float")}
-    return {"n": size} | {device.replace(":", "_"): measured for device in ctx.present}
+    return {"n": size} | {device.replace(":", "_"): measured for device in ctx.plugins.devices}
 
 
 def _add(n: int, seconds: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
-from flowrun import Context, Meta, OptionError, step
+from flowrun import CheckContext, Context, Meta, OptionError, step
 from flowrun_tensors.engines.task import Task
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Predictor, predictor_of
@@ -156,7 +156,7 @@ def _on_shapes(
     validate: bool,
     patience: int | None,
     engine: str,
-    ctx: Context,
+    ctx: CheckContext,
 ) -> dict[str, Any]:
     """What the engine needs, and the shapes of what it gives."""
     from flowrun_tensors.engines.choice import walked_on_shapes

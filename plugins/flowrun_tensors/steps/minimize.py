@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, FlowrunError, Meta, Unknown, step
+from flowrun import CheckContext, Context, FlowrunError, Meta, Unknown, step
 from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.steps.grad import scalar, tracked
@@ -75,7 +75,7 @@ def _on_shapes(
     tolerance: float,
     accumulate: bool,
     no_grad: bool,
-    ctx: Context,
+    ctx: CheckContext,
 ) -> dict[str, Any]:
     """One update in the place of all."""
     x = tracked(by, values[by])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowrun import Context, FlowrunError, step
+from flowrun import CheckContext, Context, FlowrunError, step
 from flowrun_tensors.lazy_torch import torch
 
 _HOST_ELEMENTS = 2**16  # of one block: 512 KiB in float64, which stays in a core's second cache
@@ -42,7 +42,11 @@ def normalize(
 
 @normalize.on_shapes
 def _on_shapes(
-    X_train: torch.Tensor, X_val: torch.Tensor, columns: list[str] | None = None, *, ctx: Context
+    X_train: torch.Tensor,
+    X_val: torch.Tensor,
+    columns: list[str] | None = None,
+    *,
+    ctx: CheckContext,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """As where no column is constant; one block stands for all."""
     _check_rows(X_train)

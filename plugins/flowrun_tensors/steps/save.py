@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, FlowrunError, Format, Meta, replacing, step
+from flowrun import CheckContext, Context, FlowrunError, Format, Meta, replacing, step
 from flowrun_tensors.saving import require_writable, values_as_saved, write_folder
 
 _USUAL = ("params?", "model?", "mean?", "std?", "columns?", "metrics?")
@@ -52,7 +52,9 @@ def save(
 
 
 @save.on_shapes
-def _on_shapes(named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: Context) -> None:
+def _on_shapes(
+    named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: CheckContext
+) -> None:
     """Nothing is written: what it would be is kept for a `load` below."""
     from flowrun_tensors.formats.promised import values_as_written
 
@@ -72,7 +74,7 @@ def _target(
     if not named:
         raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")
     path = ctx.path(to)
-    chosen = ctx.formats.get(path.suffix.lower())
+    chosen = ctx.plugins.formats.get(path.suffix.lower())
     if chosen is not None and chosen.write is None:
         raise FlowrunError(f"{chosen.name} files ({path.name}) are only read, not written")
     if chosen is not None and not values:

@@ -348,8 +348,8 @@ def flowrun_datasets():
 @step(outputs="numbers")
 def numbers(*, source: str, ctx):
     """Read a data set."""
-    found = ctx.locate(ctx.datasets[source])
-    return ctx.formats[found.path.suffix].read(ctx.reads(found.path))["data"]
+    found = ctx.locate(ctx.plugins.datasets[source])
+    return ctx.plugins.formats[found.path.suffix].read(ctx.reads(found.path))["data"]
 '''
 
 

@@ -74,7 +74,7 @@ def called(alone: StepAlone, planned: Plan) -> Outputs:
     alone.seen.forget()
     result = run_plan(planned, record=False)
     wires = planned.steps[-1].wires
-    ctx = alone.seen.ctx
-    messages = [] if ctx is None else [message.text for message in ctx.messages]
+    state = alone.seen.state
+    messages = [] if state is None else [message.text for message in state.messages]
     outputs = {name: result.values[published] for name, published in wires.outputs.items()}
     return Outputs(outputs, messages)
