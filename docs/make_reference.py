@@ -18,7 +18,8 @@ from reference_entries import entry, summary, table
 
 import flowrun
 from flowrun import hookspecs, testing
-from flowrun_tensors import flowrun_steps
+from flowrun_tensors import Model, flowrun_steps
+from flowrun_tensors.extending import TensorHooks
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -68,12 +69,9 @@ def pages() -> dict[str, str]:
     kinds = {name: value for name, value in public.items() if inspect.isclass(value)}
     errors = {name: value for name, value in kinds.items() if issubclass(value, Exception)}
     functions = {name: value for name, value in public.items() if name not in kinds}
-    kit = {
-        name: value
-        for name, value in vars(testing).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
+    kit = {name: getattr(testing, name) for name in sorted(testing.__all__)}
     hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("flowrun_")}
+    hooks |= {"flowrun_tensors_models": TensorHooks.flowrun_tensors_models, "Model": Model}
     steps = {step.name: step for step in flowrun_steps()}
     parts: dict[str, tuple[str, dict[str, Any]]] = {
         "functions.md": (_FUNCTIONS, functions),
