@@ -1,4 +1,4 @@
-"""`flowrun explain`: for each step of a recipe whether it would be kept or run, and why."""
+"""`flowrun explain`: whether each step of a recipe would be kept or run, and why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def explain_command(
     recipe: str,
     options: RecipeOptions,
 ) -> None:
-    """Tell for each step of RECIPE whether it would be kept or run, and why. Runs nothing."""
+    """Show for each step of RECIPE whether it would be kept or run, and why. Runs nothing."""
     plan = planned(registry, recipe, options)
     store = Store(home_folder(), lambda text: click.echo(f"warning: {text}", err=True))
     found = explain(plan, store, standin=options.standin)

@@ -1,4 +1,4 @@
-"""`flowrun plugins`: the plugins, their versions, and what each of them gives."""
+"""`flowrun plugins`: the plugins, their versions, and their contents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowrun.plugins.registry import Plugin, Registry
 @plugin_option
 @click.pass_obj
 def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
-    """List the plugins, their versions, and what each of them gives."""
+    """List the plugins, their versions, and the steps, formats and hooks of each."""
     load_plugins(registry, plugins)
     for plugin in registry.plugins.values():
         version = f" {plugin.version}" if plugin.version else ""
@@ -33,7 +33,7 @@ def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
 
 
 def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
-    """The names of what one plugin gives, by kind."""
+    """The names of the steps, formats, ... of a plugin, by kind."""
 
     def ask(hook: str) -> list[Any]:
         return [item for name, items in registry.ask(hook) if name == plugin.name for item in items]

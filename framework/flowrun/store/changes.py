@@ -1,4 +1,4 @@
-"""What differs between the parts of two keys, old beside new, in words."""
+"""The differences between the parts of two keys, as sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def changes(
     """Each part that differs, the most telling first; inputs are left to the caller.
 
     old, new: parts of a key, as a record holds them. sources: the text of a module by its digest.
-    places: where the modules' texts stand, by name.
+    places: the files of the modules, by name.
     """
     if old["step"] != new["step"]:
         yield f"step `{old['step']}` -> `{new['step']}`"
@@ -33,7 +33,7 @@ def changes(
     for name, before, after in _differing(old["packages"], new["packages"]):
         yield f"package {name} {before or 'none'} -> {after or 'none'}"
     for name, _, _ in _differing(old["around"], new["around"]):
-        yield f"what the plugin `{name}` does round each step"
+        yield f"what the plugin `{name}` does around each step"
 
 
 def input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -43,7 +43,7 @@ def input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[st
 
 
 def code_change(place: str, before: str | None, after: str | None, sources: Sources) -> str:
-    """Where in a module's text something changed: `file:line range`."""
+    """The place of a change in a module's text: `file:line range`."""
     old = None if before is None else sources(before)
     new = None if after is None else sources(after)
     if before is None:

@@ -19,7 +19,7 @@ class FileDigests:
         self._database = database
 
     def of(self, path: Path) -> str | None:
-        """The digest of a file's bytes; None where there is no such file, or none can be read."""
+        """The digest of a file's bytes; None if there is no such file, or none can be read."""
         stamp = stamp_of(path)
         if stamp is None or not path.is_file():  # to read a pipe would be to wait for its writer
             return None

@@ -1,4 +1,4 @@
-"""What a module imports, read from its text and wherever in it the import stands."""
+"""The imports of a module, at any place in its text."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def module_imports(text: str, package: str) -> Imports:
 
 
 def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
-    """The text of one definition and of those it reaches in its module, and what these import.
+    """The text of one definition and of those it reaches in its module, and their imports.
 
-    name: that of a function or class, or `Class.method`; then it reaches methods by `self` alone.
-    Imports at the module's top count where one of the definitions names what they bring.
+    name: that of a function or class, or `Class.method`, which reaches methods by `self` alone.
+    An import at the module's top counts if one of the definitions uses a name that it binds.
     """
     tree = ast.parse(text)
     definitions: dict[str, ast.AST] = {}

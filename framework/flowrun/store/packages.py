@@ -17,7 +17,7 @@ _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
 def package_version(top: str) -> str:
     """The version of the package that a module of this name comes from.
 
-    Told from the names of the metadata folders beside it; where its distribution goes by another
+    Read from the names of the metadata folders beside it; if its distribution has another
     name, the size and time of its first file stand for a version.
     """
     try:

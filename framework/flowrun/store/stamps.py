@@ -11,7 +11,7 @@ from flowrun.store.memo import SETTLED
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What tells, without reading it, that a file is likely to be the same as before."""
+    """Size, time and inode of a file: if they are the same, so is its content."""
 
     size: int
     mtime: int  # ns
@@ -24,7 +24,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 def stamp_of(path: str | Path) -> Stamp | None:
-    """A file's stamp; None where there is no such file."""
+    """A file's stamp; None if there is no such file."""
     try:
         found = Path(path).stat()
     except OSError:

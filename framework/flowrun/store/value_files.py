@@ -29,7 +29,7 @@ class NotKeepableError(Exception):
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """A value taken apart: what JSON holds, and the leaves that their codecs write."""
+    """A value split into its JSON part and the leaves that codecs write."""
 
     document: Any
     leaves: dict[str, dict[str, Any]]
@@ -38,7 +38,7 @@ class Structure(msgspec.Struct, frozen=True):
 def taken_apart(value: object, values: Codecs) -> Structure:
     """A value as JSON with its leaves apart, by the name of their type and by path.
 
-    Raises NotKeepableError for what no codec can write.
+    Raises NotKeepableError for a value that no codec can write.
     """
     leaves: dict[str, dict[str, Any]] = {}
     return Structure(_split(value, "value", values, leaves), leaves)
@@ -76,14 +76,14 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
 def write_value(folder: Path, name: str, value: object, digest: str, values: Codecs) -> int:
     """Write a value whole or not at all; gives the number of bytes.
 
-    Raises NotKeepableError, OSError, and whatever a codec raises.
+    Raises NotKeepableError, OSError, and any exception of a codec.
     """
     apart = taken_apart(value, values)
     files, size = {}, 0
     for kind, leaves in apart.leaves.items():
         codec = values.codec_named(kind)
         assert codec is not None
-        assert codec.write is not None  # `_split` took apart only what can be written
+        assert codec.write is not None  # `_split` accepted only values that can be written
         path = folder / f"{name}-{digest[:16]}{codec.suffix}"
         with replacing(path) as temporary:
             codec.write(temporary, leaves)
@@ -96,10 +96,10 @@ def write_value(folder: Path, name: str, value: object, digest: str, values: Cod
 
 
 def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> Any:
-    """A value written by `write_value`, held against its digest (its own, where none is given).
+    """A value written by `write_value`, compared with its digest.
 
-    Raises FileNotFoundError where it is not there, DamagedValueError where it is not what was
-    written.
+    digest: by default the one in the file. Raises FileNotFoundError if there is no such value, and
+    DamagedValueError if it is not the one that was written.
     """
     content = (folder / f"{name}.json").read_bytes()
     try:

@@ -1,4 +1,4 @@
-"""How far two values differ: the largest difference of their numbers, and where it lies."""
+"""How far two values differ: the largest difference of their numbers, and its place."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _is_same(old: float, new: float) -> bool:
 
 
 def _distance(old: float, new: float) -> float:
-    """How far two numbers are apart; infinitely where nobody can say."""
+    """The absolute difference of two numbers; infinite if it is not defined."""
     change = number_change(old, new)
     return math.inf if change is UNSET or math.isnan(change) else abs(change)
 
@@ -77,7 +77,7 @@ def _numbers(old: float, new: float) -> str:
 
 
 def number_change(old: Any, new: Any) -> float | UnsetType:
-    """By how much a number has changed; UNSET where the two are none, or none that floats hold."""
+    """By how much a number has changed; UNSET if they are not numbers or exceed floats."""
     if not (is_number(old) and is_number(new)):
         return UNSET
     try:

@@ -1,6 +1,6 @@
 """Each engine's walk from a task to its trained parameters and losses.
 
-What an engine needs is imported when it walks: planning a recipe loads no NumPy.
+An engine's libraries are imported when it runs, so planning a recipe loads no NumPy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands for a training in a check: its shapes, and what it needs in memory and operations."""
+"""A training in a check: the shapes of its outputs, its memory and its operations."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _SUFFIXES = {"mermaid": (".mmd", ".mermaid"), "dot": (".dot", ".gv"), "svg": (".
     "--format",
     "form",
     type=click.Choice(tuple(_SUFFIXES)),
-    help="By default what the suffix of FILE says: .mmd, .dot or .svg; without a FILE, mermaid.",
+    help="By default from the suffix of FILE: .mmd, .dot or .svg; without a FILE, mermaid.",
 )
 @click.option(
     "-o",
@@ -78,13 +78,11 @@ def _format_of(out: Path | None) -> str:
         if out.suffix.lower() in suffixes:
             return form
     known = "; ".join(f"{' or '.join(suffixes)} for {form}" for form, suffixes in _SUFFIXES.items())
-    raise click.UsageError(
-        f"`{out.name}` has the suffix of no format: {known}. `--format` says it whatever the name."
-    )
+    raise click.UsageError(f"`{out.name}` has the suffix of no format: {known}. Give `--format`.")
 
 
 def _checked(plan: Plan, *, standin: bool) -> Checked | None:
-    """The check that shapes come from; None, and a note, where it cannot be made."""
+    """The check that shapes come from; None, with a message, if it cannot be made."""
     try:
         return check_plan(plan, standin=standin)
     except Exception as error:  # of a plugin's mode: the flow can be drawn without it

@@ -33,9 +33,10 @@ def watch_command(
 ) -> int:
     """Run RECIPE, and again whenever it, its plugins or its data change.
 
-    After each run it shows what has changed in the metrics since the run before. A recipe or a
-    plugin that is broken meanwhile is told, and waited for. Each run is a process of its own, so
-    changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra `flowrun[watch]`.
+    After each run it shows how the metrics changed since the previous run. If a recipe or a
+    plugin is broken, it prints the error and waits for the next change. Each run is a
+    process of its own, so changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra
+    `flowrun[watch]`.
     """
     path = recipe_path(recipe)
     require_watchfiles()
@@ -51,7 +52,7 @@ def watch_command(
 
 
 class _Watch:
-    """A watched recipe: what it depends on, and its latest run that gave metrics."""
+    """A watched recipe: its dependencies, and its latest run that gave metrics."""
 
     def __init__(self, recipe: Path, options: RecipeOptions, code: set[Path]) -> None:
         self._recipe = recipe
@@ -63,10 +64,9 @@ class _Watch:
         self._stamps = Stamps({})
 
     def run(self, arguments: list[str]) -> None:
-        """Run once, and show what has changed in the metrics."""
-        self._known = (
-            recipe_files(self._recipe, self._options.set, self._options.plugins) or self._known
-        )
+        """Run once, and show how the metrics changed."""
+        files = recipe_files(self._recipe, self._options.set, self._options.plugins)
+        self._known = files or self._known
         moment = time.time_ns()
         self._stamps = stamps_of(self._known | self._code | self._data)
         before = latest_run(self._recipe)
@@ -82,7 +82,7 @@ class _Watch:
             self._before = found
 
     def wait(self) -> None:
-        """Wait until something has changed, and say what."""
+        """Wait for a change, and print which files changed."""
         click.echo(f"watching {len(self._stamps.of)} files; Ctrl-C ends")
         changed = wait_for_change(self._stamps)
         click.echo(f"\nchanged: {listed(map(shown_path, changed), limit=_MOST_NAMES)}")

@@ -22,7 +22,7 @@ def recipe_files(
 ) -> set[Path] | None:
     """A recipe, those that it extends, and the code of the plugins that it and `plugins` name.
 
-    None where the recipe cannot be read. Nothing is imported.
+    None if the recipe cannot be read. Nothing is imported.
     """
     try:
         read = load_recipe(recipe, settings)
@@ -37,7 +37,7 @@ def recipe_files(
 
 
 def installed_code(registry: Registry) -> set[Path]:
-    """The code of installed plugins that lies where it is worked on (pip install --editable).
+    """The code of plugins that are installed as editable (pip install --editable).
 
     The built-in plugin is not among them: who works on flowrun itself starts `watch` again.
     """
