@@ -53,7 +53,7 @@ def run_module(
         cwd=folder,
         env={**os.environ, **environment},
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # whatever the locale: it is what flowrun writes
         timeout=300,
         check=False,
     )

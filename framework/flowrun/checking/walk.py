@@ -153,18 +153,19 @@ class CheckWalk:
         return "fits", outputs
 
     def _called(self, call: Call, watched: Watched) -> dict[str, Any]:
-        with (
-            redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(),
-            self._mode.watching() as noted,
-            nothing_outside(call.step.folder),
-        ):
-            warnings.simplefilter("ignore")
-            try:
+        noted = Watched()
+        try:
+            with (
+                redirect_stdout(io.StringIO()),
+                warnings.catch_warnings(),
+                self._mode.watching() as noted,
+                nothing_outside(call.step.folder),
+            ):
+                warnings.simplefilter("ignore")
                 returned = call_in_backends(call, self._plan.registry)
                 outputs = named_outputs(call, returned)
-            finally:
-                watched.suspicions = noted.suspicions
+        finally:  # the mode fills `noted` in when it is left, also where the step fails
+            watched.suspicions = noted.suspicions
         for field in msgspec.structs.fields(Watched):
             setattr(watched, field.name, getattr(noted, field.name))
         return outputs

@@ -27,6 +27,8 @@ def outcomes(expect: dict[str, object], *more: object) -> list[dict[str, object]
         ("m", {"equals": [[1, 2], [3, 4.0001]]}, False),
         ("m", {"equals": [[1, 2], [3, 4.0001]], "atol": 1e-3}, True),
         ("m", {"equals": [[1, 2], [3, 4.1]], "rtol": 0.1}, True),
+        ("m", {"equals": [[1, 2], [3, 4.4]], "rtol": 0.095}, True),  # of 4.4, not of 4
+        ("m", {"equals": [[1, 2], [3, 3.6]], "rtol": 0.105}, False),
         ("m", {"equals": [1, 2]}, False),
         ("n", {"equals": [1, 2]}, True),
         ("n", {"equals": [1.4, 2]}, False),
@@ -39,6 +41,7 @@ def outcomes(expect: dict[str, object], *more: object) -> list[dict[str, object]
         ("m", {"device": "cuda"}, False),
         ("error", {"below": 3}, True),
         ("error", {"equals": 2.5}, True),
+        ("error", {"between": [2.5, 2.5]}, True),
     ],
 )
 def test_a_value_is_held_against_its_checks(
@@ -61,6 +64,15 @@ def test_plain_values_are_compared_too() -> None:
     assert all(outcome["met"] for outcome in outcomes(expect, steps))
     (outcome,) = outcomes({"shape": {"equals": [2, 3]}}, steps)
     assert outcome["difference"] == "at [1]: off by 1"
+
+
+@pytest.mark.parametrize(("wanted", "rtol", "met"), [(2.5, 0.21, True), (1.6, 0.21, False)])
+def test_a_relative_difference_is_one_of_the_wanted_number(
+    wanted: float, rtol: float, met: bool
+) -> None:
+    steps = {"compute": {"shape": "m.shape"}}
+    (outcome,) = outcomes({"shape[0]": {"equals": wanted, "rtol": rtol}}, steps)
+    assert outcome["met"] == met
 
 
 FAILS = {"compute": {"c": "m @ m[0, :, None][:1]"}}

@@ -318,6 +318,38 @@ def test_values_without_a_digest_are_said_not_to_be_known(run: Run, flowrun: Flo
     ]
 
 
+def test_a_value_that_differs_is_shown_beside_one_that_is_not_known(
+    run: Run, flowrun: Flowrun
+) -> None:
+    steps = ("  - add\n", "  - thing\n  - add\n")
+    run(*steps)
+    run(*steps, set={"other.value": 1})
+    result = section(compared(flowrun, 1), "result")
+    assert "metrics.total: 3.5 -> 2 (-1.5)" in result
+    assert "no digest tells whether these differ: `thing` of `thing`" in result
+
+
+def test_the_same_value_of_another_step_is_no_difference_of_the_result(
+    run: Run, flowrun: Flowrun
+) -> None:
+    run()
+    run("id: other", "id: another")
+    shown = compared(flowrun, 0)
+    assert section(shown, "recipe")[:2] == [
+        "step `other` removed, after `give`",
+        "step `another` added, after `give`",
+    ]
+    assert shown.splitlines()[-1].endswith(", result")
+
+
+def test_another_value_of_another_step_is_shown_with_both_steps(run: Run, flowrun: Flowrun) -> None:
+    first = run()
+    second = run("2.5}\n    id: other", "1.5}\n    id: another")
+    old, new = (record["steps"][1]["digests"]["b"][:12] for record in (first, second))
+    result = section(compared(flowrun), "result")
+    assert f"`b`, of `other` in A and `another` in B, digest: {old} -> {new}" in result
+
+
 def test_numbers_that_are_none_are_compared_as_such(run: Run, flowrun: Flowrun) -> None:
     text = "  - give: {value: [.nan, 1, 2]}\n    id: odd\n  - add\n"
     run("  - add\n", text)

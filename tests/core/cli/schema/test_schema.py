@@ -170,6 +170,8 @@ TOP_FITTING = {
     "references in checks": 'expect:\n  a: {below: "${b}", between: ["${c}", 2]}\n  d: "${e}"',
     "a step that must fail": "expect:\n  error: {step: shuffle, matches: shape}",
     "a value called error": "expect:\n  error: {below: 1}",
+    "the fewest and the most seeds": "expect:\n  a: {seeds: 2, mean: {below: 1}}\n"
+    "  b: {seeds: 10000, std: {above: 0}}",
     "nothing expected": "expect:",
 }
 
@@ -194,6 +196,10 @@ TOP_UNFITTING = {
     "a negative tolerance": "expect:\n  a: {equals: 1, rtol: -1}",
     "three bounds": "expect:\n  a: {between: [1, 2, 3]}",
     "a path that is none": "expect:\n  a..b: {below: 1}",
+    "one seed": "expect:\n  a: {seeds: 1, mean: {below: 1}}",
+    "more seeds than can be": "expect:\n  a: {seeds: 10001, mean: {below: 1}}",
+    "a statistic without seeds": "expect:\n  a: {mean: {below: 1}}",
+    "seeds without a statistic": "expect:\n  a: {seeds: 20, below: 1}",
     "an error without its step": "expect:\n  error: {matches: shape}",
 }
 
