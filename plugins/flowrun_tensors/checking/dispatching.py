@@ -105,7 +105,7 @@ class ShapesMode(FakeTensorMode):
         if self.taken > MOST_OPERATIONS:
             raise NeedsDataError(
                 f"its loop has made {MOST_OPERATIONS:,} operations, more than a check follows\n"
-                "give the step a `fake=` function"
+                "give the step a function on shapes (`@name.on_shapes`)"
             )
         check = self._checks.get(func)
         if check is not None:
