@@ -9,6 +9,7 @@ from flowrun_tensors.exporting.meanings import Defined, External, Resolved
 from flowrun_tensors.exporting.sources import Module, Statement
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OF_A_STEP = ("on_shapes", "check_options")  # decorators
 
 
 class Effects:
@@ -38,6 +39,9 @@ class Effects:
         if resolved is None:
             return False
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            if any(isinstance(one, ast.Attribute) and one.attr in _OF_A_STEP
+                   for one in node.decorator_list):  # fmt: skip
+                return False  # a script neither plans nor checks
             meanings = _of_roots(node.decorator_list, resolved)
             return any(isinstance(one, Defined) and self._registers(one, is_part)
                        for one, is_part in meanings)  # fmt: skip
