@@ -10,14 +10,14 @@ from flowrun import hookspecs
 from flowrun.checking.check import check_plan
 from flowrun.checking.checked import Checked
 from flowrun.history.finding import find_run
-from flowrun.history.replanning import recipe_of
+from flowrun.history.replanning import recipe_of, require_plugins
 from flowrun.planning.plan import Plan, make_plan
 from flowrun.plugins.registry import Registry, installed_plugins
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe
 from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
-from flowrun.running.record import RecordWriter
+from flowrun.running.record_writer import RecordWriter
 from flowrun.running.results import Result
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
@@ -57,19 +57,25 @@ def plan(
     )  # fmt: skip
 
 
-def plan_of_run(name: str) -> Plan:
-    """The plan by which a past run was executed, made again from the run's record.
+def plan_of_run(name: str, *, plugins: tuple[str, ...] = ()) -> Plan:
+    """The plan of a past run, from the run's record.
 
     name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
+    plugins: the plugins of the run that are not installed: paths of .py files or module names. A
+        plugin that only the record names is never loaded, because a record may come from a
+        stranger.
 
     Steps, options, wiring, ids and seeds are those of the run, its settings and arguments
-    included, whatever has become of the recipe's file since; paths start from the same folders.
-    The device is the one on which the run took place. The steps' code is today's.
+    included, even if the recipe's file has changed since; paths start from the same folders. The
+    device is that of the run. The steps' code is today's.
 
-    Raises FlowrunError where there is no such run, or where its record holds no recipe; and what
-    `plan` raises where the recipe no longer fits the registered steps.
+    Raises FlowrunError if there is no such run, if its record holds no recipe, or if the run used
+    plugins that are neither installed nor given; and what `plan` raises if the recipe no longer
+    fits the registered steps.
     """
-    return plan(recipe_of(find_run(name)))
+    found = find_run(name)
+    require_plugins(found, plugins)
+    return plan(recipe_of(found), plugins=plugins)
 
 
 def check(

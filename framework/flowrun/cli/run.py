@@ -22,6 +22,7 @@ from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.arguments import RecipeOptions
 from flowrun.running.interrupts import Interrupted
+from flowrun.running.record_writer import make_record
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 
@@ -138,7 +139,7 @@ class _Runner(msgspec.Struct):
             self._refuse(summary, error, [{"message": str(error)}])
         finally:
             if summary.run is not None:
-                self.documents.append(summary.run.record)
+                self.documents.append(make_record(summary.run).as_dict())
         return code
 
     def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:

@@ -24,7 +24,7 @@ from flowrun.values.paths import follow
 _SHOWN = 60  # characters of a found or wanted value that a line shows
 
 
-class CheckResult(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """An expectation after a run: what was found, what was wanted, whether it is met.
 
     difference: where values were compared, the largest difference and where it lies.

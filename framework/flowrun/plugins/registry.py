@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pluggy
@@ -28,15 +28,21 @@ from flowrun.values.codecs import Codec
 ENTRY_POINT_GROUP = "flowrun"
 _METHODS = ("devices", "check_mode", "around_step")  # of a backend
 
+PluginSource = Literal["installed", "file", "module"]
+
 
 class Plugin(msgspec.Struct, frozen=True):
-    """A loaded plugin: the name it goes by, its version, where it came from, and its steps."""
+    """A loaded plugin: its name, its version, where it came from, and its steps.
+
+    origin: where it came from, for messages; source: how it was found.
+    """
 
     name: str
     version: str
     origin: str
     module: Any
     steps: tuple[Step[..., Any], ...]
+    source: PluginSource = "installed"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -186,7 +192,7 @@ class Registry(msgspec.Struct, dict=True):
                 self.failures.append(Failure(point.name, origin, error))
         for name, version, origin, module in sorted(loaded, key=_declares_no_hooks):
             try:
-                self._register(name, version, origin, module)
+                self._register(name, version, origin, "installed", module)
             except Exception as error:
                 self.failures.append(Failure(name, origin, error))
 
@@ -205,7 +211,7 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            self._register(origin, "", "a local file", import_file(path))
+            self._register(origin, "", "a local file", "file", import_file(path))
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -223,7 +229,8 @@ class Registry(msgspec.Struct, dict=True):
         add_to_path(folder)
         try:
             module = importlib.import_module(name)
-            self._register(name, getattr(module, "__version__", ""), f"module {name}", module)
+            version = getattr(module, "__version__", "")
+            self._register(name, version, f"module {name}", "module", module)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -234,7 +241,9 @@ class Registry(msgspec.Struct, dict=True):
                 raise PluginError(message) from None
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
 
-    def _register(self, name: str, version: str, origin: str, module: Any) -> None:
+    def _register(
+        self, name: str, version: str, origin: str, source: PluginSource, module: Any
+    ) -> None:
         if name in self.plugins:
             other = self.plugins[name].origin
             raise PluginError(f"the plugin name `{name}` is taken by {other}")
@@ -246,7 +255,7 @@ class Registry(msgspec.Struct, dict=True):
         self.hooks = hooks
         self.manager.register(module, name)
         self.manager.check_pending()
-        self.plugins[name] = Plugin(name, str(version), origin, module, steps)
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source)
         self._forget()
 
     def _forget(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from flowrun.recipes.syntax import strange_space, syntax_problem
 MOST_BYTES = 1 << 20
 MOST_NODES = 100_000
 MOST_DEPTH = 64
+# Characters that JSON may hold as they are, and that YAML refuses or takes for the end of a line.
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where the wheel has it
 
@@ -74,7 +77,8 @@ def as_json(value: object, *, indent: int | None = None) -> str:
     """
     import json  # a recipe that is read from a file needs none of it
 
-    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _path_text(value: object) -> str:

@@ -60,7 +60,9 @@ def load_recipe(recipe: str | Path | AnyMapping[str, object], set: Settings = ()
 
 
 def read_recipe(
-    given: str | Path | AnyMapping[str, object], settings: Settings, problems: list[Problem]
+    given: str | Path | AnyMapping[str, object] | Source,
+    settings: Settings,
+    problems: list[Problem],
 ) -> Recipe | None:
     """The recipe as far as it can be read, everything wrong with it added to `problems`."""
     try:
@@ -74,7 +76,9 @@ def read_recipe(
     return None if draft is None else _filled(draft, problems)
 
 
-def _source(given: str | Path | AnyMapping[str, object]) -> Source:
+def _source(given: str | Path | AnyMapping[str, object] | Source) -> Source:
+    if isinstance(given, Source):
+        return given
     if not isinstance(given, AnyMapping):
         return read_source(Path(given))
     try:

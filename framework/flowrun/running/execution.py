@@ -19,7 +19,7 @@ from flowrun.running.known_outcomes import KnownOutcomes
 from flowrun.running.listeners import Listeners
 from flowrun.running.output import Held, NamedValues, given_from_outside
 from flowrun.running.recompute import NotDeterministicError, Remaking
-from flowrun.running.record import make_record
+from flowrun.running.record_writer import make_record
 from flowrun.running.recording import Recording
 from flowrun.running.results import Result, RunInfo
 from flowrun.running.runner import Walk
@@ -145,7 +145,7 @@ class _Run:
         metrics = self._values.plain(named["metrics"]) if "metrics" in named else {}
         is_ok = self._info.status in ("ok", "skipped")
         shown = metrics if isinstance(metrics, dict) else {}
-        return Result(named, shown, self._info.record, is_ok)
+        return Result(named, shown, make_record(self._info).as_dict(), is_ok)
 
     def _failure(self, start: int) -> StepError | None:
         """Take the steps; gives the failure of the step that is expected to fail."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import msgspec
 
-from flowrun.errors import shown_path
+from flowrun.errors import FlowrunError, shown_path
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.dataflow import NAMED, Flow
 from flowrun.running.interrupts import Interrupts
 from flowrun.running.output import OUTSIDE, Held, given_from_outside
+from flowrun.running.record import read_run
 from flowrun.running.recording import Recording
 from flowrun.running.step_caller import Making
 from flowrun.running.step_keys import StepKeys
 from flowrun.store.changes import changes, input_changes
+from flowrun.store.home import runs_folder
 from flowrun.store.keys import KeyParts
 from flowrun.store.step_records import OutputRecord, StepRecord
 from flowrun.store.store import Store
@@ -46,12 +49,14 @@ def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
     recipe = plan.recipe
     file = str(recipe.path) if recipe.path is not None else None
     row = store.runs.latest_of(file, recipe.name)
-    run = None if row is None else store.runs.record(row.id)
     found: dict[str, StepRecord] = {}
-    for step in (run or {}).get("steps", []):
-        record = store.records.of_key(step["key"]) if step.get("key") else None
-        if record is not None:
-            found[str(step["id"])] = record
+    if row is None:
+        return found
+    with contextlib.suppress(FlowrunError):  # a record that is unreadable explains nothing
+        for step in read_run(runs_folder() / row.id).steps:
+            record = None if step.key is None else store.records.of_key(step.key)
+            if record is not None:
+                found[step.id] = record
     return found
 
 

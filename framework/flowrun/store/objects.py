@@ -11,6 +11,7 @@ from flowrun.store.database import Database
 from flowrun.store.store_errors import StoreErrors
 from flowrun.store.value_files import (
     DamagedValueError,
+    NoCodecError,
     NotKeepableError,
     read_value,
     taken_apart,
@@ -55,10 +56,10 @@ class Objects:
         return name
 
     def read(self, name: str, digest: str, values: Codecs) -> Any:
-        """A kept value, or MISSING where it is not there or not what it was."""
+        """A kept value; MISSING if it is gone or damaged, or if no codec reads its type."""
         try:
             value = read_value(self._folder, name, digest, values)
-        except FileNotFoundError:
+        except (FileNotFoundError, NoCodecError):
             return MISSING
         except (OSError, DamagedValueError) as error:
             self._put_aside(name, error)

@@ -24,6 +24,10 @@ class DamagedValueError(Exception):
     """Bytes on disk that are not the value they should be."""
 
 
+class NoCodecError(DamagedValueError):
+    """A value of a type that no loaded plugin has a codec for."""
+
+
 class NotKeepableError(Exception):
     """A value that has no form on disk."""
 
@@ -65,7 +69,7 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
         }
     codec = None if values is None else values.codec_named(kind)
     if codec is None:
-        raise DamagedValueError(f"no codec for {kind}")
+        raise NoCodecError(f"no codec for {kind}")
     if "leaf" in content:
         return leaves[kind][content["leaf"]]
     if codec.unpack is None:
@@ -108,11 +112,13 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
         for kind, file in document["files"].items():
             codec = values.codec_named(kind)
             if codec is None or codec.read is None:
-                raise DamagedValueError(f"no codec reads {kind}")
+                raise NoCodecError(f"no codec reads {kind}")
             leaves[kind] = codec.read(folder / file)
         value = put_together(document["value"], leaves, values)
         found = value_digest(value, values)
         wanted = document["digest"] if digest is None else digest
+    except NoCodecError:
+        raise
     except Exception as error:  # a codec reads foreign bytes: it may raise anything
         raise DamagedValueError(f"{name}: {error}") from error
     if found != wanted:

@@ -152,7 +152,7 @@ class Codecs:
             more = ", ..." if len(items) > _SHOWN_ITEMS else ""
             return f"{{{', '.join(shown)}{more}}}"
         if "length" in summary:
-            is_short = value is not None and len(value) <= _SHOWN_ITEMS
+            is_short = isinstance(value, list) and len(value) <= _SHOWN_ITEMS
             if is_short and all(isinstance(item, (int, float)) for item in value):
                 return f"[{', '.join(number_text(item) for item in value)}]"
             return f"[{summary['length']}]"

@@ -60,10 +60,11 @@ def _plan(run_or_recipe: str, arguments: dict[str, Any]) -> flowrun.Plan:
         return flowrun.plan(path, **arguments)
     if path.suffix in (".yaml", ".yml"):
         raise flowrun.FlowrunError(f"there is no file `{run_or_recipe}`")
+    plugins = arguments.pop("plugins")
     given = [name for name, value in arguments.items() if value not in (None, ())]
     if given:
         options = ", ".join(f"--{name.removesuffix('s')}" for name in given)
         raise flowrun.FlowrunError(
             f"{options} cannot change what a run did; export its recipe instead"
         )
-    return flowrun.plan_of_run(run_or_recipe)
+    return flowrun.plan_of_run(run_or_recipe, plugins=plugins)

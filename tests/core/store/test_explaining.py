@@ -58,7 +58,7 @@ REASONS: dict[str, tuple[Callable[[World], None], list[str]]] = {
     ),
     "version": (
         replace("steps.py", '@step(outputs="text")', '@step(outputs="text", version=3)'),
-        ["the step's `version` none -> 3"],
+        ["the step's `version`: none -> 3"],
     ),
     "another step": (
         replace("r.yaml", "round_down", "{add: {by: 1}, id: round_down}"),

@@ -15,9 +15,9 @@ from flowrun.cli.watch.dependencies import data_files, installed_code, recipe_fi
 from flowrun.cli.watch.running import latest_run, record_of, run_apart
 from flowrun.errors import listed, shown_path
 from flowrun.history.changes import changed_metrics
-from flowrun.history.past_run import PastRun
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.arguments import RecipeOptions
+from flowrun.running.record import RunRecord
 
 _MOST_NAMES = 3  # of changed files that a line shows
 
@@ -60,7 +60,7 @@ class _Watch:
         self._code = code
         self._known: set[Path] = {recipe.resolve()}
         self._data: set[Path] = set()
-        self._before: PastRun | None = None
+        self._before: RunRecord | None = None
         self._stamps = Stamps({})
 
     def run(self, arguments: list[str]) -> None:
@@ -87,7 +87,7 @@ class _Watch:
         changed = wait_for_change(self._stamps)
         click.echo(f"\nchanged: {listed(map(shown_path, changed), limit=_MOST_NAMES)}")
 
-    def _show_metrics(self, found: PastRun) -> None:
+    def _show_metrics(self, found: RunRecord) -> None:
         if self._before is None:
             return
         changes = list(changed_metrics(self._before.metrics, found.metrics))

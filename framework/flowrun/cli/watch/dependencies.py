@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowrun.errors import FlowrunError
-from flowrun.history.past_run import PastRun
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.recipe import load_recipe
+from flowrun.running.record import RunRecord
 
 _INSTALLED = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
@@ -54,7 +54,7 @@ def installed_code(registry: Registry) -> set[Path]:
     return found
 
 
-def data_files(run: PastRun) -> set[Path]:
+def data_files(run: RunRecord) -> set[Path]:
     """The files that a run read and did not write itself."""
     written = {path for step in run.steps for path in step.files_written}
     read = {path for step in run.steps for path in step.files_read}

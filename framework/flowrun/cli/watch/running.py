@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from flowrun.errors import FlowrunError
-from flowrun.history.past_run import PastRun, read_run
+from flowrun.running.record import RunRecord, read_run
 from flowrun.store.home import home_folder, runs_folder
 from flowrun.store.store import Store
 
@@ -36,7 +36,7 @@ def run_apart(arguments: list[str]) -> int:
 
 
 def latest_run(recipe: Path) -> str | None:
-    """The id of the latest run of a recipe file; None if there is none."""
+    """The id of the latest run of a recipe file; None where there is none."""
     store = Store(home_folder(), lambda text: None)
     file = str(recipe.resolve())
     try:  # all of them: a run that was answered from a note is in no table yet
@@ -45,7 +45,7 @@ def latest_run(recipe: Path) -> str | None:
         store.close()
 
 
-def record_of(run: str) -> PastRun | None:
+def record_of(run: str) -> RunRecord | None:
     """The record of a run; None if it cannot be read."""
     try:
         return read_run(runs_folder() / run)
