@@ -57,13 +57,19 @@ def plan(
     )  # fmt: skip
 
 
-def plan_of_run(name: str, *, plugins: tuple[str, ...] = ()) -> Plan:
+def plan_of_run(
+    name: str,
+    *,
+    plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
+) -> Plan:
     """The plan of a past run, from the run's record.
 
     name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
     plugins: the plugins of the run that are not installed: paths of .py files or module names. A
         plugin that only the record names is never loaded, because a record may come from a
         stranger.
+    given: the values that the run was given; its record does not hold them.
 
     Steps, options, wiring, ids and seeds are those of the run, its settings and arguments
     included, even if the recipe's file has changed since; paths start from the same folders. The
@@ -75,7 +81,7 @@ def plan_of_run(name: str, *, plugins: tuple[str, ...] = ()) -> Plan:
     """
     found = find_run(name)
     require_plugins(found, plugins)
-    return plan(recipe_of(found), plugins=plugins)
+    return plan(recipe_of(found), plugins=plugins, given=given)
 
 
 def check(

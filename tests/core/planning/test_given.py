@@ -87,3 +87,13 @@ def test_a_given_tensor_is_checked_on_its_shape() -> None:
     assert "X: " not in finding.problem.message
     assert "from given" in finding.text
     assert torch.equal(flowrun.run(recipe, given={"X": X, "w": w}).values["z"], X @ w)
+
+
+def test_a_run_that_was_given_values_is_planned_again_with_them(world: World) -> None:
+    world.recipe("[add]")
+    flowrun.run(world.path, given={"x": 5.0})
+    plugins = (str(world.folder / "steps.py"),)
+    plan = flowrun.plan_of_run("last", plugins=plugins, given={"x": 5.0})
+    assert flowrun.run_plan(plan).values["x"] == 6.0
+    with pytest.raises(RecipeError, match="add needs `x`"):
+        flowrun.plan_of_run("last", plugins=plugins)
