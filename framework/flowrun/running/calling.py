@@ -1,4 +1,4 @@
-"""One call of a step: what it gets, what it must return, and the report where it fails."""
+"""One call of a step: what it gets, what it must return, and the report if it fails."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def call_in_backends(call: Call, registry: Registry) -> Any:
 
 
 def named_outputs(call: Call, returned: Any) -> dict[str, Any]:
-    """What a step returned, by output name; raises FlowrunError where it does not fit."""
+    """What a step returned, by output name; raises FlowrunError if it does not fit."""
     step, names = call.step.step, list(call.step.wires.outputs)
     if step.outputs_of is not None:
         if isinstance(returned, dict) and list(returned.keys()) == names:

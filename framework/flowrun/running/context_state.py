@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flowrun.running.events import Message, Progress
-from flowrun.store.stamps import Stamp, stamp_of
+from flowrun.store.file_digests import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from flowrun.plugins.registry import Registry
-    from flowrun.running.checkpoints import Checkpoints
-    from flowrun.running.interrupts import Interrupts
+    from flowrun.running.checkpoints import Checkpoints, Interrupts
 
 _PROGRESS_INTERVAL = 0.1  # seconds between two reports of progress
 
@@ -54,11 +53,15 @@ class ContextState(msgspec.Struct):
     next_report: float = 0.0
 
     def equip(
-        self, checkpoints: Checkpoints | None, report: Callable[[Progress], None] | None
+        self,
+        checkpoints: Checkpoints | None,
+        report: Callable[[Progress], None] | None,
+        interrupts: Interrupts,
     ) -> None:
-        """Let the step save its progress, and report it."""
+        """Let the step save its progress, report it, and see that the run is to end."""
         self.checkpoints = checkpoints
         self.report = report
+        self.interrupts = interrupts
 
     def note(self, what: str) -> None:
         """Add what the step looked at to its record (`seed`, `env:NAME`, `file:PATH`)."""

@@ -17,7 +17,7 @@ from flowrun.errors import (
     listed,
     shown_path,
 )
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.devices import KINDS, meant_device
@@ -93,7 +93,7 @@ class RecipeRun:
                 self.plan,
                 standin=self.settings.standin,
                 fresh=self.settings.fresh,
-                complain=self.complaints.append,
+                warn=self.complaints.append,
             )
         except FlowrunError as error:
             return error
