@@ -19,7 +19,8 @@ from reference_language import with_tables
 
 import flowrun
 from flowrun import hookspecs, testing
-from flowrun_tensors import flowrun_steps
+from flowrun_tensors import Model, flowrun_steps
+from flowrun_tensors.extending import TensorHooks
 
 DOCS = Path(__file__).parent
 RECIPES = "recipes.md"
@@ -72,6 +73,7 @@ def pages() -> dict[str, str]:
     functions = {name: value for name, value in public.items() if name not in kinds}
     kit = {name: getattr(testing, name) for name in testing.__all__}
     hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("flowrun_")}
+    hooks |= {"flowrun_tensors_models": TensorHooks.flowrun_tensors_models, "Model": Model}
     steps = {step.name: step for step in flowrun_steps()}
     parts: dict[str, tuple[str, dict[str, Any]]] = {
         "functions.md": (_FUNCTIONS, functions),

@@ -35,31 +35,41 @@ def plan(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     registry: Registry | None = None,
 ) -> Plan:
-    """Hold a recipe against the registered steps.
+    """Plan a recipe with the registered steps.
 
     recipe: a path, a mapping, or what `load_recipe` gave.
     set: settings that change it, as `--set` does.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files (from the current folder) or module names.
+    given: values by name that its steps take, as if steps above them had made these: `{"data": X}`.
     registry: the plugins to use; by default every installed one.
 
     Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
-    options, missing inputs, values that nobody gives, bad device names. PluginError if one of
-    `plugins` cannot be loaded.
+    options, missing inputs, given values that no step takes, bad device names. PluginError if one
+    of `plugins` cannot be loaded.
     """
-    registry = registry or new_registry()
-    return make_plan(recipe, set=set, device=device, seed=seed, plugins=plugins, registry=registry)
+    return make_plan(
+        recipe, set=set, device=device, seed=seed, plugins=plugins, given=given,
+        registry=registry or new_registry(),
+    )  # fmt: skip
 
 
-def plan_of_run(name: str, *, plugins: tuple[str, ...] = ()) -> Plan:
+def plan_of_run(
+    name: str,
+    *,
+    plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
+) -> Plan:
     """The plan of a past run, from the run's record.
 
     name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
     plugins: the plugins of the run that are not installed: paths of .py files or module names. A
         plugin that only the record names is never loaded, because a record may come from a
         stranger.
+    given: the values that the run was given; its record does not hold them.
 
     Steps, options, wiring, ids and seeds are those of the run, its settings and arguments
     included, even if the recipe's file has changed since; paths start from the same folders. The
@@ -74,7 +84,7 @@ def plan_of_run(name: str, *, plugins: tuple[str, ...] = ()) -> Plan:
 
     found = find_run(name)
     require_plugins(found, plugins)
-    return plan(recipe_of(found), plugins=plugins)
+    return plan(recipe_of(found), plugins=plugins, given=given)
 
 
 def check(
@@ -84,6 +94,7 @@ def check(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     standin: bool = True,
     memory: int | None = None,
 ) -> Checked:
@@ -95,7 +106,7 @@ def check(
     """
     from flowrun.checking.check import check_plan
 
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins, given=given)
     return check_plan(planned, standin=standin, memory=memory)
 
 
@@ -106,6 +117,7 @@ def run(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     standin: bool = True,
     record: bool = True,
     fresh: bool = False,
@@ -116,6 +128,8 @@ def run(
     set: settings that change it: `{"gd_train.lr": 0.1}`, or `["gd_train.lr=0.1"]`.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files or module names.
+    given: values by name that its steps take, as if steps above them had made these. They belong to
+        the keys of these steps by their content.
     standin: whether simulated stand-ins may take the place of data that cannot be had.
     record: whether the run leaves a record, and whether steps are kept and found in the store,
         both in `.flowrun` (or in `FLOWRUN_HOME`). Without it nothing there is read or written.
@@ -124,7 +138,7 @@ def run(
     An expectation that is not met raises nothing: look at `result.ok`. Raises RecipeError,
     PluginError, DeviceError or StepError, all of them FlowrunError.
     """
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins, given=given)
     return run_plan(planned, standin=standin, record=record, fresh=fresh)
 
 
@@ -166,16 +180,10 @@ def run_in_store(
     fresh: bool,
 ) -> Result:
     """Run a plan with a store that is open; without one nothing is recorded."""
-    manager = planned.registry.manager
     extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
-    for listener in extra:
-        manager.register(listener, getattr(listener, "name", type(listener).__name__))
-    try:
-        heard = Listeners(manager, warn)
+    with planned.registry.listening(extra):
+        heard = Listeners(planned.registry.manager, warn)
         return execute(planned, heard, store=store, standin=standin, fresh=fresh, warn=warn)
-    finally:
-        for listener in extra:
-            manager.unregister(listener)
 
 
 def _as_warning(text: str) -> None:

@@ -82,6 +82,10 @@ def descend(
         update.restore(restored["optimizer"])
         restore_surroundings(restored, X.device, batches, validation)
     taken, lrs = settings.steps, settings.rates
+
+    def loss_now() -> float:
+        return float(losses[step])
+
     for step in range(begun, settings.steps):
         is_last = validation is not None and validation.look(params, step)
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
@@ -92,8 +96,7 @@ def descend(
             break
         if (step + 1) % BLOCK == 0:
             require_finite(losses, step + 1 - BLOCK, step + 1, settings.lr)
-        if ctx.wants_progress:
-            ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
+        ctx.progress(step + 1, settings.steps, loss=loss_now)
         ctx.checkpoint(
             partial(_state, engine, step + 1, params, losses, update, batches, validation)
         )

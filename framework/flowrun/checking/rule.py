@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 
 from flowrun.planning.plan import Plan, PlannedStep
@@ -17,9 +16,9 @@ CHECK_SECONDS = 2.0  # what a check is likely to take, beside what the run loads
 def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -> bool:
     """Whether the steps that a run would call are likely to take longer than a check.
 
-    A step counts as long as it took in the last run of the recipe; one that has not run here as
-    its `seconds=` guesses, or nothing. What would be kept counts nothing. A run that would end
-    before its first step, for want of its device, is not checked.
+    A step counts as long as it took in the last run of the recipe. One that has not run here counts
+    as nothing, and so does one that would be kept. A run that would end before its first step,
+    because its device is missing, is not checked.
     """
     present = plan.registry.devices
     devices = [plan.recipe.device, *(step.device for step in plan.steps if step.device is not None)]
@@ -44,6 +43,4 @@ def _likely_seconds(planned: PlannedStep, before: Mapping[str, StepRecord]) -> f
     record = before.get(planned.id)
     if record is not None and record.step == planned.step.name:
         return record.work  # without what is loaded before it: torch alone takes a second
-    if planned.step.seconds is None:
-        return 0.0
-    return float(planned.step.seconds(types.SimpleNamespace(**planned.options)))
+    return 0.0

@@ -12,17 +12,13 @@ import click
 import msgspec
 
 from flowrun.cli.check_reports import finding_text
-from flowrun.recipes.arguments import recipe_arguments
+from flowrun.recipes.arguments import RecipeOptions
 
 
 def check_first(
     recipe: str,
     *,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    standin: bool,
+    options: RecipeOptions,
     show: bool,
     warn: Callable[[str], None],
 ) -> list[dict[str, Any]]:
@@ -32,12 +28,9 @@ def check_first(
     stood for by what torch cannot forget: neither reaches the run. show: whether errors and
     warnings are printed. warn: is called if the check itself fails; then nothing is known.
     """
-    arguments = recipe_arguments(
-        settings=settings, plugins=plugins, device=device, seed=seed, standin=standin
-    )
     # Modules are looked for in the current folder only if they are here too.
     own = [] if str(Path.cwd()) in sys.path else ["-P"]
-    command = [sys.executable, *own, "-m", "flowrun", "check", recipe, "--json", *arguments]
+    command = [sys.executable, *own, "-m", "flowrun", "check", recipe, "--json", *options.arguments]
     done = subprocess.run(command, capture_output=True, check=False)
     try:
         found = msgspec.json.decode(done.stdout)["findings"]

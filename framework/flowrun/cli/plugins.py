@@ -8,6 +8,7 @@ import click
 
 from flowrun.cli.plugin_option import plugin_option
 from flowrun.planning.plan import load_plugins
+from flowrun.plugins.modules import specifications
 from flowrun.plugins.registry import Plugin, Registry
 
 
@@ -38,11 +39,17 @@ def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
         return [item for name, items in registry.ask(hook) if name == plugin.name for item in items]
 
     hooks = [caller.name for caller in registry.manager.get_hookcallers(plugin.module) or []]
+    of_plugins = sorted(specifications(registry.hooks[1:]).keys() & set(hooks))
     return {
         "steps": [step.name for step in plugin.steps],
         "formats": [suffix for item in ask("flowrun_formats") for suffix in item.suffixes],
         "data": [item.name for item in ask("flowrun_datasets")],
-        "models": [item.name for item in ask("flowrun_models")],
         "codecs": [item.type_name for item in ask("flowrun_codecs")],
+        **{_short(hook): [item.name for item in ask(hook)] for hook in of_plugins},
         "hooks": sorted(hook.removeprefix("flowrun_") for hook in hooks),
     }
+
+
+def _short(hook: str) -> str:
+    """What a hook that a plugin declares gives: `models` of `flowrun_tensors_models`."""
+    return hook.rpartition("_")[2]

@@ -20,6 +20,7 @@ from flowrun.cli.reports import Lines, RunSummary, warning_text
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.running.checkpoints import Interrupted
 from flowrun.running.record_writer import make_record
 from flowrun.store.store import Store
@@ -59,7 +60,6 @@ def run_command(
     /,
     recipes: tuple[str, ...],
     as_json: bool,
-    no_standin: bool,
     **arguments: Any,
 ) -> int:
     """Run recipes, one after the other.
@@ -67,7 +67,7 @@ def run_command(
     Exit code: 0 all well, 1 an expectation not met, 2 a bad recipe or usage, 3 a step failed,
     130 interrupted. Of several recipes, the highest of their codes.
     """
-    runner = _Runner(registry, standin=not no_standin, as_json=as_json, **arguments)
+    runner = _Runner(registry, as_json=as_json, **arguments)
     if not as_json:
         codes = [runner.run(recipe) for recipe in recipes]
         runner.show_table()
@@ -91,11 +91,7 @@ class _Runner(msgspec.Struct):
     """Runs recipes with the settings of one command, and shows or collects what comes of them."""
 
     registry: Registry
-    settings: tuple[str, ...]
-    device: str | None
-    seed: int | None
-    plugins: tuple[str, ...]
-    standin: bool
+    options: RecipeOptions
     fresh: bool
     check: bool | None
     quiet: bool
@@ -113,9 +109,7 @@ class _Runner(msgspec.Struct):
         self.summaries.append(summary)
         code = BAD_RECIPE
         try:
-            plan = planned(
-                self.registry, recipe, self.settings, self.device, self.seed, self.plugins
-            )
+            plan = planned(self.registry, recipe, self.options)
             summary.recipe = plan.recipe.name
             store = open_store(self._warn)
             try:
@@ -123,7 +117,12 @@ class _Runner(msgspec.Struct):
                     return code
                 listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
                 result = run_in_store(
-                    plan, store, listeners, self._warn, standin=self.standin, fresh=self.fresh
+                    plan,
+                    store,
+                    listeners,
+                    self._warn,
+                    standin=self.options.standin,
+                    fresh=self.fresh,
                 )
             finally:
                 store.close()
@@ -153,18 +152,14 @@ class _Runner(msgspec.Struct):
         """Whether no check is called for, or one finds nothing that the run would fail with."""
         wanted = self.check
         if wanted is None:
-            wanted = is_worth_checking(plan, store, standin=self.standin, fresh=self.fresh)
+            wanted = is_worth_checking(plan, store, standin=self.options.standin, fresh=self.fresh)
         if not wanted:
             return True
         from flowrun.cli.checking_first import check_first  # most runs are not checked first
 
         errors = check_first(
             recipe,
-            settings=self.settings,
-            device=self.device,
-            seed=self.seed,
-            plugins=self.plugins,
-            standin=self.standin,
+            options=self.options,
             show=not self.as_json,
             warn=self._warn,
         )

@@ -16,8 +16,9 @@ from flowrun.errors import FlowrunError, shown_path
 from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
+from flowrun.running.backend import Backend
 from flowrun.running.checkpoints import Checkpoints, Interrupts
-from flowrun.running.context import Context
+from flowrun.running.context_state import ContextState
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.record import read_run
@@ -115,7 +116,7 @@ class Cache:
             return nullcontext()
         return self._store.locks.held(key.base, waiting)
 
-    def find(self, index: int, key: Key | None, ctx: Context) -> StepRecord | None:
+    def find(self, index: int, key: Key | None, ctx: ContextState) -> StepRecord | None:
         """The record by which a step need not be called; None if there is none that holds."""
         for record in self.records_of(key):
             if self.obstacle(index, record, ctx) is None:
@@ -129,7 +130,7 @@ class Cache:
         found = self._store.records.of_base(key.base)
         return [record for record in found if record.made >= self._since]
 
-    def obstacle(self, index: int, record: StepRecord, ctx: Context) -> str | None:
+    def obstacle(self, index: int, record: StepRecord, ctx: ContextState) -> str | None:
         """Why a step is called although its base key has a record; None if it is kept.
 
         Everything the step looked at must be unchanged. If it acts outside, the files it wrote
@@ -152,7 +153,7 @@ class Cache:
         return None
 
     def checkpoints(
-        self, index: int, key: Key | None, ctx: Context, interrupts: Interrupts
+        self, index: int, key: Key | None, ctx: ContextState, interrupts: Interrupts
     ) -> Checkpoints | None:
         """The checkpoints of a step that is about to be called; None if it can make none."""
         if self._store is None or key is None or not self._plan.steps[index].step.takes_context:
@@ -183,7 +184,7 @@ class Cache:
         self,
         index: int,
         key: Key,
-        ctx: Context,
+        ctx: ContextState,
         result: StepResult,
         outputs: dict[str, Output],
         work: float,
@@ -304,23 +305,24 @@ class Cache:
             record.object = self._store.objects.keep(output.value, record.digest, self._codecs)
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
-    def _states(self, ctx: Context) -> dict[str, str]:
+    def _states(self, ctx: ContextState) -> dict[str, str]:
         """The present states of what a step has looked at so far."""
         return self._dependencies(ctx).states(ctx.noted)
 
-    def _dependencies(self, ctx: Context) -> Dependencies:
+    def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None
         return Dependencies(ctx, self._plan.registry, self._store.files, self._store.code)
 
     @cached_property
     def _around(self) -> dict[str, str]:
-        """The code that plugins wrap round each step, digested, by plugin."""
+        """The code in which backends call each step, digested, by plugin."""
         assert self._store is not None
         found: dict[str, str] = {}
-        for hook in self._plan.registry.manager.hook.flowrun_step_call.get_hookimpls():
-            if hook.plugin_name != "flowrun":
-                code = self._store.code.of_function(hook.function)
-                found[hook.plugin_name] = parts_digest([code.modules, code.packages])
+        for name, backend in reversed(self._plan.registry.backends):
+            function = type(backend).around_step
+            if function is not Backend.around_step:
+                code = self._store.code.of_function(function)
+                found[name] = parts_digest([code.modules, code.packages])
         return found
 
 
@@ -345,7 +347,7 @@ def _is_kept(record: StepRecord) -> bool:
     return all(output.is_kept or not output.is_keepable for output in record.outputs.values())
 
 
-def _changed_meanwhile(ctx: Context) -> bool:
+def _changed_meanwhile(ctx: ContextState) -> bool:
     """Whether a file has changed since the step looked at it."""
     files = [(what, stamp) for what, stamp in ctx.noted.items() if what.startswith("file:")]
     return any(stamp_of(what.removeprefix("file:")) != stamp for what, stamp in files)

@@ -46,8 +46,8 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """What came of the signals during one run.
 
-    deferring: the step that runs offers checkpoints, so a first signal waits for the next offer;
-    a second one does not.
+    deferring: the step that runs offers checkpoints, or looks whether it should stop, so a first
+        signal waits for its next offer or look; a second one does not.
     """
 
     def __init__(self) -> None:
@@ -58,6 +58,11 @@ class Interrupts:
         """End the run, as a signal wanted."""
         assert self.wanted is not None
         raise Interrupted(self.wanted, saved=saved)
+
+    def look(self) -> bool:
+        """Whether the run is to end; a first signal waits for the next look, or offer."""
+        self.deferring = True
+        return self.wanted is not None
 
     def begin_step(self) -> None:
         """Another step is about to be called: nothing is known of its checkpoints."""

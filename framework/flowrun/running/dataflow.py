@@ -10,7 +10,10 @@ from flowrun.planning.plan import Plan
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.value_files import NotKeepableError, plain_document, put_together
+from flowrun.values.codecs import Codecs
+from flowrun.values.digests import value_digest
 
+OUTSIDE = -1  # the maker of a value that comes from no step
 NAMED = "*"  # begins the name of an input that a step takes in its dict of named values
 
 _SMALL_ITEMS = 256  # a value of more parts is no small one
@@ -20,8 +23,9 @@ _SMALL_TEXT = 4096  # characters of JSON up to which a value of plain parts stan
 class Output:
     """One output of one step.
 
-    maker: the step's position in the plan. record: what the store knows of the value. value: the
-    value itself, or MISSING if it has to be read or recomputed.
+    maker: the step's position in the plan, or OUTSIDE for a value that the plan was given.
+    record: what the store knows of the value. value: the value itself, or MISSING if it has to be
+    read or recomputed.
     """
 
     __slots__ = ("maker", "record", "value")
@@ -43,12 +47,14 @@ class Dataflow:
     """Where every value of a run comes from, step by step.
 
     named: what each name of the recipe means after the steps so far. given: the outputs of each
-    step so far, by the step's own names. bound: its inputs, by parameter.
+    step so far, by the step's own names. bound: its inputs, by parameter. outside: the values that
+    the plan was given.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, outside: Mapping[str, Output]) -> None:
         self._steps = plan.steps
-        self.named: dict[str, Output] = {}
+        self._outside = outside
+        self.named: dict[str, Output] = dict(outside)
         self.given: list[dict[str, Output]] = []
         self.bound: list[dict[str, Output]] = []
 
@@ -71,7 +77,7 @@ class Dataflow:
         """Go back to the state in which the step of this position is the next one."""
         given = self.given[:index]
         self.bound = self.bound[:index]
-        self.given, self.named = [], {}
+        self.given, self.named = [], dict(self._outside)
         for position, outputs in enumerate(given):
             self.publish(position, outputs)
 
@@ -99,6 +105,18 @@ class NamedValues(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<values {', '.join(self._outputs)}>"
+
+
+def given_from_outside(given: Mapping[str, Any], codecs: Codecs) -> dict[str, Output]:
+    """The values that a plan was given, with the digests by which steps that take them are kept."""
+    return {
+        name: Output(
+            OUTSIDE,
+            OutputRecord(value_digest(value, codecs), codecs.summary(value), small_plain(value)),
+            value,
+        )
+        for name, value in given.items()
+    }
 
 
 def own_containers(value: Any) -> Any:

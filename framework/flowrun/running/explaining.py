@@ -11,7 +11,7 @@ from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.cache import Cache, Key, records_of_last_run
 from flowrun.running.calling import context_of
-from flowrun.running.dataflow import NAMED, Dataflow, Output
+from flowrun.running.dataflow import NAMED, OUTSIDE, Dataflow, Output, given_from_outside
 from flowrun.store.changes import changes, input_changes
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import Store
@@ -44,8 +44,9 @@ class _Explaining:
         devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
         self._plan = plan
         self._store = store
-        self._dataflow = Dataflow(plan)
-        self._cache = Cache(plan, devices, Codecs(plan.registry.codecs), store)
+        codecs = Codecs(plan.registry.codecs)
+        self._dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
+        self._cache = Cache(plan, devices, codecs, store)
         self._contexts = [
             context_of(step, plan, name, present=present, standin=standin)
             for step, name in zip(plan.steps, devices, strict=True)
@@ -127,6 +128,8 @@ class _Explaining:
     def _input(self, index: int, name: str) -> str:
         """An input with the step it comes from."""
         maker = self._dataflow.bound[index][name].maker
+        if maker == OUTSIDE:
+            return f"the given input `{name.removeprefix(NAMED)}`"
         return f"input `{name.removeprefix(NAMED)}` from step `{self._plan.steps[maker].id}`"
 
     def _source(self, digest: str) -> str | None:

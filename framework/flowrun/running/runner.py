@@ -22,8 +22,8 @@ from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.cache import Cache, Key
 from flowrun.running.checkpoints import Interrupted, Interrupts
-from flowrun.running.context import Context
-from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output
+from flowrun.running.context_state import ContextState
+from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output, given_from_outside
 from flowrun.running.events import Message, Progress
 from flowrun.running.listeners import Listeners
 from flowrun.running.record_writer import make_record
@@ -69,7 +69,7 @@ def execute(
     codecs = Codecs(plan.registry.codecs, plan.recipe.dtype)
     since = started.timestamp() if fresh else 0.0
     cache = Cache(plan, devices, codecs, store, info.id, since)
-    dataflow = Dataflow(plan)
+    dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
     caller = StepCaller(plan, devices, codecs, dataflow, cache, present=present, standin=standin)
     runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn)
     start = time.perf_counter()
@@ -102,7 +102,7 @@ class _Turn(msgspec.Struct):
     index: int
     inputs: dict[str, Output]
     key: Key | None
-    ctx: Context
+    ctx: ContextState
     result: StepResult
 
 
@@ -206,13 +206,15 @@ class Runner:
         recomputed = self._caller.fetch_all(turn.inputs.values())
         result.made_again = [self._plan.steps[position].id for position in recomputed]
         checkpoints = self._cache.checkpoints(index, turn.key, ctx, self._interrupts)
-        ctx.equip(checkpoints, self._reporter(result))
+        ctx.equip(checkpoints, self._reporter(result), self._interrupts)
         result.messages = ctx.messages
         result.restored = None if checkpoints is None else checkpoints.restored_age
         self._listeners.tell("flowrun_step_started", run=self._info, result=result)
         peak = _peak_bytes()
         try:
             outputs = self._caller.call(index, ctx)
+            if ctx.saw_stop:
+                self._interrupts.end(saved=False)  # what it returned is not its result
         except BaseException as error:
             self._note_end(turn, start, peak)
             cause = error.__cause__ if isinstance(error.__cause__, Exception) else error

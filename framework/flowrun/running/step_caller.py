@@ -7,9 +7,17 @@ from typing import Any
 
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.running.cache import Cache
-from flowrun.running.calling import Call, context_of, named_outputs, step_error
+from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs, step_error
 from flowrun.running.context import Context
-from flowrun.running.dataflow import NAMED, Dataflow, Output, own_containers, small_plain
+from flowrun.running.context_state import ContextState
+from flowrun.running.dataflow import (
+    NAMED,
+    OUTSIDE,
+    Dataflow,
+    Output,
+    own_containers,
+    small_plain,
+)
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
 from flowrun.values.codecs import Codecs
@@ -53,8 +61,8 @@ class StepCaller:
         self._present = present
         self._standin = standin
 
-    def context(self, index: int) -> Context:
-        """The context of a step."""
+    def context(self, index: int) -> ContextState:
+        """The state of a step's context, before it is called."""
         return context_of(
             self._plan.steps[index],
             self._plan,
@@ -63,7 +71,7 @@ class StepCaller:
             standin=self._standin,
         )
 
-    def call(self, index: int, ctx: Context) -> dict[str, Output]:
+    def call(self, index: int, ctx: ContextState) -> dict[str, Output]:
         """What a step gives, by its own names; raises StepError if it fails.
 
         The values of its inputs must be at hand.
@@ -74,10 +82,9 @@ class StepCaller:
         fixed = {name: value for name, value in given.items() if not name.startswith(NAMED)}
         named = {name[1:]: value for name, value in given.items() if name.startswith(NAMED)}
         dynamic = None if planned.wires.named is None else named
-        call = Call(planned, ctx, fixed, dynamic, planned.keywords)
+        call = Call(planned, Context(ctx), fixed, dynamic, planned.keywords)
         try:
-            hook = self._plan.registry.manager.hook.flowrun_step_call
-            returned = hook(step=planned.step, ctx=ctx, call=call)
+            returned = call_in_backends(call, self._plan.registry)
             outputs = {
                 name: Output(index, self._described(value), value)
                 for name, value in named_outputs(call, returned).items()
@@ -116,6 +123,8 @@ class StepCaller:
             current = open_steps.pop()
             total += self.work[current]
             for output in self._dataflow.bound[current].values():
+                if output.maker == OUTSIDE:
+                    continue  # a later run is given it again
                 if not output.record.is_kept and output.maker not in seen:
                     seen.add(output.maker)
                     open_steps.append(output.maker)

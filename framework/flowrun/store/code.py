@@ -74,7 +74,7 @@ class CodeIndex:
         return self._closures[name]
 
     def of_function(self, function: Callable[..., Any]) -> Code:
-        """The code of one function of a module: the definitions it reaches, not their neighbours.
+        """The code of a function or method: the definitions it reaches, not their neighbours.
 
         For hooks: the module of a plugin may import all that the plugin has.
         """
@@ -85,10 +85,11 @@ class CodeIndex:
         if file is None:
             return code
         path = Path(file)
+        own = function.__qualname__.rpartition("<locals>.")[2]
         text, imports = definition_imports(
-            path.read_text(encoding="utf-8"), function.__name__, _package(function.__module__, path)
+            path.read_text(encoding="utf-8"), own, _package(function.__module__, path)
         )
-        name = f"{_shown_name(function.__module__, path)}:{function.__name__}"
+        name = f"{_shown_name(function.__module__, path)}:{own}"
         code.modules[name] = parts_digest(text)
         self._follow(code, imports, _Home(function.__module__, path))
         return code

@@ -14,6 +14,7 @@ from flowrun.store.file_digests import stamp_of
 
 Imports = list[str]
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
 
 
@@ -32,14 +33,17 @@ def module_imports(text: str, package: str) -> Imports:
 def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
     """The text of one definition and of those it reaches in its module, and their imports.
 
+    name: that of a function or class, or `Class.method`, which reaches methods by `self` alone.
     An import at the module's top counts if one of the definitions uses a name that it binds.
     """
     tree = ast.parse(text)
-    definitions = {
-        node.name: node
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    }
+    definitions: dict[str, ast.AST] = {}
+    for node in tree.body:
+        if isinstance(node, _DEFINITIONS):
+            definitions[node.name] = node
+        if isinstance(node, ast.ClassDef):
+            methods = (one for one in node.body if isinstance(one, _DEFINITIONS))
+            definitions |= {f"{node.name}.{one.name}": one for one in methods}
     reached: dict[str, ast.AST] = {}
     names: set[str] = set()
     waiting = [name]
@@ -50,11 +54,22 @@ def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports
         reached[current] = definitions[current]
         used = {node.id for node in ast.walk(reached[current]) if isinstance(node, ast.Name)}
         names |= used
-        waiting += sorted(used)
+        waiting += sorted(used | _by_self(reached[current], current))
     inside = [node for definition in reached.values() for node in ast.walk(definition)]
     top = [node for node in tree.body if _brings(node) & names]
     pieces = [ast.get_source_segment(text, node) or "" for node in reached.values()]
     return "\n".join(pieces), _unique(_imported([*inside, *top], package))
+
+
+def _by_self(definition: ast.AST, name: str) -> set[str]:
+    """What a method `Class.method` reaches by `self`, as `Class.other`."""
+    owner, _, method = name.partition(".")
+    return {
+        f"{owner}.{node.attr}"
+        for node in ast.walk(definition)
+        if method and isinstance(node, ast.Attribute)
+        if isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
 
 
 def _brings(node: ast.stmt) -> set[str]:

@@ -196,7 +196,7 @@ class ShapesMode(FakeTensorMode):
         if self.operations > MOST_OPERATIONS:
             raise NeedsDataError(
                 f"its loop has run {MOST_OPERATIONS:,} operations, more than a check follows\n"
-                "give the step a `fake=` function"
+                "give the step a function on shapes (`@name.on_shapes`)"
             )
 
     def _result(

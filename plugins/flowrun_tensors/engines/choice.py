@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flowrun import Context, FlowrunError
+from flowrun import CheckContext, Context, FlowrunError
 from flowrun_tensors.engines import adapters as walking
 from flowrun_tensors.engines import shapes
 from flowrun_tensors.engines.results import NotCoveredError
@@ -132,7 +132,7 @@ def walked(name: str, task: Task, ctx: Context) -> Trained:
     raise AssertionError("autograd takes every task")
 
 
-def walked_on_shapes(name: str, task: Task, ctx: Context) -> dict[str, Any]:
+def walked_on_shapes(name: str, task: Task, ctx: CheckContext) -> dict[str, Any]:
     """The outputs of `gd_train` in a check, computed without data.
 
     Raises FlowrunError if the requested engine cannot run the task.

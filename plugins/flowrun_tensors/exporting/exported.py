@@ -72,7 +72,7 @@ def export_plan(plan: Plan) -> Exported:
         if not _is_built_in(step):
             _said_of(step, lambda step=step: own.function(step.step.function))
     for step in plan.steps:
-        model = plan.registry.models.get(step.options.get("model") or "")
+        model = plan.registry.items("flowrun_tensors_models").get(step.options.get("model") or "")
         if _is_built_in(step) and model is not None:
             _said_of(
                 step, lambda model=model: own.function(model.init) and own.function(model.forward)
@@ -172,6 +172,6 @@ def _header(script: Script) -> list[str]:
     own = __name__.partition(".")[0]
     for plugin in script.plan.registry.plugins.values():
         module = str(getattr(plugin.module, "__name__", ""))
-        if hasattr(plugin.module, "flowrun_step_call") and module.partition(".")[0] != own:
+        if hasattr(plugin.module, "flowrun_backend") and module.partition(".")[0] != own:
             header += comment(f"What the plugin {plugin.name} does round each step is left out.")
     return header

@@ -85,7 +85,7 @@ _ANY = [
 
 def known_model(step: StepLines, name: str) -> Model:
     """The plugin's model of that name; raises ExportError if there is none."""
-    models = step.script.plan.registry.models
+    models = step.script.plan.registry.items("flowrun_tensors_models")
     if name not in models:
         raise ExportError(f"there is no model `{name}` in the plugins at hand")
     return models[name]

@@ -65,7 +65,7 @@ def _saved_value(step: StepLines, written: Any) -> Value:
     inner = written.get("dict") if isinstance(written, dict) else None
     if not isinstance(inner, dict):
         return Value("")
-    models, name = step.script.plan.registry.models, inner.get("name")
+    models, name = step.script.plan.registry.items("flowrun_tensors_models"), inner.get("name")
     if inner.get("activation") in ACTIVATIONS:
         return Value("", "dict", detail=Layers(inner["activation"]))
     if isinstance(name, str) and name in models and inner.get("settings") == {"dict": {}}:

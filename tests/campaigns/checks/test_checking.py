@@ -139,7 +139,7 @@ def test_an_effect_is_not_called_for_what_it_gives(
     assert "it acts outside, and is not called in a check" in finding.problem.message
 
 
-def test_a_fake_function_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:
+def test_a_function_on_shapes_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:
     checked = flowrun.check(recipe("ones: {rows: 7}", "mean", "bounded", "compared"))
     by_id = {step.id: step for step in checked.steps}
     assert by_id["mean"].outputs["metrics"]["items"] == {
@@ -151,19 +151,33 @@ def test_a_fake_function_takes_the_place_of_the_step(recipe: Callable[..., Path]
     assert [finding.step for finding in checked.findings] == ["compared"]
 
 
-def test_a_fake_function_may_say_that_it_needs_the_data(recipe: Callable[..., Path]) -> None:
+def test_a_function_on_shapes_may_say_that_it_needs_the_data(recipe: Callable[..., Path]) -> None:
     checked = flowrun.check(recipe("ones", "cast: {x: int64}", "mean"))
     (finding,) = checked.findings
     assert finding.kind == "unknown"
     assert "whole numbers are counted first" in finding.problem.message
 
 
-def test_a_fake_function_with_other_parameters_is_refused() -> None:
-    with pytest.raises(flowrun.StepDefinitionError, match=r"`fake` must take .*\(x\).*\(y\)"):
+def test_a_function_on_shapes_with_other_parameters_is_refused() -> None:
+    @flowrun.step(outputs="z")
+    def doubled(x: int) -> int:
+        return x
 
-        @flowrun.step(outputs="z", fake=lambda y: y)
-        def doubled(x: int) -> int:
-            return x
+    refused = r"`@doubled.on_shapes` must take .*\(x\).*\(y\)"
+    with pytest.raises(flowrun.StepDefinitionError, match=refused):
+        doubled.on_shapes(lambda y: y)
+
+
+def test_a_step_has_one_function_on_shapes_and_one_check_of_its_options() -> None:
+    @flowrun.step(outputs="z")
+    def doubled(x: int) -> int:
+        return x
+
+    for decorator in ("on_shapes", "check_options"):
+        register = getattr(doubled, decorator)
+        register(lambda x: x)
+        with pytest.raises(flowrun.StepDefinitionError, match=f"two .*`@doubled.{decorator}`"):
+            register(lambda x: x)
 
 
 @pytest.mark.parametrize(

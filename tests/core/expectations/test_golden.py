@@ -213,11 +213,15 @@ def test_what_was_made_on_another_kind_of_device_has_wider_bounds(recipe, flowru
 
 
 ELSEWHERE = """
-from flowrun import hookimpl, step
+from flowrun import Backend, hookimpl, step
+
+class Elsewhere(Backend):
+    def devices(self):
+        return {"cpu": "", "mps:0": "stand-in"}
 
 @hookimpl
-def flowrun_devices():
-    return {"cpu": "", "mps:0": "stand-in"}
+def flowrun_backend():
+    return Elsewhere()
 
 @step(outputs="value")
 def count(*, off: float = 0.0):

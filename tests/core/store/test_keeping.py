@@ -196,8 +196,9 @@ def test_the_dtype_belongs_to_every_key(world: World) -> None:
 
 def test_the_kind_of_device_belongs_to_every_key_and_its_number_does_not(world: World) -> None:
     (world.folder / "devices.py").write_text(
-        "from flowrun import hookimpl\n\n@hookimpl\ndef flowrun_devices():\n"
-        "    return {'mps:0': 'stand-in', 'mps:1': 'stand-in', 'cpu': ''}\n"
+        "from flowrun import Backend, hookimpl\n\nclass Two(Backend):\n    def devices(self):\n"
+        "        return {'mps:0': 'stand-in', 'mps:1': 'stand-in', 'cpu': ''}\n\n"
+        "@hookimpl\ndef flowrun_backend():\n    return Two()\n"
     )
     world.recipe("[one]")
     plugins = ("devices.py",)
@@ -210,8 +211,10 @@ def test_the_kind_of_device_belongs_to_every_key_and_its_number_does_not(world: 
 def test_what_a_plugin_does_round_each_step_belongs_to_every_key(world: World) -> None:
     around = world.folder / "around.py"
     around.write_text(
-        "from flowrun import hookimpl\n\n@hookimpl(wrapper=True)\n"
-        "def flowrun_step_call(step, ctx, call):\n    return (yield) + 1\n\n"
+        "from contextlib import contextmanager\nfrom flowrun import Backend, hookimpl\n\n"
+        "class Around(Backend):\n    @contextmanager\n    def around_step(self, step, ctx, call):\n"
+        "        yield\n        call.returned += 1\n\n"
+        "@hookimpl\ndef flowrun_backend():\n    return Around()\n\n"
         "def beside():\n    return 1\n"
     )
     world.recipe("[one]")
@@ -219,7 +222,7 @@ def test_what_a_plugin_does_round_each_step_belongs_to_every_key(world: World) -
     assert world.run(**arguments)[0].values == {"x": 2.0}
     around.write_text(around.read_text().replace("return 1\n", "return 2\n"))
     assert world.called(**arguments) == []
-    around.write_text(around.read_text().replace("(yield) + 1", "(yield) + 5"))
+    around.write_text(around.read_text().replace("returned += 1", "returned += 5"))
     result, called = world.run(**arguments)
     assert (called, result.values) == (["one"], {"x": 6.0})
 

@@ -16,6 +16,7 @@ from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.errors import FlowrunError, error_line
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.store.files import write_text
 
 _SUFFIXES = {"mermaid": (".mmd", ".mermaid"), "dot": (".dot", ".gv"), "svg": (".svg",)}
@@ -43,11 +44,7 @@ def graph_command(
     registry: Registry,
     /,
     recipe: str,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    no_standin: bool,
+    options: RecipeOptions,
     form: str | None,
     out: Path | None,
     no_shapes: bool,
@@ -58,8 +55,8 @@ def graph_command(
     needs Graphviz: `pip install 'flowrun[graph]'`. Exit code: 0 drawn, 2 a bad recipe.
     """
     form = form or _format_of(out)
-    plan = planned(registry, recipe, settings, device, seed, plugins)
-    checked = None if no_shapes else _checked(plan, standin=not no_standin)
+    plan = planned(registry, recipe, options)
+    checked = None if no_shapes else _checked(plan, standin=options.standin)
     flow = flow_of(plan, checked)
     text = _drawn(flow, form)
     if out is None:

@@ -16,7 +16,7 @@ from flowrun.cli.watch.running import latest_run, record_of, run_apart
 from flowrun.errors import listed, shown_path
 from flowrun.history.changes import changed_metrics
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import recipe_arguments
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.running.record import RunRecord
 
 _MOST_NAMES = 3  # of changed files that a line shows
@@ -29,11 +29,7 @@ _MOST_NAMES = 3  # of changed files that a line shows
 def watch_command(
     registry: Registry,
     recipe: str,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    no_standin: bool,
+    options: RecipeOptions,
 ) -> int:
     """Run RECIPE, and again whenever it, its plugins or its data change.
 
@@ -44,14 +40,11 @@ def watch_command(
     """
     path = recipe_path(recipe)
     require_watchfiles()
-    options = recipe_arguments(
-        settings=settings, plugins=plugins, device=device, seed=seed, standin=not no_standin
-    )
     signal.signal(signal.SIGTERM, _interrupt)
-    watch = _Watch(path, settings, plugins, installed_code(registry))
+    watch = _Watch(path, options, installed_code(registry))
     try:
         while True:
-            watch.run([recipe, *options])
+            watch.run([recipe, *options.arguments])
             watch.wait()
     except KeyboardInterrupt:
         click.echo("no longer watching")
@@ -61,12 +54,9 @@ def watch_command(
 class _Watch:
     """A watched recipe: its dependencies, and its latest run that gave metrics."""
 
-    def __init__(
-        self, recipe: Path, settings: tuple[str, ...], plugins: tuple[str, ...], code: set[Path]
-    ) -> None:
+    def __init__(self, recipe: Path, options: RecipeOptions, code: set[Path]) -> None:
         self._recipe = recipe
-        self._settings = settings
-        self._plugins = plugins
+        self._options = options
         self._code = code
         self._known: set[Path] = {recipe.resolve()}
         self._data: set[Path] = set()
@@ -75,7 +65,8 @@ class _Watch:
 
     def run(self, arguments: list[str]) -> None:
         """Run once, and show how the metrics changed."""
-        self._known = recipe_files(self._recipe, self._settings, self._plugins) or self._known
+        files = recipe_files(self._recipe, self._options.set, self._options.plugins)
+        self._known = files or self._known
         moment = time.time_ns()
         self._stamps = stamps_of(self._known | self._code | self._data)
         before = latest_run(self._recipe)
