@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowrun import hookspecs
-from flowrun.checking.check import check_plan
-from flowrun.checking.checked import Checked
-from flowrun.history.finding import find_run
-from flowrun.history.replanning import recipe_of, require_plugins
 from flowrun.planning.plan import Plan, make_plan
 from flowrun.plugins.registry import Registry, installed_plugins
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
 from flowrun.running.record_writer import RecordWriter
 from flowrun.running.results import Result
+from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
+
+if TYPE_CHECKING:
+    from flowrun.checking.checked import Checked
 
 
 def new_registry() -> Registry:
@@ -46,7 +46,7 @@ def plan(
     registry: the plugins to use; by default every installed one.
 
     Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
-    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
+    options, missing inputs, values that nobody gives, bad device names. PluginError if one of
     `plugins` cannot be loaded.
     """
     registry = registry or new_registry()
@@ -69,6 +69,9 @@ def plan_of_run(name: str, *, plugins: tuple[str, ...] = ()) -> Plan:
     plugins that are neither installed nor given; and what `plan` raises if the recipe no longer
     fits the registered steps.
     """
+    from flowrun.history.finding import find_run  # a run needs neither history nor checking
+    from flowrun.history.replanning import recipe_of, require_plugins
+
     found = find_run(name)
     require_plugins(found, plugins)
     return plan(recipe_of(found), plugins=plugins)
@@ -87,9 +90,11 @@ def check(
     """Run every step of a recipe on shapes alone, and give what is wrong with it.
 
     The arguments are those of `run`; the device need not be there. memory: the bytes that the
-    recipe's device has; by default those that it does have, where it is there. Nothing is
+    recipe's device has; by default those that it does have, if it is there. Nothing is
     computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
     """
+    from flowrun.checking.check import check_plan
+
     planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
     return check_plan(planned, standin=standin, memory=memory)
 
@@ -130,27 +135,47 @@ def run_plan(
     record: bool = True,
     fresh: bool = False,
     listeners: Sequence[object] = (),
-    complain: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Result:
     """Run a plan with further listeners.
 
-    complain: is told, in a sentence, of each listener that failed and of what could not be kept;
-        by default a Python warning.
+    warn: is called with a sentence about each listener that failed and about what could not be
+        kept; by default a Python warning.
     """
-    complain = complain or _as_warning
-    store = Store(home_folder(), complain) if record else None
+    warn = warn or _as_warning
+    store = open_store(warn) if record else None
+    try:
+        return run_in_store(planned, store, listeners, warn, standin=standin, fresh=fresh)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def open_store(warn: Callable[[str], None]) -> Store:
+    """The store in `.flowrun` (or in `FLOWRUN_HOME`); to be closed when its run is over."""
+    return Store(home_folder(), warn)
+
+
+def run_in_store(
+    planned: Plan,
+    store: Store | None,
+    listeners: Sequence[object],
+    warn: Callable[[str], None],
+    *,
+    standin: bool,
+    fresh: bool,
+) -> Result:
+    """Run a plan with a store that is open; without one nothing is recorded."""
     manager = planned.registry.manager
     extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
     for listener in extra:
         manager.register(listener, getattr(listener, "name", type(listener).__name__))
     try:
-        heard = Listeners(manager, complain)
-        return execute(planned, heard, store=store, standin=standin, fresh=fresh, complain=complain)
+        heard = Listeners(manager, warn)
+        return execute(planned, heard, store=store, standin=standin, fresh=fresh, warn=warn)
     finally:
         for listener in extra:
             manager.unregister(listener)
-        if store is not None:
-            store.close()
 
 
 def _as_warning(text: str) -> None:

@@ -20,7 +20,7 @@ from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.check_mode import CheckMode, Explained, Suspicion, Unknown, Watched
 from flowrun.running.calling import Call, context_of, named_outputs
 from flowrun.running.context import Context
-from flowrun.running.output import own_containers
+from flowrun.running.dataflow import own_containers
 from flowrun.values.codecs import Codecs
 
 

@@ -13,10 +13,10 @@ from flowrun.expectations.golden.files import golden_files
 from flowrun.running.listeners import HOOKS
 from flowrun.running.record_writer import event_of, make_record
 from flowrun.running.results import RunInfo
+from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import file_digest, replacing
 from flowrun.store.home import runs_folder
 from flowrun.store.memo import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
-from flowrun.store.stamps import stamp_of
 
 _MOST_BESIDE = 200  # files in the folder of a package that are looked at
 

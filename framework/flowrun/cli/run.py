@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from flowrun.api import run_plan
+from flowrun.api import open_store, run_in_store
 from flowrun.checking.rule import is_worth_checking
 from flowrun.cli.memo_writer import forget_notes, write_note
 from flowrun.cli.recipe_options import planned, recipe_options
@@ -20,8 +20,9 @@ from flowrun.cli.reports import Lines, RunSummary, warning_text
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.running.interrupts import Interrupted
+from flowrun.running.checkpoints import Interrupted
 from flowrun.running.record_writer import make_record
+from flowrun.store.store import Store
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 
@@ -116,16 +117,16 @@ class _Runner(msgspec.Struct):
                 self.registry, recipe, self.settings, self.device, self.seed, self.plugins
             )
             summary.recipe = plan.recipe.name
-            if not self._fits(recipe, plan, summary):
-                return code
-            listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
-            result = run_plan(
-                plan,
-                standin=self.standin,
-                fresh=self.fresh,
-                listeners=listeners,
-                complain=self._complain,
-            )
+            store = open_store(self._warn)
+            try:
+                if not self._fits(recipe, plan, store, summary):
+                    return code
+                listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
+                result = run_in_store(
+                    plan, store, listeners, self._warn, standin=self.standin, fresh=self.fresh
+                )
+            finally:
+                store.close()
             code = OK if result.ok else UNMET
             if self.quiet and not self.as_json:
                 click.echo(_what_matters(summary, self.warned), err=True, nl=False)
@@ -148,13 +149,11 @@ class _Runner(msgspec.Struct):
                 self.documents.append(make_record(summary.run).as_dict())
         return code
 
-    def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:
-        """Whether a check finds nothing that the run would fail with, where one is called for."""
+    def _fits(self, recipe: str, plan: Plan, store: Store, summary: RunSummary) -> bool:
+        """Whether no check is called for, or one finds nothing that the run would fail with."""
         wanted = self.check
         if wanted is None:
-            wanted = is_worth_checking(
-                plan, standin=self.standin, fresh=self.fresh, complain=self._complain
-            )
+            wanted = is_worth_checking(plan, store, standin=self.standin, fresh=self.fresh)
         if not wanted:
             return True
         from flowrun.cli.checking_first import check_first  # most runs are not checked first
@@ -167,14 +166,14 @@ class _Runner(msgspec.Struct):
             plugins=self.plugins,
             standin=self.standin,
             show=not self.as_json,
-            complain=self._complain,
+            warn=self._warn,
         )
         if errors:
             self._say_refused(summary, errors, "`--no-check` runs it all the same")
         return not errors
 
     def leave_note(self, code: int) -> None:
-        """Leave a note by which the same command is answered, where nothing changes meanwhile."""
+        """Leave a note by which the same command is answered if nothing changes meanwhile."""
         run = self.summaries[0].run
         if self.fresh or (run is not None and run.departures):
             forget_notes()  # they may tell what other steps gave than this run's
@@ -182,10 +181,9 @@ class _Runner(msgspec.Struct):
             errors = _what_matters(self.summaries[0]) if self.quiet else ""
             write_note(run, sys.argv[1:], code, quiet=self.quiet, errors=errors)
 
-    def _complain(self, text: str) -> None:
-        if text not in self.complaints:  # the store is opened twice where a run may be checked
-            self.complaints.append(text)
-            click.echo(f"warning: {text}", err=True)
+    def _warn(self, text: str) -> None:
+        self.complaints.append(text)
+        click.echo(f"warning: {text}", err=True)
 
     def show_table(self) -> None:
         """After several recipes: one line for each, with its result."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -13,7 +13,6 @@ from flowrun.expectations.expectation import (
     CHECKS,
     SETTINGS,
     Expectation,
-    Expectations,
     ExpectedError,
 )
 from flowrun.expectations.golden.comparing import Golden
@@ -42,39 +41,12 @@ class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
         return fields | ({"difference": self.difference} if self.difference else {})
 
 
-class Known(Protocol):
-    """What came of expectations before, of values that are still the same."""
-
-    def find(self, expectation: Expectation, check: str) -> CheckResult | None:
-        """The outcome of one check, where it is known."""
-
-    def note(self, expectation: Expectation, check: str, outcome: CheckResult) -> None:
-        """Remember the outcome of one check."""
-
-
 def judge(
-    expectations: Expectations,
-    named: Mapping[str, Any],
-    values: Codecs,
-    known: Known,
-    golden: Golden,
-    failure: StepError | None = None,
+    expectation: Expectation, named: Mapping[str, Any], values: Codecs, golden: Golden
 ) -> list[CheckResult]:
-    """Each check of each expectation held against the values of a run, and its failure, if any.
-
-    A value is asked for only where an outcome is not known.
-    """
-    outcomes = [] if expectations.error is None else [_judge_error(expectations.error, failure)]
-    for expectation in expectations.values:
-        for check in expectation.checks:
-            if check not in CHECKS:
-                continue
-            outcome = known.find(expectation, check)
-            if outcome is None:
-                outcome = _judged(expectation, check, named, values, golden)
-                known.note(expectation, check, outcome)
-            outcomes.append(outcome)
-    return outcomes
+    """The result of each check of an expectation of a value. named: the values of the run."""
+    checks = [check for check in expectation.checks if check in CHECKS]
+    return [_judged(expectation, check, named, values, golden) for check in checks]
 
 
 def _judged(
@@ -95,7 +67,8 @@ def _judged(
     return _judge_value(expectation, check, bound, found, values)
 
 
-def _judge_error(wanted: ExpectedError, failure: StepError | None) -> CheckResult:
+def judge_error(wanted: ExpectedError, failure: StepError | None) -> CheckResult:
+    """The result of the expectation that a step fails."""
     found = "no step failed"
     met = False
     if failure is not None:

@@ -1,4 +1,4 @@
-"""One call of a step: what it gets, what it must return, and the report where it fails."""
+"""One call of a step: what it gets, what it must return, and the report if it fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Call(msgspec.Struct):
 
     inputs: the values by parameter name; named: those of inputs that follow from the options, or
     None; options: the converted options. on_shapes: whether this is a check, in which the values
-    are shapes alone, and the step's `fake=` is called where it has one. Calling it calls the step's
+    are shapes alone, and the step's `fake=` is called if it has one. Calling it calls the step's
     function. work: the seconds that took.
     """
 
@@ -72,7 +72,7 @@ def context_of(
 
 
 def named_outputs(call: Call, returned: Any) -> dict[str, Any]:
-    """What a step returned, by output name; raises FlowrunError where it does not fit."""
+    """What a step returned, by output name; raises FlowrunError if it does not fit."""
     step, names = call.step.step, list(call.step.wires.outputs)
     if returned is None and call.returned is not None:
         raise FlowrunError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowrun.plugins.extensions import Dataset, Format, Model
 from flowrun.running.events import Message, Progress
 from flowrun.running.tracked_mapping import TrackedMapping
-from flowrun.store.stamps import Stamp, stamp_of
+from flowrun.store.file_digests import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from flowrun.plugins.check_mode import CheckMode

@@ -1,7 +1,7 @@
 """What a step looked at beside its inputs and options, and how that is now.
 
 A step's record holds, for each thing it looked at, the state in which it was: a file's digest, a
-variable's value, the code of a file format. A kept result holds only where each is the same again.
+variable's value, the code of a file format. A kept result holds only if each is the same.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Dependencies:
         return {what: self._state(what) for what in noted}
 
     def changed(self, states: Mapping[str, str]) -> str | None:
-        """The first thing whose state is another one now; None where all is as it was."""
+        """The first thing whose state has changed; None if none has."""
         return next((what for what, state in states.items() if self._state(what) != state), None)
 
     def _state(self, what: str) -> str:

@@ -183,7 +183,7 @@ class RecordWriter:
                 self._events.close()
             written = _write(run.record, run.folder / RECORD)
         except OSError as error:
-            self._store.trouble.note(f"the record of the run, {run.folder}", error)
+            self._store.errors.note(f"the record of the run, {run.folder}", error)
             run.folder = None
             return
         self._store.runs.add(run.id, written)
@@ -200,7 +200,7 @@ class RecordWriter:
             waiting, self._waiting = self._waiting, []
             self._events.write(b"".join(waiting))
         except OSError as error:
-            self._store.trouble.note(f"the record of the run, {run.folder}", error)
+            self._store.errors.note(f"the record of the run, {run.folder}", error)
             run.folder = None
 
     def _append(self, event: str, **fields: Any) -> None:
@@ -212,7 +212,7 @@ class RecordWriter:
         try:
             self._events.write(line)
         except OSError as error:
-            self._store.trouble.note("the events of the run", error)
+            self._store.errors.note("the events of the run", error)
 
 
 def event_of(result: StepResult) -> dict[str, Any]:

@@ -17,10 +17,9 @@ import msgspec
 from blake3 import blake3
 
 from flowrun.store.database import Database
+from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import file_digest
-from flowrun.store.imports import Imports, definition_imports, module_imports
-from flowrun.store.packages import package_version
-from flowrun.store.stamps import stamp_of
+from flowrun.store.imports import Imports, definition_imports, module_imports, package_version
 from flowrun.values.digests import parts_digest
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built

@@ -148,7 +148,7 @@ class Maintenance:
         folder = self._store.folder
         for part in ("objects", "checkpoints"):
             remove_abandoned(folder / part)
-        self._store.claims.remove_dead()
+        self._store.locks.remove_unused(before)
         for part in ("aside", "checkpoints"):
             for path in _children(folder / part):
                 if path.stat().st_mtime < before:

@@ -276,6 +276,26 @@ def test_an_expectation_that_changes_is_judged_without_a_step(world: World) -> N
     assert not result.ok
 
 
+def test_an_expectation_of_a_value_that_is_not_kept_is_checked_once(world: World) -> None:
+    (world.folder / "mine.py").write_text(
+        "from flowrun import step\n\n@step(outputs='x')\ndef many():\n"
+        "    open('calls.txt', 'a').write('many\\n')\n    return list(range(300))\n"
+    )
+    world.path.write_text(
+        "recipe: r\nplugins: [./mine.py]\nsteps: [many]\nexpect: {'x[2]': {equals: 2}}\n"
+    )
+    assert world.called() == ["many"]
+    result, called = world.run()
+    assert called == []
+    (expectation,) = result.record["expectations"]
+    assert (expectation["found"], expectation["met"]) == ("2", True)
+    world.path.write_text(world.path.read_text().replace("equals: 2", "equals: 3"))
+    result, called = world.run()
+    assert called == ["many"]  # the value is needed again
+    assert not result.ok
+    assert world.called() == []
+
+
 def test_a_failed_step_is_not_kept_and_those_before_it_are(world: World) -> None:
     (world.folder / "mine.py").write_text(
         "from flowrun import step\n\n@step(outputs='x')\ndef fail(x):\n    raise ValueError('no')\n"

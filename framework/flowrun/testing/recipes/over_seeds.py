@@ -17,8 +17,8 @@ from flowrun.expectations.judge import CheckResult, judge_number
 from flowrun.expectations.seed_statistics import STATISTICS, OverSeeds, worst_seed
 from flowrun.planning.plan import Plan
 from flowrun.recipes.seeds import LARGEST_SEED
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
+from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
 from flowrun.testing.recipes.settings import RunSettings
@@ -94,7 +94,7 @@ def run_seed(path: str, value: str, seed: int, settings: RunSettings) -> float |
                 store=store,
                 standin=settings.standin,
                 fresh=settings.fresh,
-                complain=complaints.append,
+                warn=complaints.append,
             )
             reached = follow(wanted, result.values[wanted.root])
         finally:

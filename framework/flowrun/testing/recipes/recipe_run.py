@@ -93,7 +93,7 @@ class RecipeRun:
                 self.plan,
                 standin=self.settings.standin,
                 fresh=self.settings.fresh,
-                complain=self.complaints.append,
+                warn=self.complaints.append,
             )
         except FlowrunError as error:
             return error

@@ -15,9 +15,9 @@ from flowrun.api import plan
 from flowrun.errors import FlowrunError, Problem
 from flowrun.history.outputs import content
 from flowrun.planning.plan import Plan
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
 from flowrun.running.record import RunRecord, StepRun, short_digest
+from flowrun.running.runner import execute
 from flowrun.store.store import Store
 from flowrun.testing.recipes.failures import line
 from flowrun.testing.recipes.settings import RunSettings
@@ -47,7 +47,7 @@ def run_apart(path: str, settings: RunSettings) -> RunRecord | str:
             try:
                 heard = Listeners(planned.registry.manager, _ignore)
                 standin = settings.standin
-                result = execute(planned, heard, store=store, standin=standin, complain=_ignore)
+                result = execute(planned, heard, store=store, standin=standin, warn=_ignore)
             finally:
                 store.close()
     except FlowrunError as error:
