@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowrun.errors import listed, shown_path
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.plugins.markers import hookimpl
 from flowrun.running.events import Progress
 from flowrun.running.results import RunInfo, StepResult

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from flowrun.errors import shown_path
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.history.events import follow_events
 from flowrun.history.finding import find_run
 from flowrun.running.record import RunRecord, StepRun, local_time, short_digest

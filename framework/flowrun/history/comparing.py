@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from flowrun.errors import listed, shown_path
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.history.changes import Change, changed_fields, changed_metrics, changed_values
 from flowrun.history.outputs import OutputDetails, Pairs, content, step_pairs
 from flowrun.plugins.registry import Registry

@@ -13,10 +13,8 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import FlowrunError, shown_path
+from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
-from flowrun.expectations.golden.comparing import Golden
-from flowrun.expectations.golden.options import GOLDEN
-from flowrun.expectations.judge import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import Context
@@ -236,16 +234,14 @@ class Cache:
             self._store.records.keep(record)
 
     def expectation_key(
-        self, expectation: Expectation, output: Output | None, golden: Golden
+        self, expectation: Expectation, output: Output | None, context: JudgeContext
     ) -> Key | None:
         """The key of an expectation's results; None if its value is at hand without a step."""
         if self._store is None or output is None or output.record.digest is None:
             return None
         if output.record.plain is not None:
             return None
-        options = {"path": expectation.path.text, "checks": expectation.checks}
-        if GOLDEN in expectation.checks:
-            options[GOLDEN] = golden.identity
+        checks = {check.name: check.identity(context) for check in expectation.of_one_run}
         parts = KeyParts(
             step="expect",
             plugin="",
@@ -253,7 +249,7 @@ class Cache:
             code={},
             packages={},
             around={},
-            options=options,
+            options={"path": expectation.path.text, "checks": checks},
             inputs={expectation.path.root: output.record.digest},
             dtype=self._plan.recipe.dtype,
             device="",
@@ -273,7 +269,7 @@ class Cache:
     def keep_results(self, key: Key | None, results: list[CheckResult]) -> None:
         """Keep the results of an expectation as a step of its own."""
         if self._store is not None and key is not None:
-            document = plain_document([result.as_dict() for result in results])
+            document = plain_document(msgspec.to_builtins(results))
             output = OutputRecord(None, {"type": "list"}, [document])
             self._store.records.keep(self._record(key, {}, {_RESULTS: output}))
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Required, TypedDict
 import msgspec
 
 from flowrun.errors import FlowrunError, shown_path
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.store.run_index import RECORD, ProcessId, true_status
 
 _SHORT_DIGEST = 12

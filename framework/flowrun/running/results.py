@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.running.events import Message
 from flowrun.running.record import RunRecord

@@ -16,9 +16,8 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import StepError
+from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
-from flowrun.expectations.golden.comparing import Golden
-from flowrun.expectations.judge import CheckResult, judge, judge_error
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.cache import Cache, Key
@@ -269,23 +268,24 @@ class Runner:
         expectations = self._plan.expectations
         results = []
         if expectations.error is not None:
-            results.append(judge_error(expectations.error, failure))
+            results.append(expectations.error.judge(failure))
         kind = self._info.device.partition(":")[0]
-        golden = Golden(self._plan.recipe, kind, self._codecs)
+        context = JudgeContext(self._plan.recipe, kind, self._codecs)
         for expectation in expectations.values:
-            results += self._results(expectation, golden)
+            checks = zip(expectation.of_one_run, self._results(expectation, context), strict=True)
+            results += [check.among_others(result, context.shared) for check, result in checks]
         return results
 
-    def _results(self, expectation: Expectation, golden: Golden) -> list[CheckResult]:
+    def _results(self, expectation: Expectation, context: JudgeContext) -> list[CheckResult]:
         output = self._dataflow.named.get(expectation.path.root)
-        key = self._cache.expectation_key(expectation, output, golden)
+        key = self._cache.expectation_key(expectation, output, context)
         results = self._cache.find_results(key)
         if results is None:
             with self._cache.lock(key, self._say_waiting):
                 results = self._cache.find_results(key)
                 if results is None:
                     named = NamedValues(self._dataflow.named, self._caller.fetch)
-                    results = judge(expectation, named, self._codecs, golden)
+                    results = expectation.judge(named, context)
                     self._cache.keep_results(key, results)
         return results
 

@@ -31,7 +31,7 @@ import pytest
 
 import flowrun
 from flowrun import hookspecs
-from flowrun.recipes.document import STEP_KEYS, TOP_KEYS
+from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted((ROOT / "docs").rglob("*.md"))

@@ -44,7 +44,7 @@ steps:
     ("reference", "message"),
     [
         ("${trian}", "did you mean `train`?"),
-        ("${loop}", "vars` go round in a circle: loop -> other -> loop"),
+        ("${loop}", "vars` refer to each other in a circle: loop -> other -> loop"),
         ("${rows", "`${` without its `}`"),
         ("a ${many}", "cannot stand inside a text"),
         ("${many[7]}", "leads nowhere"),
@@ -123,7 +123,7 @@ def test_a_step_of_the_parent_keeps_the_parents_folder(write: Write, tmp_path: P
 def test_extends_in_a_circle_is_an_error(write: Write) -> None:
     write("a.yaml", "recipe: a\nextends: b.yaml\nsteps: [load]\n")
     found = error(write("b.yaml", "recipe: b\nextends: a.yaml\nsteps: [load]\n"))
-    assert "round in a circle: b.yaml -> a.yaml" in found
+    assert "leads in a circle: b.yaml -> a.yaml" in found
 
 
 def test_plugins_of_parent_and_child_are_joined(write: Write) -> None:

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import msgspec
 
 from flowrun.cli.schema.recipe_files import recipe_patterns
-from flowrun.cli.schema.references import Schema
 from flowrun.cli.schema.settings import UnsafeEditError, settings_text, with_schema
 from flowrun.errors import FlowrunError, shown_path
+from flowrun.recipes.keys import Schema
 from flowrun.store.files import replacing
 from flowrun.store.home import home_folder
 

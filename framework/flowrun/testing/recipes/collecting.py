@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from flowrun.api import new_registry
 from flowrun.errors import FlowrunError, Mark, Problem
-from flowrun.expectations.golden.options import GOLDEN
+from flowrun.expectations.golden.files import GOLDEN
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.nodes import Entry
@@ -153,7 +153,7 @@ class RecipeItem(pytest.Item):
             if one.path.text == self.name and one.over_seeds is not None:
                 try:
                     return judge_over_seeds(
-                        self._run.path, planned, one, one.over_seeds, self._run.settings
+                        self._run.path, planned, one.path.text, one.over_seeds, self._run.settings
                     )
                 except SeedError as error:
                     again = line("run again", self._command())

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from flowrun.errors import Problem, listed, shown_path
-from flowrun.expectations.golden.tolerances import ELSEWHERE, USUAL
+from flowrun.expectations.tolerances import ELSEWHERE, USUAL
 from flowrun.history.comparing import compare
 from flowrun.history.outputs import StepPair, count_numbers, recorded_differences, step_pairs
 from flowrun.planning.plan import Plan

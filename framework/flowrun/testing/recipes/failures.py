@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowrun.errors import Mark, Problem
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.values.paths import parse_path
 

@@ -17,7 +17,7 @@ from flowrun.errors import (
     listed,
     shown_path,
 )
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.devices import KINDS, meant_device

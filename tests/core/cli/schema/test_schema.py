@@ -10,10 +10,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from flowrun.api import new_registry
-from flowrun.expectations.expectation import CHECKS, SETTINGS
-from flowrun.expectations.seed_statistics import SEEDS, STATISTICS
+from flowrun.expectations.checks import CHECKS
+from flowrun.expectations.expectation import SETTINGS
 from flowrun.plugins.steps import REQUIRED
-from flowrun.recipes.document import STEP_KEYS, TOP_KEYS
+from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from tests.conftest import Flowrun
 from tests.core.cli.schema.conftest import Document
 from tests.test_house import HEAVY, modules_after
@@ -77,12 +77,7 @@ def test_it_has_every_key_of_the_language(schema: Document) -> None:
     assert list(schema["properties"]) == list(TOP_KEYS)
     mapping = schema["$defs"]["known-step"]["else"]["properties"]
     assert set(mapping) == {*STEPS, *STEP_KEYS}
-    assert list(schema["$defs"]["checks"]["properties"]) == [
-        *CHECKS,
-        *SETTINGS,
-        SEEDS,
-        *STATISTICS,
-    ]
+    assert list(schema["$defs"]["checks"]["properties"]) == [*CHECKS, *SETTINGS]
 
 
 @pytest.mark.parametrize("name", STEPS)
