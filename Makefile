@@ -1,12 +1,16 @@
 # make run   set up and run the main job          make test   set up, lint, check types, test
-# make faults  the whole fault campaign: kills, disk errors, processes side by side (an hour; make test
-#              takes a sample of it)
+# make campaigns  the campaigns in full, of which make test takes a sample: mistakes, checks, planted
+#              mistakes, faults, language server, site, wheels, pairs of settings (hours). Parts of it:
+# make faults  kills, disk errors, processes side by side (an hour)
+# make regressions  plant each mistake of tests/campaigns/mutants in a copy of the built-in steps, and
+#              list all shipped recipes that notice it (minutes)
+# make mutants  change the code of the framework at places drawn at random, and count the changes that
+#              the tests of its room notice (an hour; RESULTS names the file of results)
+# make coverage  the lines that make test runs of flowrun and flowrun_tensors
 # make oldest  the tests of the check with the oldest torch that setup.cfg names (it is downloaded)
 # make docs    build the pages of docs/ as a site into site/; a broken link or anchor is an error
 # make reference  write docs/reference from the docstrings and signatures of the code
 # make bench   time training beside other libraries, into docs/benchmarks.md (half an hour, downloads)
-# make regressions  plant each mistake of tests/campaigns/mutants in a copy of the built-in steps, and list all
-#              shipped recipes that notice it (minutes; make test runs the one that must)
 # All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
 PYTHON ?= python3
@@ -15,20 +19,37 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test faults regressions oldest bench docs reference lint types clean
+.PHONY: run test campaigns faults regressions mutants coverage oldest bench docs reference lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
 
 test: lint types
 	@$(BIN)/python -m compileall -q framework plugins tests  # the tests start Python often, and keep nothing
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	$(PYTEST)
+
+# Neighbouring tests stay in one process, which shares what is made for them, until one has none left.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+campaigns: $(VENV)/.installed-test
+	FLOWRUN_CAMPAIGNS=all $(PYTEST) -m campaign
 
 faults: $(VENV)/.installed-test
-	FLOWRUN_FAULTS=all $(BIN)/python -m pytest tests/campaigns/faults --numprocesses auto --maxprocesses 2
+	FLOWRUN_CAMPAIGNS=all $(PYTEST) tests/campaigns/faults
 
 regressions: $(VENV)/.installed-test
 	$(BIN)/python -m tests.campaigns.mutants
+
+RESULTS ?= mutants.json
+mutants: $(VENV)/.installed-test $(VENV)/.installed-mutants
+	@$(BIN)/python -m compileall -q framework plugins
+	$(BIN)/python -m tests.campaigns.mutation --results $(RESULTS)
+
+coverage: $(VENV)/.installed-test
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run $(wordlist 2,99,$(PYTEST))
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 # What stands for absent devices is private to torch, and may be another in each of its versions.
 OLDEST_TORCH := $(shell sed -n 's/^ *torch>=//p' setup.cfg)
@@ -57,7 +78,7 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest .cache build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest .cache build dist site *.egg-info .mypy_cache .coverage .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("flowrun needs Python 3.11 or later; this is " + sys.version.split()[0] + " (choose another: make PYTHON=python3.12 ...)" if sys.version_info < (3, 11) else 0)'
@@ -71,6 +92,10 @@ $(VENV)/.installed: $(METADATA) | $(BIN)/python
 $(VENV)/.installed-test: $(METADATA) | $(BIN)/python
 	@echo "installing flowrun, torch and the test tools into $(VENV); the first time takes a minute"
 	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-mutants: $(METADATA) | $(BIN)/python
+	$(INSTALL) --editable '.[mutants]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-docs: $(METADATA) | $(BIN)/python

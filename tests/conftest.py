@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests import processes, sampling
 
 # The tests run side by side: more threads than that for each would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,7 +21,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.dont_write_bytecode = True
 
+os.environ.setdefault(processes.OWNER, str(os.getpid()))
+
 Flowrun = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing of this session's fork server, which ends as soon as the session has."""
+    if os.environ[processes.OWNER] == str(os.getpid()):
+        shutil.rmtree(processes.folder(os.environ[processes.OWNER]), ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `make campaigns` alone runs."""
+    if not sampling.IS_WHOLE:
+        left_out = sampling.left_out(items)
+        config.hook.pytest_deselected(items=left_out)
+        unwanted = set(left_out)
+        items[:] = [item for item in items if item not in unwanted]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of the campaigns before any are chosen by their marks."""
+    sampling.mark(item)
 
 
 @pytest.fixture(autouse=True)
@@ -45,25 +71,21 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 def run_module(
-    folder: Path, *arguments: str | Path, **environment: str
+    folder: Path, *arguments: str | Path, fresh: bool = False, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m` with these arguments in a folder, in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        encoding="utf-8",  # whatever the locale: it is what flowrun writes
-        timeout=300,
-        check=False,
+    """`python -m` with these arguments in a folder, in a process of its own; see `processes`."""
+    return processes.run(
+        ["-m", *arguments], cwd=folder, env={**os.environ, **environment}, fresh=fresh
     )
 
 
 @pytest.fixture
 def flowrun(tmp_path: Path) -> Flowrun:
-    """Run the command line in a process of its own."""
+    """Run the command line in a process of its own; `fresh=True`: in a new Python."""
 
-    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return run_module(tmp_path, "flowrun", *arguments, **environment)
+    def run(
+        *arguments: str | Path, fresh: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return run_module(tmp_path, "flowrun", *arguments, fresh=fresh, **environment)
 
     return run

@@ -24,6 +24,10 @@ def _named(one: Case | str | None) -> str:
     return one.title if isinstance(one, Case) else one or "own device"
 
 
+def _sort(case: Case) -> tuple[str, str]:
+    return case.kind, case.really
+
+
 def assert_is_the_finding(case: Case, findings: list[dict[str, Any]]) -> None:
     """One finding alone: of the right kind, at the right lines, and saying what is at fault."""
     assert [finding["kind"] for finding in findings] == [case.kind], findings
@@ -38,6 +42,7 @@ def assert_is_the_finding(case: Case, findings: list[dict[str, Any]]) -> None:
         assert finding["code"]["line"] == case.code_line
 
 
+@pytest.mark.campaign(every=2, kind=lambda case, device: case.title)
 @pytest.mark.parametrize(("case", "device"), CHECKED, ids=_named)
 def test_a_broken_recipe_is_found_and_nothing_is_done(
     case: Case, device: str | None, tmp_path: Path
@@ -49,6 +54,7 @@ def test_a_broken_recipe_is_found_and_nothing_is_done(
     assert_is_the_finding(case, findings)
 
 
+@pytest.mark.campaign(every=4, kind=_sort)
 @pytest.mark.parametrize("case", CASES, ids=_named)
 def test_the_same_recipe_with_the_fault_mended_raises_no_alarm(case: Case, tmp_path: Path) -> None:
     path = case.write_mended(tmp_path)
@@ -79,6 +85,7 @@ def value_of(result: Result, path: str) -> Any:
     return value
 
 
+@pytest.mark.campaign(every=4, kind=_sort)
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("case", RUN, ids=_named)
 def test_a_recipe_of_the_catalogue_is_really_broken(case: Case, tmp_path: Path) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import pytest
 import flowrun
 from flowrun import FlowrunError
 from tests.campaigns.documents.test_docs import DOCUMENTS, blocks, write
-from tests.conftest import Flowrun
+from tests.conftest import Flowrun, run_module
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 SHIPPED = [str(path.relative_to(RECIPES)) for path in sorted(RECIPES.rglob("*.yaml"))]
@@ -54,6 +51,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.campaign(every=2, kind=lambda name, device: name)
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_raises_no_alarm(name: str, device: str, shipped: Path) -> None:
@@ -113,15 +111,9 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[
     """What one command finds in the recipes of all documents, by the document's name."""
     folder = tmp_path_factory.mktemp("documents")
     paths = {document.stem: recipes_of(document, folder / document.stem) for document in DOCUMENTS}
-    done = subprocess.run(
-        [sys.executable, "-m", "flowrun", "check", "--json"]
-        + [str(path) for of_one in paths.values() for path in of_one],
-        cwd=folder,
-        env=os.environ | {"FLOWRUN_OFFLINE": "1", "FLOWRUN_CACHE": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    recipes = [path for of_one in paths.values() for path in of_one]
+    environment = {"FLOWRUN_OFFLINE": "1", "FLOWRUN_CACHE": str(folder / "cache")}
+    done = run_module(folder, "flowrun", "check", "--json", *recipes, **environment)
     assert done.stdout, done.stderr
     results = iter(msgspec.json.decode(done.stdout))
     return {name: [next(results) for _ in of_one] for name, of_one in paths.items()}

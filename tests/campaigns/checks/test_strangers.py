@@ -45,6 +45,7 @@ def assert_is_told(found: dict[str, Any], value: Any, device: str) -> None:
         assert found["type"] == type(value).__name__
 
 
+@pytest.mark.campaign(every=2, kind=lambda stranger, device: stranger.title)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("stranger", KNOWN, ids=by_title)
 def test_what_looks_at_no_data_is_known_to_the_last_shape(
@@ -59,6 +60,7 @@ def test_what_looks_at_no_data_is_known_to_the_last_shape(
         assert_is_told(found, values[name], device)
 
 
+@pytest.mark.campaign(every=2, kind=lambda stranger, device: stranger.title)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("stranger", UNKNOWN, ids=by_title)
 def test_what_looks_at_its_data_is_unknown_with_the_reason_and_no_guess(
@@ -81,6 +83,7 @@ def test_what_looks_at_its_data_is_unknown_with_the_reason_and_no_guess(
     assert Path(finding.place[0]).name == "my_steps.py"
 
 
+@pytest.mark.campaign(every=3, kind=lambda stranger: bool(stranger.unknown))
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad")
 @pytest.mark.parametrize("stranger", KNOWN + UNKNOWN, ids=by_title)
 def test_a_run_after_a_check_gives_the_bits_of_a_run_without(

@@ -21,7 +21,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -32,6 +31,7 @@ import pytest
 import flowrun
 from flowrun import hookspecs
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
+from tests import processes
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted((ROOT / "docs").rglob("*.md"))
@@ -123,19 +123,16 @@ def write(path: Path, text: str, below_the_name: str) -> None:
 def run(command: Command, folder: Path, installed: list[Path]) -> tuple[int, str]:
     """Run `flowrun ...` or `python ...` as a user would; gives the exit code and all output."""
     program, *arguments = shlex.split(command.line, comments=True)
-    programs = {"flowrun": [sys.executable, "-m", "flowrun"], "python": [sys.executable]}
+    programs = {"flowrun": ["-m", "flowrun"], "python": []}
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FLOWRUN_")}
-    done = subprocess.run(
+    done = processes.run(
         [*programs[program], *arguments],
         cwd=folder,
         env=kept
         | {"FLOWRUN_OFFLINE": "1", "FLOWRUN_CACHE": str(folder / "cache"), "COLUMNS": "100"}
         | {"PYTHONPATH": os.pathsep.join(map(str, installed)), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         timeout=120,
-        check=False,
     )
     return done.returncode, done.stdout.replace(f"{folder}{os.sep}", "")
 

@@ -90,6 +90,7 @@ def test_a_page_loads_nothing_from_elsewhere(pages: dict[Path, Page]) -> None:
     assert not [source for source in loaded if urlsplit(source).netloc]
 
 
+@pytest.mark.campaign(every=3)
 @pytest.mark.parametrize(
     ("link", "message"),
     [

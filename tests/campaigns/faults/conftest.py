@@ -1,6 +1,6 @@
 """What the fault campaign shares: the library of faults, and runs without one.
 
-`make test` takes a sample of the campaign, `make faults` all of it.
+`make test` takes a sample of the campaign, `make campaigns` all of it.
 """
 
 from __future__ import annotations

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
 
 from tests.campaigns.faults.injecting import Call
+from tests.sampling import IS_WHOLE
 
-IS_WHOLE = os.environ.get("FLOWRUN_FAULTS") == "all"
 PARTS = range(24 if IS_WHOLE else 1)  # one test takes the calls of one part
 
-whole = pytest.mark.skipif(not IS_WHOLE, reason="a part of `make faults` alone")
+whole = pytest.mark.skipif(not IS_WHOLE, reason="a part of `make campaigns` alone")
 
 T = TypeVar("T")
 

@@ -38,7 +38,7 @@ def test_a_note_with_another_figure_in_it_answers_nothing(
     _answers_rightly(world, plain)
 
 
-@pytest.mark.skipif(not IS_WHOLE, reason="a part of `make faults` alone")
+@pytest.mark.skipif(not IS_WHOLE, reason="a part of `make campaigns` alone")
 def test_no_turned_bit_of_a_note_changes_the_answer(tmp_path: Path, plain: Undisturbed) -> None:
     world = plain.world(tmp_path / "world")
     note = _note_of(world)

@@ -37,7 +37,7 @@ def test_a_damaged_value_of_tensors_is_made_again(
     tmp_path: Path, in_batches: Undisturbed, way: Way, number: int
 ) -> None:
     if not IS_WHOLE and way is not WAYS[2]:
-        pytest.skip("a part of `make faults` alone")
+        pytest.skip("a part of `make campaigns` alone")
     world = in_batches.ran.copy(tmp_path / "world")
     _alter_and_rerun(world, number, way, "save.to=out/elsewhere")
     for name, content in in_batches.outcome.saved.items():

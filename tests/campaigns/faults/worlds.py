@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from flowrun.store.store import Store
+from tests.processes import Python
 
 _TEMPORARY = re.compile(r"\..+\.tmp")
 _OF_ONE_RUN = {"id", "started", "seconds", "process"}
@@ -157,14 +158,16 @@ class World:
         self, before: tuple[str, ...], arguments: tuple[str, ...], told: Environment
     ) -> subprocess.Popen[str]:
         usual = {"CALLS": str(self.folder / "calls.txt"), **self.environment}
-        return subprocess.Popen(
-            [*before, sys.executable, "-m", "flowrun", *arguments],
-            cwd=self.folder,
-            env={**os.environ, **usual, **told},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        settings: dict[str, Any] = {
+            "cwd": self.folder,
+            "env": {**os.environ, **usual, **told},
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        }
+        command = ["-m", "flowrun", *arguments]
+        if before:
+            return subprocess.Popen([*before, sys.executable, *command], text=True, **settings)
+        return Python(command, **settings)
 
     def _same_of(self, record: dict[str, Any]) -> dict[str, Any]:
         """A record without what differs from run to run."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
+
+from tests import processes
 
 BAD_RECIPE, STEP_FAILED = 2, 3
 _LIMIT = 60  # seconds after which a command is given up
@@ -75,15 +75,8 @@ def observe(mistake: Mistake, folder: Path) -> Observed:
     environment = {key: value for key, value in os.environ.items() if key[:8] != "FLOWRUN_"}
     environment |= {"FLOWRUN_OFFLINE": "1", "FLOWRUN_CACHE": str(cache), "COLUMNS": "100"}
     environment |= {"PYTHONUTF8": "1", **mistake.environment}
-    done = subprocess.run(
-        [sys.executable, "-m", "flowrun", *mistake.arguments],
-        cwd=work,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=_LIMIT,
-        check=False,
+    done = processes.run(
+        ["-m", "flowrun", *mistake.arguments], cwd=work, env=environment, timeout=_LIMIT
     )
     left = {str(path.relative_to(work)) for path in work.rglob("*") if path.is_file()}
     made = tuple(

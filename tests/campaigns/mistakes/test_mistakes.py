@@ -18,6 +18,12 @@ RENEW = "run `python -m tests.campaigns.mistakes.make_table`"
 LIMIT = 1.0  # seconds in which a recipe beyond the bounds is refused
 
 
+def section_of(number: int, mistake: Mistake) -> str:
+    """The section of the page in which a mistake stands."""
+    return next(name for name, mistakes in SECTIONS.items() if mistake in mistakes)
+
+
+@pytest.mark.campaign(every=3, kind=section_of)
 @pytest.mark.parametrize(
     ("number", "mistake"), enumerate(MISTAKES, start=1), ids=[one.title for one in MISTAKES]
 )

@@ -16,6 +16,7 @@ import pytest
 import flowrun as fr
 from flowrun import StepError
 from tests.conftest import Flowrun
+from tests.processes import Python
 
 Write = Callable[[str, str], Path]
 
@@ -251,9 +252,8 @@ def test_a_terminal_shows_the_last_twenty_and_how_many_more_there_are(tmp_path: 
     records = [(f"20260101-1500{n:02}-aaaaaa", {"metrics": metrics}) for n in range(25)]
     fabricate(tmp_path / ".flowrun", records)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "flowrun", "runs"]
     environment = {**os.environ, "COLUMNS": "100"}
-    process = subprocess.Popen(command, stdout=theirs, cwd=tmp_path, env=environment)
+    process = Python(["-m", "flowrun", "runs"], stdout=theirs, cwd=tmp_path, env=environment)
     os.close(theirs)
     shown = b""
     while True:

@@ -16,6 +16,7 @@ from flowrun import Context
 from flowrun_tensors.engines.results import Descended
 from flowrun_tensors.gradients import by_autograd
 from flowrun_tensors.training import Descent, descend
+from tests.sampling import examples
 
 Params = dict[str, torch.Tensor]
 Problem = tuple[torch.Tensor, torch.Tensor, Params]
@@ -143,4 +144,4 @@ problems = st.builds(
 )
 fractions = st.sampled_from([1e-6, 1e-3, 0.1, 0.5, 0.75, 0.99])  # of the largest lr
 counts = st.sampled_from([1, 2, 3, 10, 33, 400])
-exhaustively = settings(max_examples=60, deadline=None, derandomize=True)
+exhaustively = settings(max_examples=examples(60, sample=20), deadline=None, derandomize=True)

@@ -127,6 +127,7 @@ def assert_near(found: Params, expected: Params, tolerance: float) -> None:
         torch.testing.assert_close(found[name], value, rtol=0, atol=tolerance * largest, msg=name)
 
 
+@pytest.mark.campaign(pairs=True)
 @KERNELS_AND_LOSSES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
@@ -166,6 +167,7 @@ def test_the_gradient_is_that_of_autograd(
     )
 
 
+@pytest.mark.campaign(pairs=True)
 @KERNELS_AND_LOSSES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
@@ -185,6 +187,7 @@ def test_a_hundred_steps_end_where_the_loop_ends(
     torch.testing.assert_close(descent.losses, losses, rtol=PATH[dtype], atol=0)
 
 
+@pytest.mark.campaign(pairs=True)
 @KERNELS
 @pytest.mark.parametrize(
     ("name", "make_optimizer", "options"),
@@ -349,6 +352,7 @@ def test_parameters_and_data_given_are_not_written_to(kernel: Any) -> None:
     )
 
 
+@pytest.mark.campaign(pairs=True)
 @KERNELS_AND_LOSSES
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])

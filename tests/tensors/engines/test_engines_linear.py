@@ -32,6 +32,7 @@ from tests.tensors.engines.linear_descents import (
 )
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, fractions, counts)
 def test_spectral_in_float64_is_the_loop_to_1e_9(
@@ -41,6 +42,7 @@ def test_spectral_in_float64_is_the_loop_to_1e_9(
     assert_path(spectral(*given, lr=lr, steps=steps), *loop(given, lr, steps), within=1e-9)
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(
     problems,
@@ -74,6 +76,7 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
+@pytest.mark.campaign(pairs=True)
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
 @pytest.mark.parametrize("steps", [7, 3000])
@@ -86,6 +89,7 @@ def test_moments_follows_the_schedules_of_torch(
     assert_path(found, params, losses, within=1e-9)
 
 
+@pytest.mark.campaign(every=4, kind=lambda seed, n, d, k: n)
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("n", "d", "k"), [(1000, 11, 1), (300, 4, 3), (50, 1, 1), (200, 30, 2)])
 def test_in_float32_the_engines_are_the_loop_to_1e_5(seed: int, n: int, d: int, k: int) -> None:
@@ -96,6 +100,7 @@ def test_in_float32_the_engines_are_the_loop_to_1e_5(seed: int, n: int, d: int, 
         assert max(off(found.params[name], params[name]) for name in params) < 1e-5
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, fractions, counts)
 def test_in_float32_the_engines_are_no_further_off_the_exact_path_than_the_loop(
@@ -181,6 +186,7 @@ def test_a_loss_that_falls_by_ten_orders_in_a_step_is_exact_before_and_after(see
         assert float((found.losses / losses - 1).abs().max()) < 1e-10
 
 
+@pytest.mark.campaign(every=4)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_close_fit_with_weight_decay_and_fewer_rows_than_columns_is_exact(seed: int) -> None:
     given = problem(seed, 3, 8, 1)

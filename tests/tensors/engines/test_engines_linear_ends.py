@@ -37,6 +37,7 @@ def engines(given: Problem, lr: float, steps: int, tolerance: float) -> list[Des
     ]
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, st.sampled_from([0.01, 0.3, 0.95]), st.floats(-9, -1))
 def test_in_float64_tolerance_stops_at_the_step_of_the_loop(
@@ -50,6 +51,7 @@ def test_in_float64_tolerance_stops_at_the_step_of_the_loop(
         assert_path(found, *expected, within=1e-9)
 
 
+@pytest.mark.campaign(every=4, kind=lambda seed, tolerance: tolerance)
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4, 1e-5])
 def test_in_float32_tolerance_stops_where_rounding_does_not_decide(
@@ -99,6 +101,7 @@ def outcome(
         return error
 
 
+@pytest.mark.campaign
 @exhaustively
 @given(problems, st.sampled_from([1.02, 1.3, 2.0, 40.0, 1e5]), st.booleans())
 def test_divergence_is_found_at_the_step_of_the_loop(

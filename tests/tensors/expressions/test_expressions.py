@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowrun_tensors.expressions import ExpressionError, evaluate, parse_expression, vocabulary
+from tests.sampling import examples
 
 VALUES: dict[str, Any] = {
     "a": torch.tensor([1.5, -2.0, 0.25]),
@@ -102,7 +103,10 @@ def same(left: Any, right: Any) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=10_000, deadline=None, database=None, derandomize=True)
+@pytest.mark.campaign
+@settings(
+    max_examples=examples(10_000, sample=2_000), deadline=None, database=None, derandomize=True
+)
 @given(expressions)
 def test_an_expression_gives_what_torch_gives_or_both_fail(text: str) -> None:
     try:

@@ -24,10 +24,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 import flowrun
 from flowrun import DataError, Format, NeedsDataError
+from tests.sampling import examples
 
 MIB = 2**20
 in_one_folder = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(200, sample=60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -220,6 +223,7 @@ def texts(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(texts())
+@pytest.mark.campaign
 @in_one_folder
 def test_of_any_text_that_can_be_read(tmp_path: Path, drawn: tuple[str, str]) -> None:
     path = tmp_path / "t.csv"
@@ -232,6 +236,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 
 
 @given(shapes, st.sampled_from("bool u1 i2 u4 i8 f2 f4 f8 c8 c16".split()), st.booleans())
+@pytest.mark.campaign
 @in_one_folder
 def test_of_any_numpy_file(
     tmp_path: Path, shape: tuple[int, ...], kind: str, is_fortran: bool
@@ -241,6 +246,7 @@ def test_of_any_numpy_file(
 
 
 @given(st.dictionaries(names, st.tuples(shapes, st.sampled_from(SAFETENSORS_DTYPES[:14]))))
+@pytest.mark.campaign
 @in_one_folder
 def test_of_any_torch_and_safetensors_file(tmp_path: Path, drawn: dict[str, Any]) -> None:
     tensors = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in drawn.items()}

@@ -85,25 +85,23 @@ def test_the_eigenvectors_of_a_wide_table_are_not_asked_for(columns: int, engine
     assert f"engine {engine}: " in said(flowrun.run(made, record=False))
 
 
+@pytest.mark.campaign(pairs=True)
+@pytest.mark.parametrize("engine", ["spectral", "moments", "fused"])
 @pytest.mark.parametrize(
-    ("engine", "layers", "options"),
+    "options",
     [
-        (engine, layers, options)
-        for layers in ([1], [2], [8, 1], [6, 5, 2])
-        for options in (
-            {},
-            {"weight_decay": 0.02},
-            {"momentum": 0.8, "nesterov": True},
-            {"schedule": {"StepLR": {"step_size": 10}}},
-            {"loss": "mae"},
-            {"batch_size": 25},
-            {"optimizer": "adam", "lr": 0.01},
-            {"optimizer": "adamw", "lr": 0.01, "loss": "huber"},
-        )
-        for engine in ("spectral", "moments", "fused")
+        {},
+        {"weight_decay": 0.02},
+        {"momentum": 0.8, "nesterov": True},
+        {"schedule": {"StepLR": {"step_size": 10}}},
+        {"loss": "mae"},
+        {"batch_size": 25},
+        {"optimizer": "adam", "lr": 0.01},
+        {"optimizer": "adamw", "lr": 0.01, "loss": "huber"},
     ],
     ids=str,
 )
+@pytest.mark.parametrize("layers", [[1], [2], [8, 1], [6, 5, 2]], ids=str)
 def test_an_engine_walks_the_path_of_the_loop(
     engine: str, layers: list[int], options: dict[str, Any]
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from flowrun.cli.main import main
 from flowrun.errors import Source
 from flowrun.recipes.nodes import plain
 from flowrun.recipes.reading import parse
+from tests import processes
 
 Document = dict[str, Any]
 
@@ -41,8 +40,8 @@ def document(text: str) -> object:
 
 def printed_schema(*arguments: str) -> Document:
     """What `flowrun schema` prints."""
-    command = [sys.executable, "-m", "flowrun", "schema", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = processes.run(["-m", "flowrun", "schema", *arguments], timeout=60)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

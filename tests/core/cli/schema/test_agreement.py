@@ -20,6 +20,7 @@ from flowrun.plugins.steps import REQUIRED, Option
 from flowrun.recipes.devices import DTYPES, KINDS
 from flowrun.recipes.seeds import LARGEST_SEED
 from tests.core.cli.schema.conftest import Document, printed_schema
+from tests.sampling import examples
 
 REGISTRY = new_registry()
 STEPS = {name: found[0][1] for name, found in REGISTRY.steps.items()}
@@ -149,7 +150,8 @@ BEYOND = [
 
 
 @pytest.mark.parametrize("name", PLANNED)
-@settings(max_examples=40, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(40, sample=15), deadline=None)
 @given(data=st.data())
 def test_options_within_their_bounds_fit(name: str, data: st.DataObject) -> None:
     recipe = {"recipe": "r", "steps": [GIVEN, {name: data.draw(fitting_options(name))}]}
@@ -158,7 +160,8 @@ def test_options_within_their_bounds_fit(name: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("name", PLANNED)
-@settings(max_examples=60, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(60, sample=20), deadline=None)
 @given(data=st.data())
 def test_options_fit_where_flowrun_can_plan_them(name: str, data: st.DataObject) -> None:
     names = [option.name for option in STEPS[name].options]
@@ -223,7 +226,8 @@ TOP = {
 
 
 @pytest.mark.parametrize("key", TOP)
-@settings(max_examples=40, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(40, sample=15), deadline=None)
 @given(data=st.data())
 def test_a_setting_of_a_recipe_fits_where_flowrun_can_plan_it(
     key: str, data: st.DataObject
@@ -243,7 +247,8 @@ BESIDE = {
 
 
 @pytest.mark.parametrize("key", BESIDE)
-@settings(max_examples=40, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(40, sample=15), deadline=None)
 @given(data=st.data())
 def test_a_key_beside_a_step_fits_where_flowrun_can_plan_it(key: str, data: st.DataObject) -> None:
     recipe = {"recipe": "r", "steps": [GIVEN, {"shuffle": {}, key: data.draw(BESIDE[key])}]}

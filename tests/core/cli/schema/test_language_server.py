@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import processes
 from tests.core.cli.schema.language_client import LanguageClient, Message
 from tests.core.cli.schema.yaml_server import ROOT, server_command
 
@@ -64,8 +63,8 @@ class Document:
 def flowrun(folder: Path, *arguments: str) -> None:
     """Run the command line in a folder."""
     environment = {key: value for key, value in os.environ.items() if key[:8] != "FLOWRUN_"}
-    command = [sys.executable, "-m", "flowrun", *arguments]
-    subprocess.run(command, cwd=folder, env=environment, timeout=60, check=True)
+    done = processes.run(["-m", "flowrun", *arguments], cwd=folder, env=environment, timeout=60)
+    done.check_returncode()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Flowrun
+from tests.processes import Python
 
 Write = Callable[[str, str], Path]
 
@@ -55,12 +55,12 @@ class Watching:
     """A `flowrun watch` that runs, and its output line by line."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "flowrun", "watch", *arguments],
+        self.process = Python(
+            ["-m", "flowrun", "watch", *arguments],
             cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         self.seen: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()

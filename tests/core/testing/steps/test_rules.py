@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 import flowrun.planning.options
 from flowrun import Step
 from flowrun.testing import RULES, BrokenRulesError, check_step
+from tests.conftest import run_module
 
 BEGINNING = """import random as python_random
 import time
@@ -405,8 +405,7 @@ def test_pytest_shows_the_findings_and_not_the_inside_of_flowrun(
         "import torch\nfrom flowrun.testing import check_step\nfrom steps import bad\n\n"
         'def test_bad():\n    check_step(bad, {"data": torch.zeros(2, 3)})\n',
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_bad.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_module(tmp_path, "pytest", "-p", "no:cacheprovider", "test_bad.py")
     assert done.returncode == 1
     assert "bad (inputs): it writes to what it was given, on cpu" in done.stdout
     assert "raise BrokenRulesError" not in done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 import flowrun
 from flowrun import FlowrunError, RecipeError, StepError
 from flowrun.testing import check_step, run_step
+from tests.conftest import run_module
 
 STEPS = '''from typing import Annotated
 
@@ -143,8 +143,7 @@ def test_a_failure_shows_the_test_and_the_step_and_not_the_inside_of_flowrun(
           "def test_fails():\n    run_step(divide, {'x': 1})\n\n"
           "def test_misused():\n    run_step(divide, {'x': 1}, {'bye': 2})\n\n"
           "def test_misused_too():\n    check_step(divide, {'x': 1}, {'bye': 2})\n")  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_failing.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_module(tmp_path, "pytest", "-p", "no:cacheprovider", "test_failing.py")
     assert "ZeroDivisionError" in done.stdout
     assert "return x / by" in done.stdout
     assert done.stdout.count("divide has no option `bye`") >= 2

@@ -1,0 +1,358 @@
+"""A server with torch imported, which forks a process for each run of Python that a test asks for.
+
+Importing torch takes far longer than what most tests do with it. The server is started as a script,
+imports the libraries of LIBRARIES once, and forks: the child takes over the arguments, folder,
+environment and streams of the request, and ends as every Python ends. It starts with the modules
+that a new Python has: a library is brought back into `sys.modules` when the child imports it.
+
+What a fork cannot change (the hash seed, what the dynamic loader and the libraries read from the
+environment when they are loaded) is for `tests.processes` to know: it starts a new Python then.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import copy
+import gc
+import importlib
+import importlib.abc
+import importlib.machinery
+import io
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn, TextIO
+
+# In this order: what one of them imports comes back with it, but not with those above it. Beside a
+# library the modules of it that are imported with it.
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("yaml", "lazy_loader", "click", "click_default_group", "pluggy"), ()),
+    **dict.fromkeys(("msgspec", "blake3", "filelock"), ()),
+    "flowrun": ("flowrun.api", "flowrun.cli.main", "flowrun.cli.run"),
+    "flowrun_tensors": ("flowrun_tensors.steps.*",),
+    "numpy": ("numpy.random",),
+    "torch": (),
+    "pooch": (),
+    "safetensors": ("safetensors.torch",),
+    "rich": ("rich.console",),
+}
+HEADER = struct.Struct("!I")  # the length of a request
+STARTED = struct.Struct("!i")  # the child's process id
+ENDED = struct.Struct("!id")  # its wait status, and the seconds of processor that it took
+_OWNER_SECONDS = 2.0  # between two looks whether the session of tests is still there
+
+
+class Imported(importlib.abc.MetaPathFinder):
+    """Brings modules that the server has imported back when a child imports them."""
+
+    def __init__(self, base: list[str]) -> None:
+        self._base = base  # the path, below what a child puts before it
+        self._modules: dict[str, ModuleType] = {}
+        self._come_with: dict[str, set[str]] = {}  # what the import of a library loads
+
+    def preload(self, library: str, modules: tuple[str, ...]) -> None:
+        """Import a library, and take it and all that came with it out of `sys.modules`."""
+        for module in _named((library, *modules)):
+            importlib.import_module(module)
+        found = {
+            name: module
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] not in {*sys.stdlib_module_names, "__main__"}
+            and getattr(module, "__spec__", None) is not None
+        }
+        self._come_with[library] = set(found)
+        self._modules.update(found)
+        self.hide()
+
+    def hide(self) -> None:
+        """Take what was imported out of `sys.modules`, where a new Python has it not."""
+        for name in self._modules:
+            sys.modules.pop(name, None)
+
+    def module(self, name: str) -> Any:
+        """A module, whether or not it is to be seen."""
+        return self._modules[name]
+
+    @property
+    def names(self) -> set[str]:
+        """All modules that can be brought back."""
+        return set(self._modules)
+
+    def find_spec(
+        self, fullname: str, path: Any = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        module = self._modules.get(fullname)
+        if module is None or self._is_shadowed(fullname):
+            return None
+        return _spec(module, {name: self._modules[name] for name in self._coming_with(fullname)})
+
+    def _coming_with(self, name: str) -> set[str]:
+        """What an import of this name loads; the package's own modules where it is no library."""
+        within = {one for one in self._modules if f"{one}.".startswith(f"{name}.")}
+        return self._come_with.get(name, within)
+
+    def _is_shadowed(self, fullname: str) -> bool:
+        """Whether the child's own path has the package, or one that it is made of, before ours."""
+        top = fullname.partition(".")[0]
+        if top != fullname:
+            return sys.modules.get(top) is not self._modules[top]
+        own = [folder for folder in sys.path if folder not in self._base]
+        needed = {name.partition(".")[0] for name in self._come_with.get(top, {top})}
+        return any(importlib.machinery.PathFinder.find_spec(one, own) for one in needed)
+
+
+def _named(modules: tuple[str, ...]) -> Iterator[str]:
+    """The modules by name; `package.*` stands for those in a package."""
+    for name in modules:
+        package = name.removesuffix(".*")
+        yield package
+        if package != name:
+            folders = importlib.import_module(package).__path__
+            yield from (one.name for one in pkgutil.iter_modules(folders, f"{package}."))
+
+
+class _Known(importlib.abc.Loader):
+    """Loads a module that is there already, with those that came with it."""
+
+    def __init__(self, module: ModuleType, others: dict[str, ModuleType]) -> None:
+        self._module = module
+        self._others = others
+        self._spec, self._loader = module.__spec__, module.__loader__
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__, module.__loader__ = self._spec, self._loader
+        for name, one in self._others.items():
+            sys.modules.setdefault(name, one)
+
+
+def _spec(module: ModuleType, others: dict[str, ModuleType]) -> importlib.machinery.ModuleSpec:
+    """The module's own spec, but for its loader."""
+    spec = copy.copy(module.__spec__)
+    assert spec is not None
+    spec.loader = _Known(module, others)
+    return spec
+
+
+class Server:
+    """Accepts requests on a socket and forks a child for each."""
+
+    def __init__(self, path: str, owner: int) -> None:
+        self._owner = owner
+        self._children: dict[int, socket.socket] = {}
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"{path}.new")
+        self._listener.listen(64)
+        self._woken, wake = os.pipe()
+        for end in (self._woken, wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._ends = (self._woken, wake)
+        Path(f"{path}.new").rename(path)
+
+    def serve(self) -> dict[str, Any] | None:
+        """Returns the request in each child, and None in the server once the session is over."""
+        while self._is_needed():
+            ready, _, _ = select.select([self._listener, self._woken], [], [], _OWNER_SECONDS)
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+            if self._listener in ready:
+                request = self._accept()
+                if request is not None:
+                    return request
+            self._reap()
+        return None
+
+    def _is_needed(self) -> bool:
+        try:
+            os.kill(self._owner, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _accept(self) -> dict[str, Any] | None:
+        connection, _ = self._listener.accept()
+        header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3)
+        if len(header) < HEADER.size:
+            connection.close()
+            return None
+        (length,) = HEADER.unpack(header)
+        request: dict[str, Any] = json.loads(connection.recv(length, socket.MSG_WAITALL))
+        pid = os.fork()
+        if pid == 0:
+            connection.close()
+            self._leave()
+            for target, stream in enumerate(streams):
+                os.dup2(stream, target)
+        for stream in streams:
+            os.close(stream)
+        if pid == 0:
+            return request
+        self._children[pid] = connection
+        connection.sendall(STARTED.pack(pid))
+        return None
+
+    def _leave(self) -> None:
+        """Give up in a child what is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for one in (self._listener, *self._children.values()):
+            one.close()
+        for end in self._ends:
+            os.close(end)
+
+    def _reap(self) -> None:
+        while self._children:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            connection = self._children.pop(pid)
+            with contextlib.suppress(OSError):  # whoever asked has gone
+                connection.sendall(ENDED.pack(status, usage.ru_utime + usage.ru_stime))
+            connection.close()
+
+
+def become(request: dict[str, Any], base: list[str], imported: Imported) -> None:
+    """Make this process what a new Python with these arguments is before it runs anything."""
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX") or None
+    own = os.environ.get("PYTHONPATH", "")
+    sys.path[:] = [os.path.abspath(one) for one in own.split(os.pathsep) if own] + base  # noqa: PTH100
+    importlib.invalidate_caches()
+    tempfile.tempdir = None
+    imported.module("numpy.random").seed()
+    imported.module("torch").default_generator.seed()
+    time.tzset()
+    _open_streams()
+    sys.orig_argv = [sys.executable, *request["arguments"]]
+    sys.modules["__main__"] = ModuleType("__main__")
+    vars(sys.modules["__main__"]).update(__builtins__=__builtins__, __annotations__={})
+
+
+def _open_streams() -> None:
+    """The three streams as Python opens them."""
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        like = getattr(sys, name)
+        binary = open(  # noqa: SIM115
+            number, "wb" if number else "rb", buffering=0 if unbuffered and number else -1,
+            closefd=False,
+        )  # fmt: skip
+        getattr(binary, "raw", binary).name = f"<{name}>"
+        is_by_line = number == 2 or binary.isatty()
+        stream = io.TextIOWrapper(
+            binary, encoding=like.encoding, errors=like.errors, newline="\n" if number else None,
+            line_buffering=is_by_line and not unbuffered, write_through=unbuffered,
+        )  # fmt: skip
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def run(arguments: list[str]) -> None:
+    """Run `-m MODULE ...`, `-c CODE ...` or `FILE ...` in `__main__`, as Python does."""
+    if arguments[0] == "-m":
+        sys.argv[:] = ["-m", *arguments[2:]]
+        sys.path.insert(0, str(Path.cwd()))
+        runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
+        return
+    space = vars(sys.modules["__main__"])
+    if arguments[0] == "-c":
+        sys.argv[:] = ["-c", *arguments[2:]]
+        sys.path.insert(0, "")
+        exec(compile(arguments[1], "<string>", "exec"), space)
+        return
+    sys.argv[:] = arguments
+    file = Path(arguments[0]).absolute()
+    sys.path.insert(0, str(file.resolve().parent))
+    space.update(__file__=str(file), __cached__=None)
+    space["__loader__"] = importlib.machinery.SourceFileLoader("__main__", str(file))
+    exec(compile(file.read_bytes(), str(file), "exec"), space)
+
+
+def run_to_the_end(arguments: list[str], loaded: set[str]) -> NoReturn:
+    """Run, and end as Python does, but for taking down what the server has imported.
+
+    That would take longer than many a test. loaded: the modules that are not the child's own.
+    """
+    code = _run(arguments)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for name in sys.modules.keys() - loaded:
+        del sys.modules[name]
+    gc.collect()
+    if not all(map(_is_flushed, (sys.stdout, sys.stderr))):
+        code = 120
+    if code == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run, and give the exit code; as `subprocess` has it, if an interrupt ends the process."""
+    try:
+        run(arguments)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return (end.code or 0) & 0xFF
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def _is_flushed(stream: TextIO) -> bool:
+    if stream is None or stream.closed:
+        return True
+    try:
+        stream.flush()
+    except OSError as error:
+        print(f"Exception ignored in: {stream!r}", file=sys.stderr)
+        traceback.print_exception(error)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # the folder of this script
+    base = list(sys.path)
+    imported = Imported(base)
+    sys.meta_path.insert(0, imported)
+    for library, modules in LIBRARIES.items():
+        imported.preload(library, modules)
+    gc.collect()
+    gc.freeze()  # what is there now is not looked through, and copied, again in each child
+    request = Server(sys.argv[1], int(sys.argv[2])).serve()
+    if request is not None:
+        become(request, base, imported)
+        run_to_the_end(request["arguments"], imported.names | set(sys.modules))
