@@ -26,14 +26,16 @@ CHECKS: dict[str, type[Check]] = {}
 class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one check after a run: what was found, what was wanted, whether it is met.
 
-    difference: if values were compared, the largest difference and its place. sizes: those that
-    the names in the pattern of a shape stand for.
+    check: the name of the check; empty for a step that is expected to fail. difference: if values
+    were compared, the largest difference and its place. sizes: those that the names in the pattern
+    of a shape stand for.
     """
 
     path: str
     wanted: str
     found: str
     met: bool
+    check: str = ""
     difference: str = ""
     sizes: dict[str, int] = {}
 
@@ -134,7 +136,7 @@ class Check(msgspec.Struct, frozen=True):
 
     def result(self, path: str, found: str, met: bool, difference: str | None = "") -> CheckResult:
         """A result of this check."""
-        return CheckResult(path, self.text, found, met, difference or "")
+        return CheckResult(path, self.text, found, met, self.name, difference or "")
 
 
 def is_of_type(value: Any, kind: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -176,14 +177,22 @@ def _environment(old: RunRecord, new: RunRecord) -> Iterator[Change]:
 def _result(old: RunRecord, new: RunRecord) -> Iterator[Change]:
     yield from changed_fields(old, new, ("status", "error"))
     yield from changed_metrics(old.metrics, new.metrics)
-    before = {(one.path, one.wanted): one for one in old.expectations}
+    before = {(one.path, one.check): one for one in old.expectations}
     for outcome in new.expectations:
-        earlier = before.get((outcome.path, outcome.wanted), outcome)
+        earlier = before.get((outcome.path, outcome.check), outcome)
+        if _bound(old, outcome) != _bound(new, outcome):
+            continue  # that is a change of the recipe
         is_shown = earlier.met == outcome.met and outcome.path.startswith("metrics.")
         if earlier != outcome and not is_shown:
             what = f"expect {outcome.path}, {outcome.wanted}"
             yield Change(what, _verdict(earlier), _verdict(outcome))
     yield from _values(old, new)
+
+
+def _bound(run: RunRecord, outcome: CheckResult) -> Any:
+    """The bound of a check in the recipe of a run."""
+    checks = run.expect.get(outcome.path)
+    return checks.get(outcome.check) if isinstance(checks, dict) else checks
 
 
 def _verdict(outcome: CheckResult) -> str:

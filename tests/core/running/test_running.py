@@ -106,6 +106,7 @@ def test_each_run_leaves_a_record_and_events(recipe: Make) -> None:
         {
             "path": "metrics.sum",
             "wanted": "below 1",
+            "check": "below",
             "found": "21",
             "met": False,
             "difference": "off by 20",

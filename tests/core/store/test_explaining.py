@@ -167,5 +167,7 @@ def test_another_version_of_a_plugin_or_of_an_imported_package_is_a_reason_to_ru
         line.strip()
         for line in flowrun("explain", "r.yaml", PYTHONPATH=str(packages)).stdout.splitlines()
     ]
-    assert lines[lines.index("greet         to run") + 1] == ("plugin greeting 1.0 -> greeting 1.1")
-    assert lines[lines.index("one           to run") + 1] == "package shades 1.0 -> 2.0"
+    assert lines[lines.index("greet         to run") + 1] == (
+        "plugin: greeting 1.0 -> greeting 1.1"
+    )
+    assert lines[lines.index("one           to run") + 1] == "package shades: 1.0 -> 2.0"

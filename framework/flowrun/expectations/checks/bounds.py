@@ -25,7 +25,8 @@ class Bound(Check, frozen=True):
         """The result for a number; of: what the number is, for the line of the result."""
         met = self.is_met(number)
         difference = "" if met else self._beyond(number)
-        return CheckResult(path, of + self.text, number_text(number), met, difference)
+        text = of + self.text
+        return CheckResult(path, text, number_text(number), met, self.name, difference)
 
     def on_shapes(self, path: str, found: Summary | None, shared: dict[str, Any]) -> str | None:
         if found is None or found.shape in (None, ()):

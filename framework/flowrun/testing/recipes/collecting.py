@@ -137,7 +137,7 @@ class RecipeItem(pytest.Item):
         updated = self._update_golden(planned, result)
         unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
         if updated:
-            unmet = [outcome for outcome in unmet if not outcome.wanted.startswith(GOLDEN)]
+            unmet = [outcome for outcome in unmet if outcome.check != GOLDEN]
         worst = []
         for judged in self._over_seeds(planned):
             if not judged.outcome.met:
