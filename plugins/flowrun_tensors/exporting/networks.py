@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from flowrun import Model
 from flowrun_tensors.exporting.script import ExportError, StepLines, Value
 from flowrun_tensors.exporting.text import call, literal
+from flowrun_tensors.extending import Model
 
 
 class Layers(NamedTuple):

@@ -31,7 +31,7 @@ from flowrun_tensors.exporting.script import ExportError, Script
 _REFUSED = frozenset("globals locals vars exec eval __import__ __file__".split())
 _ERRORS = ("FlowrunError", "DataError")
 _GIVEN = ("step", "seed", "device", "dtype")
-_FIXED = {"wants_progress": "False", "restored": "None", "folder": "HERE"}
+_FIXED = {"restored": "None", "should_stop": "False"}
 _METHODS = {
     "path": ("name", "return HERE / name"),
     "env": ("name", "return os.environ.get(name)"),
