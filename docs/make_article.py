@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import flowrun
-from flowrun.expectations.expectation import SETTINGS, Expectation
+from flowrun.expectations.check import Check
+from flowrun.expectations.checks.equals import Equals
+from flowrun.expectations.expectation import Expectation
 from flowrun.values.paths import follow
 
 ROOT = Path(__file__).parents[1]
@@ -88,27 +90,25 @@ def _result(plan: flowrun.Plan) -> str:
         texts.append(f"{_code(error.step)} fails with {_code(error.matches)}{verdict}")
     for expectation in plan.expectations.values:
         named = [
-            _outcome(check, next(outcomes), expectation, result)
-            for check in expectation.checks
-            if check not in SETTINGS
+            _outcome(check, next(outcomes), expectation, result) for check in expectation.of_one_run
         ]
         texts.append(f"{_code(expectation.path.text)} {', '.join(named)}")
     return "; ".join(texts)
 
 
 def _outcome(
-    check: str, outcome: dict[str, Any], expectation: Expectation, result: flowrun.Result
+    check: Check, outcome: dict[str, Any], expectation: Expectation, result: flowrun.Result
 ) -> str:
     """What one check found: numbers where they are the same everywhere, else the bound."""
     if not outcome["met"]:
         return f"{outcome['wanted']}: NOT MET, found {outcome['found']}"
-    if check == "equals":
+    if isinstance(check, Equals):
         path = expectation.path
         value = follow(path, result.values[path.root])
         plain = value.tolist() if hasattr(value, "tolist") else value
-        return _printed(plain, **{name: expectation.checks.get(name) for name in SETTINGS})
-    if check in ("shape", "dtype", "device"):
-        return f"{check} {outcome['found']}"
+        return _printed(plain, check.rtol, check.atol)
+    if check.name in ("shape", "dtype", "device"):
+        return f"{check.name} {outcome['found']}"
     return f"{outcome['wanted']}: met"
 
 

@@ -1,4 +1,4 @@
-"""Write docs/reference: public names, hooks and built-in steps, from docstrings and signatures.
+"""Write docs/reference, and the tables of docs/recipes.md, from the code.
 
 python docs/make_reference.py            writes the pages
 python docs/make_reference.py --check    exits with 1 where a page is not current
@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from reference_entries import entry, summary, table
+from reference_language import with_tables
 
 import flowrun
 from flowrun import hookspecs, testing
-from flowrun_tensors import flowrun_steps
+from flowrun_tensors import Model, flowrun_steps
+from flowrun_tensors.extending import TensorHooks
 
-FOLDER = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
+RECIPES = "recipes.md"
 
 _MADE = "Made from the code by `make reference`."
 _INDEX = f"""\
@@ -68,12 +71,9 @@ def pages() -> dict[str, str]:
     kinds = {name: value for name, value in public.items() if inspect.isclass(value)}
     errors = {name: value for name, value in kinds.items() if issubclass(value, Exception)}
     functions = {name: value for name, value in public.items() if name not in kinds}
-    kit = {
-        name: value
-        for name, value in vars(testing).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
+    kit = {name: getattr(testing, name) for name in testing.__all__}
     hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("flowrun_")}
+    hooks |= {"flowrun_tensors_models": TensorHooks.flowrun_tensors_models, "Model": Model}
     steps = {step.name: step for step in flowrun_steps()}
     parts: dict[str, tuple[str, dict[str, Any]]] = {
         "functions.md": (_FUNCTIONS, functions),
@@ -98,19 +98,21 @@ def _contents(page: str, part: tuple[str, dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Write the pages, or hold them against what they should be."""
-    made = {name: text.rstrip() + "\n" for name, text in pages().items()}
-    found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    """Write the pages, or compare them with what they should be."""
+    files = [DOCS / RECIPES, *(DOCS / "reference").glob("*.md")]
+    found = {file.relative_to(DOCS).as_posix(): file.read_text(encoding="utf-8") for file in files}
+    made = {f"reference/{name}": text.rstrip() + "\n" for name, text in pages().items()}
+    made[RECIPES] = with_tables(found[RECIPES])
     if sys.argv[1:] != ["--check"]:
-        FOLDER.mkdir(exist_ok=True)
+        (DOCS / "reference").mkdir(exist_ok=True)
         for name in found.keys() - made.keys():
-            (FOLDER / name).unlink()
+            (DOCS / name).unlink()
         for name, text in made.items():
-            (FOLDER / name).write_text(text, encoding="utf-8")
+            (DOCS / name).write_text(text, encoding="utf-8")
         return 0
     stale = sorted(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
     if stale:
-        names = ", ".join(f"docs/reference/{name}" for name in stale)
+        names = ", ".join(f"docs/{name}" for name in stale)
         print(f"not current: {names}; run `make reference`", file=sys.stderr)
     return 1 if stale else 0
 

@@ -89,8 +89,9 @@ def listing(folder: Path) -> dict[str, float]:
         record = {**result.record, "id": run, "metrics": {"mae": number / RUNS}}
         target = Path(".flowrun/runs", run)
         target.mkdir()
-        (target / "run.json").write_text(json.dumps(record))
-        store.runs.add(record)
+        content = json.dumps(record).encode()
+        (target / "run.json").write_bytes(content)
+        store.runs.add(run, content)
     store.close()
     commands = {"all": ["runs"], "20": ["runs", "-n", "20"],
                 "where": ["runs", "--where", "metrics.mae<0.5"]}  # fmt: skip

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowrun import hookspecs
-from flowrun.checking.check import check_plan
-from flowrun.checking.checked import Checked
-from flowrun.history.finding import find_run
-from flowrun.history.replanning import recipe_of
 from flowrun.planning.plan import Plan, make_plan
 from flowrun.plugins.registry import Registry, installed_plugins
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
-from flowrun.running.record import RecordWriter
+from flowrun.running.record_writer import RecordWriter
 from flowrun.running.results import Result
+from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
+
+if TYPE_CHECKING:
+    from flowrun.checking.checked import Checked
 
 
 def new_registry() -> Registry:
@@ -35,37 +35,56 @@ def plan(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     registry: Registry | None = None,
 ) -> Plan:
-    """Hold a recipe against the registered steps.
+    """Plan a recipe with the registered steps.
 
     recipe: a path, a mapping, or what `load_recipe` gave.
     set: settings that change it, as `--set` does.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files (from the current folder) or module names.
+    given: values by name that its steps take, as if steps above them had made these: `{"data": X}`.
     registry: the plugins to use; by default every installed one.
 
     Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
-    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
-    `plugins` cannot be loaded.
+    options, missing inputs, given values that no step takes, bad device names. PluginError if one
+    of `plugins` cannot be loaded.
     """
-    registry = registry or new_registry()
-    return make_plan(recipe, set=set, device=device, seed=seed, plugins=plugins, registry=registry)
+    return make_plan(
+        recipe, set=set, device=device, seed=seed, plugins=plugins, given=given,
+        registry=registry or new_registry(),
+    )  # fmt: skip
 
 
-def plan_of_run(name: str) -> Plan:
-    """The plan by which a past run was executed, made again from the run's record.
+def plan_of_run(
+    name: str,
+    *,
+    plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
+) -> Plan:
+    """The plan of a past run, from the run's record.
 
     name: the run's id, an unambiguous beginning of it, `last`, or `last~1` for the one before.
+    plugins: the plugins of the run that are not installed: paths of .py files or module names. A
+        plugin that only the record names is never loaded, because a record may come from a
+        stranger.
+    given: the values that the run was given; its record does not hold them.
 
     Steps, options, wiring, ids and seeds are those of the run, its settings and arguments
-    included, whatever has become of the recipe's file since; paths start from the same folders.
-    The device is the one on which the run took place. The steps' code is today's.
+    included, even if the recipe's file has changed since; paths start from the same folders. The
+    device is that of the run. The steps' code is today's.
 
-    Raises FlowrunError where there is no such run, or where its record holds no recipe; and what
-    `plan` raises where the recipe no longer fits the registered steps.
+    Raises FlowrunError if there is no such run, if its record holds no recipe, or if the run used
+    plugins that are neither installed nor given; and what `plan` raises if the recipe no longer
+    fits the registered steps.
     """
-    return plan(recipe_of(find_run(name)))
+    from flowrun.history.finding import find_run  # a run needs neither history nor checking
+    from flowrun.history.replanning import recipe_of, require_plugins
+
+    found = find_run(name)
+    require_plugins(found, plugins)
+    return plan(recipe_of(found), plugins=plugins, given=given)
 
 
 def check(
@@ -75,16 +94,19 @@ def check(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     standin: bool = True,
     memory: int | None = None,
 ) -> Checked:
     """Run every step of a recipe on shapes alone, and give what is wrong with it.
 
     The arguments are those of `run`; the device need not be there. memory: the bytes that the
-    recipe's device has; by default those that it does have, where it is there. Nothing is
+    recipe's device has; by default those that it does have, if it is there. Nothing is
     computed, written or downloaded. Raises RecipeError and PluginError, as `plan` does.
     """
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    from flowrun.checking.check import check_plan
+
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins, given=given)
     return check_plan(planned, standin=standin, memory=memory)
 
 
@@ -95,6 +117,7 @@ def run(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, object] | None = None,
     standin: bool = True,
     record: bool = True,
     fresh: bool = False,
@@ -105,6 +128,8 @@ def run(
     set: settings that change it: `{"gd_train.lr": 0.1}`, or `["gd_train.lr=0.1"]`.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files or module names.
+    given: values by name that its steps take, as if steps above them had made these. They belong to
+        the keys of these steps by their content.
     standin: whether simulated stand-ins may take the place of data that cannot be had.
     record: whether the run leaves a record, and whether steps are kept and found in the store,
         both in `.flowrun` (or in `FLOWRUN_HOME`). Without it nothing there is read or written.
@@ -113,7 +138,7 @@ def run(
     An expectation that is not met raises nothing: look at `result.ok`. Raises RecipeError,
     PluginError, DeviceError or StepError, all of them FlowrunError.
     """
-    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins)
+    planned = plan(recipe, set=set, device=device, seed=seed, plugins=plugins, given=given)
     return run_plan(planned, standin=standin, record=record, fresh=fresh)
 
 
@@ -124,27 +149,41 @@ def run_plan(
     record: bool = True,
     fresh: bool = False,
     listeners: Sequence[object] = (),
-    complain: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Result:
     """Run a plan with further listeners.
 
-    complain: is told, in a sentence, of each listener that failed and of what could not be kept;
-        by default a Python warning.
+    warn: is called with a sentence about each listener that failed and about what could not be
+        kept; by default a Python warning.
     """
-    complain = complain or _as_warning
-    store = Store(home_folder(), complain) if record else None
-    manager = planned.registry.manager
-    extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
-    for listener in extra:
-        manager.register(listener, getattr(listener, "name", type(listener).__name__))
+    warn = warn or _as_warning
+    store = open_store(warn) if record else None
     try:
-        heard = Listeners(manager, complain)
-        return execute(planned, heard, store=store, standin=standin, fresh=fresh, complain=complain)
+        return run_in_store(planned, store, listeners, warn, standin=standin, fresh=fresh)
     finally:
-        for listener in extra:
-            manager.unregister(listener)
         if store is not None:
             store.close()
+
+
+def open_store(warn: Callable[[str], None]) -> Store:
+    """The store in `.flowrun` (or in `FLOWRUN_HOME`); to be closed when its run is over."""
+    return Store(home_folder(), warn)
+
+
+def run_in_store(
+    planned: Plan,
+    store: Store | None,
+    listeners: Sequence[object],
+    warn: Callable[[str], None],
+    *,
+    standin: bool,
+    fresh: bool,
+) -> Result:
+    """Run a plan with a store that is open; without one nothing is recorded."""
+    extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
+    with planned.registry.listening(extra):
+        heard = Listeners(planned.registry.manager, warn)
+        return execute(planned, heard, store=store, standin=standin, fresh=fresh, warn=warn)
 
 
 def _as_warning(text: str) -> None:

@@ -234,5 +234,5 @@ def error_line(error: BaseException) -> str:
 class NeedsDataError(FlowrunError):
     """A step looks at data that a check does not have: what follows from it is not known.
 
-    Raised in a check by a value that is not there, or by a step's own `fake=` function.
+    Raised in a check by a value that is not there, or by a step's own `on_shapes` function.
     """

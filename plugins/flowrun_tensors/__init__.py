@@ -5,15 +5,16 @@ Importing it, and asking it for its steps, imports no torch: see `lazy`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flowrun import hookimpl
+from flowrun_tensors.extending import Model as Model
 
 if TYPE_CHECKING:
     import click
 
-    from flowrun import Call, CheckMode, Codec, Context, Dataset, Format, Step
+    from flowrun import Backend, Codec, Dataset, Format, Step
 
 
 @hookimpl
@@ -45,26 +46,16 @@ def flowrun_codecs() -> Iterable[Codec]:
 
 
 @hookimpl
-def flowrun_devices() -> dict[str, str]:
-    from flowrun_tensors.devices import present_devices
+def flowrun_backend() -> Backend:
+    from flowrun_tensors.backend import TensorBackend
 
-    return present_devices()
-
-
-@hookimpl
-def flowrun_check_context(devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode:
-    from flowrun_tensors.checking import check_mode
-
-    return check_mode(devices, present)
+    return TensorBackend()
 
 
-@hookimpl(wrapper=True)
-def flowrun_step_call(step: Step[..., Any], ctx: Context, call: Call) -> Generator[None, Any, Any]:
-    from flowrun_tensors.placement import inputs_unwritten, place_inputs, step_settings
+def flowrun_hookspecs() -> type:
+    from flowrun_tensors.extending import TensorHooks
 
-    place_inputs(ctx, call)
-    with inputs_unwritten(call), step_settings(step, ctx, call.on_shapes):
-        return (yield)
+    return TensorHooks
 
 
 @hookimpl

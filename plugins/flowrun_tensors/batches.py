@@ -11,7 +11,7 @@ from flowrun_tensors.lazy_torch import torch
 class Batches:
     """The rows of one update after the other, each pass over them in a new random order.
 
-    The last batch of a pass holds what is left. Raises FlowrunError where one batch would hold
+    The last batch of a pass holds the remaining rows. Raises FlowrunError if one batch would hold
     more rows than there are.
     """
 
@@ -52,7 +52,7 @@ class Batches:
 
 
 def require_rows(X: torch.Tensor, size: int) -> None:
-    """Raise FlowrunError where a batch would hold more rows than there are."""
+    """Raise FlowrunError if a batch would hold more rows than there are."""
     if size > len(X):
         raise FlowrunError(
             f"batch_size is {size}, and there are {len(X)} rows; "

@@ -34,10 +34,10 @@ def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
 def tensor_difference(
     tensor: torch.Tensor, wanted: Any, rtol: float | None, atol: float | None
 ) -> str | None:
-    """How a tensor differs from nested lists or another tensor; None where it does not.
+    """How a tensor differs from nested lists or another tensor; None if it does not.
 
     Equal is what torch.testing.assert_close calls equal: `|found - wanted| <= atol + rtol *
-    |wanted|`, with its tolerances for the tensor's dtype where none are given. The wanted numbers
+    |wanted|`, with its tolerances for the tensor's dtype if none are given. The wanted numbers
     are taken in the tensor's dtype, or in float64 where that is of whole numbers. Of `rtol` and
     `atol` one may be left out, and is 0 then.
     """

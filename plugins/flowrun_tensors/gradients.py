@@ -16,7 +16,7 @@ GradientAt = Callable[
     [Params, "torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, Sequence[torch.Tensor]]"
 ]
 
-_ROWS_COMPARED = 64  # on which a model's own gradient is held against autograd's
+_ROWS_COMPARED = 64  # on which a model's own gradient is compared with autograd's
 
 
 def loss_at(predict: Predict, name: str) -> LossAt:
@@ -26,7 +26,7 @@ def loss_at(predict: Predict, name: str) -> LossAt:
 
 
 def by_autograd(loss_at: LossAt) -> GradientAt:
-    """What torch's autograd gives, for parameters that it tracks."""
+    """The gradient by torch's autograd, for parameters that it tracks."""
 
     def gradient_at(
         params: Params, X: torch.Tensor, y: torch.Tensor
@@ -57,7 +57,7 @@ def by_compiler(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
         if not chosen:
             try:
                 found = by_whole(params, X, y)
-            except Exception as error:  # whatever a compiler, or what looks for one, may raise
+            except Exception as error:  # a compiler, or the search for one, may raise anything
                 found = plain(params, X, y)  # an error of the model's own comes again here
                 reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 say(f"torch.compile could not be used, and the plain loop is taken: {reason}")
@@ -71,9 +71,9 @@ def by_compiler(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
 
 
 def by_model(predictor: Predictor, loss: str) -> GradientAt:
-    """The model's own gradient; its first is held against autograd's on a few rows.
+    """The model's own gradient; its first is compared with autograd's on a few rows.
 
-    Raises FlowrunError where the two differ.
+    Raises FlowrunError if the two differ.
     """
     compared = by_autograd(loss_at(predictor.predict, loss))
     gradient = predictor.gradient

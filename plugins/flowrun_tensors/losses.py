@@ -46,7 +46,7 @@ def loss_and_slope(
 def classes_of(y: torch.Tensor, count: int, name: str, *, is_data: bool = True) -> torch.Tensor:
     """Targets as classes `(n,)` int64, from `(n,)` or `(n, 1)` of whole numbers.
 
-    Raises FlowrunError where one is none of 0 to `count` - 1, which is not looked at unless
+    Raises FlowrunError if one is none of 0 to `count` - 1, which is not looked at unless
     `is_data`.
     """
     if y.ndim == 2 and y.shape[1] == 1:
@@ -74,7 +74,7 @@ def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
     Against targets of the same shape: `mae`: mean absolute error. `mse`: mean squared error.
     `rmse`: its root. `r2`: coefficient of determination, 1 - sum((y - y_hat)^2) / sum((y -
     mean(y))^2), the mean by column, as in Draper and Smith, Applied Regression Analysis, 1998; nan
-    where `y` is constant. Against classes `(n,)` int64: `accuracy`: the share of rows whose largest
+    if `y` is constant. Against classes `(n,)` int64: `accuracy`: the share of rows whose largest
     prediction is that of their class. `cross_entropy`: of the softmax of the predictions, a mean.
     """
     if name == "accuracy":

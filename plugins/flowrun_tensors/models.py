@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowrun import Context, FlowrunError, Model, did_you_mean, listed
+from flowrun import Context, FlowrunError, did_you_mean, listed
 from flowrun_tensors.lazy_torch import torch
+
+if TYPE_CHECKING:
+    from flowrun_tensors.extending import Model
 
 ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")
 
@@ -21,7 +24,7 @@ class Predictor:
     """How a `model` value predicts.
 
     predict: called with the parameters and rows. activation: of a network of `init_params`; None
-    for a plugin's model. gradient: the model's own, as `flowrun.Model` has it, with its settings.
+    for a plugin's model. gradient: the model's own, as `Model` has it, with its settings.
     """
 
     predict: Predict
@@ -44,11 +47,12 @@ def predictor_of(model: dict[str, Any] | None, ctx: Context) -> Predictor:
 
 def known_model(name: str, ctx: Context) -> Model:
     """The model that a plugin gives by that name; raises FlowrunError where there is none."""
-    if name not in ctx.models:
-        known = listed(sorted(ctx.models)) if ctx.models else "none"
-        hint = did_you_mean(name, ctx.models) or "name its plugin in the recipe's `plugins:`"
+    models: Mapping[str, Model] = ctx.plugins.items("flowrun_tensors_models")
+    if name not in models:
+        known = listed(sorted(models)) if models else "none"
+        hint = did_you_mean(name, models) or "name its plugin in the recipe's `plugins:`"
         raise FlowrunError(f"there is no model `{name}`; the plugins at hand give: {known}\n{hint}")
-    return ctx.models[name]
+    return models[name]
 
 
 def forward(params: Params, X: torch.Tensor, activation: str) -> torch.Tensor:

@@ -19,14 +19,14 @@ def place_inputs(ctx: Context, call: Call) -> None:
     Only for a step that has a `device` or `dtype` of its own in the recipe: nothing moves
     silently. What moved, and how much, is said in the step's messages.
     """
-    if ctx.own_device:
+    if call.step.device is not None:
         moved = _changed(
             call,
             lambda tensor: str(tensor.device) != ctx.device,
             lambda tensor: tensor.to(ctx.device),
         )
         _say(ctx, moved, f"moved to {ctx.device}")
-    if ctx.own_dtype:
+    if call.step.dtype is not None:
         dtype = getattr(torch, ctx.dtype)
         cast = _changed(
             call,
@@ -59,12 +59,12 @@ def inputs_unwritten(call: Call) -> Iterator[None]:
 
 
 @contextmanager
-def step_settings(step: Step[..., Any], ctx: Context, on_shapes: bool = False) -> Iterator[None]:
+def step_settings(step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
     """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
 
     A step that names torch has it imported before it is called; for any other that is done when
-    something it calls imports it. on_shapes: whether this is a check, in which nothing is drawn on
-    a device that may not be there, and no memory is taken.
+    something it calls imports it. In a check nothing is drawn on a device that may not be there,
+    and no memory is taken.
     """
     with ExitStack() as stack:
         stack.callback(random.setstate, random.getstate())
@@ -73,16 +73,16 @@ def step_settings(step: Step[..., Any], ctx: Context, on_shapes: bool = False) -
             stack.callback(numpy.random.set_state, numpy.random.get_state())
             numpy.random.seed(ctx.seed % 2**32)
         if "torch" in sys.modules or _names_torch(step):
-            _set_torch(stack, ctx, on_shapes)
+            _set_torch(stack, ctx, call)
         else:
-            stack.enter_context(when_torch_is_imported(partial(_set_torch, stack, ctx, on_shapes)))
+            stack.enter_context(when_torch_is_imported(partial(_set_torch, stack, ctx, call)))
         yield
 
 
-def _set_torch(stack: ExitStack, ctx: Context, on_shapes: bool) -> None:
+def _set_torch(stack: ExitStack, ctx: Context, call: Call) -> None:
     """Seed torch's generators, set its default dtype and device; the stack restores them."""
     kind, _, index = ctx.device.partition(":")
-    has_generator = kind in ("cuda", "xpu") and not on_shapes
+    has_generator = kind in ("cuda", "xpu") and not call.on_shapes
     indices = [int(index)] if index and has_generator else []
     stack.enter_context(torch.random.fork_rng(indices, device_type=kind if indices else "cuda"))
     torch.manual_seed(ctx.seed)
@@ -90,16 +90,17 @@ def _set_torch(stack: ExitStack, ctx: Context, on_shapes: bool) -> None:
     torch.set_default_dtype(getattr(torch, ctx.dtype))
     if kind != "cpu":
         stack.enter_context(torch.device(ctx.device))
-    if kind == "cuda" and not on_shapes:
-        stack.enter_context(_peak_noted(ctx))
+    if kind == "cuda" and not call.on_shapes:
+        stack.enter_context(_peak_noted(call))
 
 
 @contextmanager
-def _peak_noted(ctx: Context) -> Iterator[None]:
+def _peak_noted(call: Call) -> Iterator[None]:
     """Note the most memory that tensors on the step's CUDA device take while it runs."""
-    torch.cuda.reset_peak_memory_stats(ctx.device)
+    device = call.ctx.device
+    torch.cuda.reset_peak_memory_stats(device)
     yield
-    ctx.peak_bytes = torch.cuda.max_memory_allocated(ctx.device)
+    call.peak_bytes = torch.cuda.max_memory_allocated(device)
 
 
 def _names_torch(step: Step[..., Any]) -> bool:

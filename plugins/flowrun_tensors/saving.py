@@ -50,16 +50,16 @@ def read_folder(folder: Path) -> dict[str, Any]:
 
 
 def folder_header(folder: Path) -> dict[str, Any]:
-    """What `read_folder` gives, tensors without their data. For a check."""
+    """The result of `read_folder`, with tensors without data. For a check."""
     from flowrun_tensors.formats.headers import tensors_without_data
 
     return _folder_values(folder, tensors_without_data)
 
 
 def values_as_saved(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """What `read_folder` will give of values that `write_folder` writes; writes nothing.
+    """The values that `read_folder` will return after `write_folder`; writes nothing.
 
-    For a check. Raises what `write_folder` would. A value that only a run can tell stays unknown.
+    For a check. Raises the errors of `write_folder`. A value known only in a run stays unknown.
     """
     from flowrun_tensors.formats.headers import require_safetensors
 
@@ -158,7 +158,7 @@ def _short_digest(content: bytes) -> str:
 
 
 def _named_file(index: Path) -> str | None:
-    """The tensors' file that an index names; None where there is no readable index."""
+    """The tensors' file that an index names; None if there is no readable index."""
     try:
         return str(json.loads(index.read_text(encoding="utf-8"))["tensors"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -7,7 +7,7 @@ from typing import Any
 from flowrun import OptionError, did_you_mean
 from flowrun_tensors.lazy_torch import torch
 
-# What each takes beside the optimiser; those without a default in torch stand first, with a star.
+# Its arguments beside the optimizer; those without a default in torch come first, with a star.
 SCHEDULES: dict[str, tuple[str, ...]] = {
     "ConstantLR": ("factor", "total_iters"),
     "CosineAnnealingLR": ("T_max*", "eta_min"),
@@ -21,7 +21,7 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
 
 
 def check_schedule(schedule: dict[str, Any] | None) -> None:
-    """Raise OptionError where a schedule's name or settings are none of torch's."""
+    """Raise OptionError if a schedule's name or settings are none of torch's."""
     if schedule is None:
         return
     example = "write `schedule: {StepLR: {step_size: 300}}`"
@@ -54,7 +54,7 @@ def check_schedule(schedule: dict[str, Any] | None) -> None:
 
 
 def learning_rates(lr: float, steps: int, schedule: dict[str, Any] | None) -> list[float] | None:
-    """The learning rate of each step, as torch's scheduler sets it; None where it is constant."""
+    """The learning rate of each step, as torch's scheduler sets it; None if it is constant."""
     if schedule is None:
         return None
     ((name, settings),) = schedule.items()

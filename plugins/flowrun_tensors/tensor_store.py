@@ -1,7 +1,7 @@
-"""How tensors are digested and kept: their content, and how it lies in memory.
+"""Digests and files of tensors: their content, and its layout in memory.
 
 Kernels choose their order of adding by strides, and some by alignment, so a value that comes back
-otherwise laid out could give other last bits. What is read is laid out as what was written.
+with another layout could give other last bits. A tensor is read with the layout it was written in.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any
 from flowrun_tensors.lazy_torch import torch
 
 _ALIGNMENT = 64  # bytes: that of torch's own allocations, and of the kernels' vectors
-_CHUNK = 1 << 22  # bytes digested at a time where a tensor is not contiguous: what a cache holds
+_CHUNK = (
+    1 << 22
+)  # bytes digested at a time if a tensor is not contiguous: about the size of a cache
 
 
 def tensor_digest(tensor: torch.Tensor) -> bytes:
-    """BLAKE3 of dtype, shape and bytes in row-major order, whatever the strides and the device.
+    """BLAKE3 of dtype, shape and bytes in row-major order, independent of strides and device.
 
     Raises ValueError for a tensor that has no such bytes (a sparse or quantized one).
     """
@@ -65,9 +67,9 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of such a file, memory-mapped where they lie there as they lay in memory.
+    """The tensors of such a file, memory-mapped if the file has the layout they had in memory.
 
-    Raises ValueError where their layouts are not those that were written.
+    Raises ValueError if their layouts are not those that were written.
     """
     from safetensors import safe_open
 

@@ -1,4 +1,4 @@
-"""Gradient descent by the loop one writes by hand: the reference every faster way is held to."""
+"""Gradient descent by the loop one writes by hand: the reference for every faster engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Descent:
     lr: learning rate. steps: updates. batch_size: rows of one update, None for all of them.
     tolerance: stop when the loss changes by less than this from one step to the next; 0 never.
     optimizer, options: one of torch.optim's by name, and its settings beside lr. lrs: the learning
-    rate of each step, None where it is `lr` throughout.
+    rate of each step, None if it is `lr` throughout.
     """
 
     lr: float
@@ -45,7 +45,7 @@ class Descent:
 class Trained(NamedTuple):
     """Parameters after a descent, and the losses before each update, `(steps taken,)`.
 
-    val_losses: on the rows to validate with; None where there are none.
+    val_losses: on the rows to validate with; None if there are none.
     """
 
     params: Params
@@ -64,11 +64,11 @@ def descend(
     validation: Validation | None = None,
     engine: str = "autograd",
 ) -> Trained:
-    """Take each step: `W <- W - lr * dloss/dW`, or what an optimiser makes of the gradient.
+    """Take each step: `W <- W - lr * dloss/dW`, or the update of an optimizer.
 
     The loss is taken over the step's rows. `params` is not written to. How far it has come is
     offered as a checkpoint after each step, under the name of the engine; a run that was ended goes
-    on from there, to the same bits. Raises FlowrunError where the loss stops being finite, naming
+    on from there, to the same bits. Raises FlowrunError if the loss stops being finite, naming
     the step.
     """
     losses = torch.empty(settings.steps, dtype=X.dtype, device=X.device)
@@ -82,6 +82,10 @@ def descend(
         update.restore(restored["optimizer"])
         restore_surroundings(restored, X.device, batches, validation)
     taken, lrs = settings.steps, settings.rates
+
+    def loss_now() -> float:
+        return float(losses[step])
+
     for step in range(begun, settings.steps):
         is_last = validation is not None and validation.look(params, step)
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
@@ -92,8 +96,7 @@ def descend(
             break
         if (step + 1) % BLOCK == 0:
             require_finite(losses, step + 1 - BLOCK, step + 1, settings.lr)
-        if ctx.wants_progress:
-            ctx.progress(step + 1, settings.steps, loss=float(losses[step]))
+        ctx.progress(step + 1, settings.steps, loss=loss_now)
         ctx.checkpoint(
             partial(_state, engine, step + 1, params, losses, update, batches, validation)
         )
@@ -102,14 +105,14 @@ def descend(
 
 
 def trained(params: Params, losses: torch.Tensor, validation: Validation | None) -> Trained:
-    """What a descent that ends with these parameters gives."""
+    """The result of a descent that ends with these parameters."""
     if validation is None:
         return Trained(params, losses)
     return Trained(validation.chosen(params), losses, validation.losses[: len(losses)])
 
 
 def restored_of(engine: str, ctx: Context) -> dict[str, Any] | None:
-    """The checkpoint from which an engine goes on; None where it begins, or another made it."""
+    """The checkpoint from which an engine resumes; None at the start or if another wrote it."""
     found = ctx.restored
     return found if found is not None and found.get("engine") == engine else None
 
@@ -117,7 +120,7 @@ def restored_of(engine: str, ctx: Context) -> dict[str, Any] | None:
 def surroundings_state(
     steps: int, device: torch.device, batches: Batches | None, validation: Validation | None
 ) -> dict[str, Any]:
-    """What a checkpoint holds beside parameters: what is drawn next, and the validation so far."""
+    """The state beside parameters: the next draws, and the validation so far."""
     return {
         "generator": generator_state(device),
         "batches": None if batches is None else batches.state(),
@@ -131,7 +134,7 @@ def restore_surroundings(
     batches: Batches | None,
     validation: Validation | None,
 ) -> None:
-    """Go on with what a checkpoint holds beside parameters."""
+    """Restore the state of a checkpoint beside parameters."""
     if batches is not None:
         batches.restore(restored["batches"])
     if validation is not None:
@@ -165,7 +168,7 @@ def _state(
     batches: Batches | None,
     validation: Validation | None,
 ) -> dict[str, Any]:
-    """From what the descent can go on after so many steps."""
+    """The state from which the descent can resume after so many steps."""
     return {
         "engine": engine,
         "steps": steps,
@@ -177,7 +180,7 @@ def _state(
 
 
 def require_finite(losses: torch.Tensor, start: int, end: int, lr: float) -> None:
-    """Raise where a loss among the steps `start` to `end` is not finite, naming the first one."""
+    """Raise if a loss among the steps `start` to `end` is not finite, naming the first one."""
     finite = losses[start:end].isfinite()
     if finite.all():
         return

@@ -21,7 +21,7 @@ def fitting_targets(
     """The targets as the loss takes them: `(n, k)`, or classes `(n,)` int64 for cross_entropy.
 
     part: names the two in messages, `X_train` and `y_train`. is_data: whether classes may be
-    looked at. Raises FlowrunError where rows do not fit the model, or targets its predictions.
+    looked at. Raises FlowrunError if rows do not fit the model, or targets its predictions.
     """
     X_name, y_name = f"X_{part}", f"y_{part}"
     check_fit(predictor, params, X)
@@ -50,7 +50,7 @@ def fitting_targets(
 
 
 def _shape_of_predictions(predictor: Predictor, params: Params, X: torch.Tensor) -> tuple[int, int]:
-    """Rows and outputs; of a plugin's model, what it gives for them once."""
+    """Rows and outputs; a plugin's model is called once to find its outputs."""
     if predictor.activation is not None:
         return len(X), params[f"W{layer_count(params)}"].shape[1]
     with torch.no_grad():

@@ -21,7 +21,7 @@ class Update(Protocol):
         """Update once; gives the loss before."""
 
     def state(self) -> Any:
-        """From what the updates go on."""
+        """The state from which updates resume."""
 
     def restore(self, state: Any) -> None:
         """Go on from a state."""
@@ -48,10 +48,10 @@ class _Plain:
         return loss
 
     def state(self) -> None:
-        """Nothing is kept from one update to the next."""
+        """Updates have no state."""
 
     def restore(self, state: Any) -> None:
-        """Nothing is kept from one update to the next."""
+        """Updates have no state."""
 
 
 class _OfTorch:

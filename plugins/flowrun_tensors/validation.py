@@ -1,4 +1,4 @@
-"""The loss on rows that are not trained on, and where it was least."""
+"""The loss on validation rows, and the step at which it was least."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Validation:
             return params if float(self._loss_of(params)) < self._least else self._best
 
     def state(self, steps: int) -> dict[str, Any]:
-        """From what to go on after so many steps; its tensors are live, not copies."""
+        """The state from which to resume after so many steps; tensors are live, not copies."""
         return {
             "losses": self.losses[:steps],
             "least": self._least,

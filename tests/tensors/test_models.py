@@ -14,7 +14,8 @@ from tests.conftest import Flowrun
 
 PLUGIN = """
 import torch
-from flowrun import Model, hookimpl
+from flowrun import hookimpl
+from flowrun_tensors import Model
 
 def init(X, *, hidden=8):
     like = {"dtype": X.dtype, "device": X.device}
@@ -43,7 +44,7 @@ def flat(params, X, *, hidden=8):
     return forward(params, X).squeeze(1)
 
 @hookimpl
-def flowrun_models():
+def flowrun_tensors_models():
     return [
         Model("wide", init, forward, gradient),
         Model("plain", init, forward),

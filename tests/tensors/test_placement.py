@@ -14,6 +14,7 @@ Write = Callable[[str, str], Path]
 
 STEPS = '''
 import random
+import numpy
 import torch
 from flowrun import step
 
@@ -21,6 +22,11 @@ from flowrun import step
 def draw():
     """Draw numbers."""
     return torch.randn(3), random.random(), torch.zeros(2)
+
+@step(outputs="drawn", random=True)
+def draw_numpy():
+    """Draw by the generator of NumPy."""
+    return numpy.random.rand(3).tolist()
 
 @step(outputs="seen")
 def look(made, nested=None):
@@ -40,10 +46,17 @@ Make = Callable[[str], Path]
 
 def test_random_numbers_follow_the_steps_seed(recipe: Make) -> None:
     path = recipe("  - draw")
-    first, again, other = (flowrun.run(path, seed=seed).values for seed in (1, 1, 2))
+    first, again, other = (flowrun.run(path, seed=seed, record=False).values for seed in (1, 1, 2))
     assert torch.equal(first["drawn"], again["drawn"])
     assert first["plain"] == again["plain"]
     assert not torch.equal(first["drawn"], other["drawn"])
+
+
+def test_random_numbers_of_numpy_follow_the_steps_seed(recipe: Make) -> None:
+    path = recipe("  - draw_numpy")
+    first, again, other = (flowrun.run(path, seed=seed, record=False).values for seed in (1, 1, 2))
+    assert first["drawn"] == again["drawn"]
+    assert first["drawn"] != other["drawn"]
 
 
 def test_the_callers_generator_and_default_dtype_are_put_back(recipe: Make) -> None:
@@ -66,6 +79,13 @@ def test_a_step_with_its_own_dtype_has_its_inputs_cast_and_says_so(recipe: Make)
     result = flowrun.run(recipe("  - draw\n  - look:\n    dtype: float64"))
     assert result.values["seen"]["dtype"] == "torch.float64"
     assert result.record["steps"][1]["messages"] == ["made cast to float64 (8 B)"]
+
+
+def test_whole_numbers_are_not_cast_to_a_steps_own_dtype(recipe: Make) -> None:
+    tensor, look = "  - tensor: {made: [1, 2]}", "  - look:\n    dtype: float64"
+    result = flowrun.run(recipe(f"{tensor}\n{look}"))
+    assert result.values["seen"]["dtype"] == "torch.int64"
+    assert result.record["steps"][1]["messages"] == []
 
 
 def test_a_step_without_its_own_dtype_takes_its_inputs_as_they_are(recipe: Make) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.training.contenders.tensors import tensors, wait
 from benchmarks.training.problem import Problem, Train, Trained, UnavailableError
 from flowrun import Context
+from flowrun.running.context_state import ContextState
 from flowrun_tensors.steps.gd_train import gd_train
 
 
@@ -31,13 +32,14 @@ def prepare(problem: Problem, option: str) -> Train:
     device = "cuda:0" if problem.device == "cuda" else "cpu"
 
     def step() -> Trained:
-        ctx = Context(step="train", seed=0, device=device, dtype="float32", folder=Path())
+        state = ContextState("train", 0, device, "float32", Path())
+        ctx = Context(state)
         made = gd_train(
             {}, params, X, y, model,
             lr=problem.lr, steps=problem.steps, engine=option.removesuffix("-torch"), ctx=ctx,
         )  # fmt: skip
         wait(problem)
-        said = [message.text for message in ctx.messages if "engine" in message.text]
+        said = [message.text for message in state.messages if "engine" in message.text]
         return Trained(made["params"], made["losses"], "; ".join(said))
 
     return step

@@ -31,12 +31,7 @@ def check_plan(
     device = meant_device(planned.recipe.device, present)
     devices = [meant_device(step.device or device, present) for step in planned.steps]
     named = tuple(dict.fromkeys([device, *devices, *_named_in_options(planned, present), "cpu"]))
-    hook = planned.registry.manager.hook.flowrun_check_context
-    mode: CheckMode | None = hook(devices=named, present=present)
-    if mode is None:
-        raise PluginError(
-            "no plugin gives a mode in which steps run on shapes alone (flowrun_check_context)"
-        )
+    mode = _mode(planned, named, present)
     values = Codecs(planned.registry.codecs, planned.recipe.dtype)
     walk = CheckWalk(
         planned, devices, mode, values, standin=standin, present=present,
@@ -57,6 +52,17 @@ def check_plan(
     counts = [step.operations for step in walk.steps if step.operations is not None]
     checked.operations = sum(counts) if counts else None
     return checked
+
+
+def _mode(planned: Plan, devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode:
+    """The mode of the first backend that has one; raises PluginError if none has."""
+    modes = (one.check_mode(devices, present) for _, one in planned.registry.backends)
+    found: CheckMode | None = next((mode for mode in modes if mode is not None), None)
+    if found is None:
+        raise PluginError(
+            "no plugin gives a mode in which steps run on shapes alone (Backend.check_mode)"
+        )
+    return found
 
 
 def _named_in_options(planned: Plan, present: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Expectations held against shapes: paths that lead nowhere, and wrong shapes, dtypes, devices."""
+"""Expectations that no run can meet: paths that lead nowhere, wrong shapes, dtypes, devices."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from msgspec.structs import replace
 from flowrun.checking.checked import Finding
 from flowrun.errors import Problem
 from flowrun.expectations.expectation import Expectation
-from flowrun.expectations.judge import is_as_named
 from flowrun.planning.plan import Plan
 from flowrun.plugins.check_mode import CheckMode, Unknown
 from flowrun.values.codecs import Codecs
 from flowrun.values.paths import ValuePath, follow
 
-_KNOWABLE = ("shape", "dtype", "device")
-_OF_NUMBERS = ("below", "above", "between")
-
 
 def unmet(
     plan: Plan, known: Mapping[str, Any], values: Codecs, mode: CheckMode
 ) -> Iterator[Finding]:
-    """What cannot be met, whatever the numbers will be. known: values of steps that fit."""
+    """A finding for each check that no run can meet. known: values of steps that fit."""
+    shared: dict[str, Any] = {}
     for expectation in plan.expectations.values:
         if expectation.path.root not in known:
             continue
@@ -39,33 +36,23 @@ def unmet(
             if explained is not None and explained.kind == "error":
                 yield _finding(expectation, f"nothing is there: {explained.message}")
             continue
-        yield from _mismatches(expectation, value, values)
+        codec = values.codec(value)
+        found = None if codec is None else codec.summary(value)
+        for check in expectation.checks.values():
+            message = check.on_shapes(expectation.path.text, found, shared)
+            if message is not None:
+                yield _finding(expectation, message)
 
 
 def _meets_unknown(path: ValuePath, value: Any) -> bool:
-    """Whether a path leads to, or through, a value that only a run can tell."""
+    """Whether a path leads to, or through, a value that is known only in a run."""
     for count in range(len(path.parts) + 1):
         try:
             if isinstance(follow(replace(path, parts=path.parts[:count]), value), Unknown):
                 return True
-        except Exception:  # it leads nowhere, which is told of the whole path
+        except Exception:  # it leads nowhere: the whole path is reported
             return False
     return False
-
-
-def _mismatches(expectation: Expectation, value: Any, values: Codecs) -> Iterator[Finding]:
-    codec = values.codec(value)
-    found = None if codec is None else codec.summary(value)
-    for check, wanted in expectation.checks.items():
-        if check in _KNOWABLE:
-            is_found = getattr(found, check, None)
-            if not is_as_named(check, is_found, wanted):
-                shown = list(is_found) if isinstance(is_found, tuple) else is_found
-                yield _finding(expectation, f"its {check} is {shown}, not {wanted}")
-        elif check in _OF_NUMBERS and found is not None and found.shape not in (None, ()):
-            yield _finding(
-                expectation, f"`{check}` is of a number, and its shape is {list(found.shape or ())}"
-            )
 
 
 def _finding(expectation: Expectation, message: str) -> Finding:

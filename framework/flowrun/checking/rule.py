@@ -1,29 +1,24 @@
-"""The rule by which a run is checked first: where it would take longer than the check does."""
+"""The rule by which a run is checked first: if it would take longer than the check does."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.recipes.devices import meant_device
-from flowrun.running.explaining import explain, records_of_last_run
-from flowrun.store.home import home_folder
+from flowrun.running.cache import records_of_last_run
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 
 CHECK_SECONDS = 2.0  # what a check is likely to take, beside what the run loads as well
 
 
-def is_worth_checking(
-    plan: Plan, *, standin: bool, fresh: bool, complain: Callable[[str], None]
-) -> bool:
+def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -> bool:
     """Whether the steps that a run would call are likely to take longer than a check.
 
-    A step counts as long as it took in the last run of the recipe; one that has not run here as
-    its `seconds=` guesses, or nothing. What would be kept counts nothing. A run that would end
-    before its first step, for want of its device, is not checked. complain: is told of damage that
-    is found in the store, and put aside.
+    A step counts as long as it took in the last run of the recipe. One that has not run here counts
+    as nothing, and so does one that would be kept. A run that would end before its first step,
+    because its device is missing, is not checked.
     """
     present = plan.registry.devices
     devices = [plan.recipe.device, *(step.device for step in plan.steps if step.device is not None)]
@@ -31,25 +26,21 @@ def is_worth_checking(
         return False
     if plan.recipe.needs.unmet(present) is not None:
         return False
-    store = Store(home_folder(), complain)
-    try:
-        before = records_of_last_run(plan, store)
-        likely = {step.id: _likely_seconds(step, before) for step in plan.steps}
-        if sum(likely.values()) < CHECK_SECONDS:
-            return False
-        if not fresh:
-            for step in explain(plan, store, standin=standin):
-                if step.is_kept:
-                    likely[step.id] = 0.0
-        return sum(likely.values()) >= CHECK_SECONDS
-    finally:
-        store.database.close()  # what cannot be kept is told by the run, which will try as well
+    before = records_of_last_run(plan, store)
+    likely = {step.id: _likely_seconds(step, before) for step in plan.steps}
+    if sum(likely.values()) < CHECK_SECONDS:
+        return False
+    if not fresh:
+        from flowrun.running.explaining import explain  # most runs do not come this far
+
+        for step in explain(plan, store, standin=standin):
+            if step.is_kept:
+                likely[step.id] = 0.0
+    return sum(likely.values()) >= CHECK_SECONDS
 
 
 def _likely_seconds(planned: PlannedStep, before: Mapping[str, StepRecord]) -> float:
     record = before.get(planned.id)
     if record is not None and record.step == planned.step.name:
         return record.work  # without what is loaded before it: torch alone takes a second
-    if planned.step.seconds is None:
-        return 0.0
-    return float(planned.step.seconds(types.SimpleNamespace(**planned.options)))
+    return 0.0

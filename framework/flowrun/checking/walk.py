@@ -18,9 +18,9 @@ from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
 from flowrun.errors import DataError, FlowrunError, NeedsDataError, Problem, error_line, listed
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.check_mode import CheckMode, Explained, Suspicion, Unknown, Watched
-from flowrun.running.calling import Call, context_of, named_outputs
-from flowrun.running.context import Context
-from flowrun.running.output import own_containers
+from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
+from flowrun.running.context import CheckContext
+from flowrun.running.dataflow import own_containers
 from flowrun.values.codecs import Codecs
 
 
@@ -65,6 +65,9 @@ class CheckWalk:
 
     def go(self) -> None:
         """Take every step, in the plan's order, up to one that the recipe expects to fail."""
+        for name, value in self._plan.given.items():
+            self.named[name] = _on_shapes(value, self._mode)
+            self._givers[name] = "given"
         expected = self._plan.expectations.error
         for index, planned in enumerate(self._plan.steps):
             is_last = expected is not None and planned.id == expected.step
@@ -112,9 +115,9 @@ class CheckWalk:
         if any(value is _BLOCKED for value in taken):
             return "blocked", dict.fromkeys(wires.outputs, _BLOCKED)
         unknown = dict.fromkeys(wires.outputs, Unknown(UNKNOWN))
-        if step.fake is None and any(_is_unknown(value) for value in taken):
+        if step.shape_function is None and any(_is_unknown(value) for value in taken):
             return "unknown", unknown
-        if step.effect and step.fake is None:
+        if step.effect and step.shape_function is None:
             self._uncalled.append(planned.id)
             if wires.outputs:
                 self._say_unknown(planned, unknown, "it acts outside, and is not called in a check")
@@ -150,27 +153,28 @@ class CheckWalk:
         return "fits", outputs
 
     def _called(self, call: Call, watched: Watched) -> dict[str, Any]:
-        hook = self._plan.registry.manager.hook.flowrun_step_call
-        with (
-            redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(),
-            self._mode.watching() as noted,
-            nothing_outside(call.step.folder),
-        ):
-            warnings.simplefilter("ignore")
-            try:
-                returned = hook(step=call.step.step, ctx=call.ctx, call=call)
+        noted = Watched()
+        try:
+            with (
+                redirect_stdout(io.StringIO()),
+                warnings.catch_warnings(),
+                self._mode.watching() as noted,
+                nothing_outside(call.step.folder),
+            ):
+                warnings.simplefilter("ignore")
+                returned = call_in_backends(call, self._plan.registry)
                 outputs = named_outputs(call, returned)
-            finally:
-                watched.suspicions = noted.suspicions
+        finally:  # the mode fills `noted` in when it is left, also where the step fails
+            watched.suspicions = noted.suspicions
         for field in msgspec.structs.fields(Watched):
             setattr(watched, field.name, getattr(noted, field.name))
         return outputs
 
-    def _context(self, planned: PlannedStep, device: str) -> Context:
-        ctx = context_of(planned, self._plan, device, present=self._present, standin=self._standin)
-        ctx.equip_check(self._promised, self._mode)
-        return ctx
+    def _context(self, planned: PlannedStep, device: str) -> CheckContext:
+        state = context_of(
+            planned, self._plan, device, present=self._present, standin=self._standin
+        )
+        return CheckContext(state, self._mode, self._promised)
 
     def _explained(self, error: Exception) -> Explained:
         if isinstance(error, NeedsDataError):
@@ -222,7 +226,8 @@ class CheckWalk:
                     f"unknown from here: the step `{planned.id}` looks at its data: {message}",
                     planned.mark,
                     found=f"not known before a run: {names}",
-                    hint=more.strip() or "a `fake=` function beside the step can tell their shapes",
+                    hint=more.strip()
+                    or f"a function below `@{planned.step.name}.on_shapes` can give their shapes",
                 ),
                 planned.id,
                 None if error is None else place_of(error, planned.step, self._mode),
@@ -246,6 +251,16 @@ class CheckWalk:
 
     def _in_words(self, value: object) -> str:
         return self._values.text(self._summary(value))
+
+
+def _on_shapes(value: Any, mode: CheckMode) -> Any:
+    """A value from outside as a check has it, in lists and dicts as well."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _on_shapes(item, mode) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return kind(_on_shapes(item, mode) for item in value)
+    return mode.on_shapes(value)
 
 
 def _is_unknown(value: object) -> bool:

@@ -14,6 +14,7 @@ from flowrun.cli.check_reports import finding_text, flow_text
 from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.errors import PluginError, RecipeError
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.values.sizes import parse_size
 
 OK, WRONG = 0, 2
@@ -45,11 +46,7 @@ def check_command(
     registry: Registry,
     /,
     recipes: tuple[str, ...],
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    no_standin: bool,
+    options: RecipeOptions,
     memory: int | None,
     quiet: bool,
     as_json: bool,
@@ -64,8 +61,8 @@ def check_command(
     code = OK
     for recipe in recipes:
         try:
-            plan = planned(registry, recipe, settings, device, seed, plugins)
-            checked = check_plan(plan, standin=not no_standin, memory=memory, promised=promised)
+            plan = planned(registry, recipe, options)
+            checked = check_plan(plan, standin=options.standin, memory=memory, promised=promised)
         except (RecipeError, PluginError) as error:
             code = WRONG
             documents.append(_refused(recipe, error))

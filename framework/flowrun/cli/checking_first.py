@@ -12,38 +12,31 @@ import click
 import msgspec
 
 from flowrun.cli.check_reports import finding_text
-from flowrun.recipes.arguments import recipe_arguments
+from flowrun.recipes.arguments import RecipeOptions
 
 
 def check_first(
     recipe: str,
     *,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    standin: bool,
+    options: RecipeOptions,
     show: bool,
-    complain: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """The errors that `flowrun check` finds in a recipe.
 
     Steps that are called in a check may change what their modules hold, and an absent device is
     stood for by what torch cannot forget: neither reaches the run. show: whether errors and
-    warnings are printed. complain: is told where the check itself fails; then nothing is known.
+    warnings are printed. warn: is called if the check itself fails; then nothing is known.
     """
-    arguments = recipe_arguments(
-        settings=settings, plugins=plugins, device=device, seed=seed, standin=standin
-    )
-    # The current folder is looked in for modules only where it is here too.
+    # Modules are looked for in the current folder only if they are here too.
     own = [] if str(Path.cwd()) in sys.path else ["-P"]
-    command = [sys.executable, *own, "-m", "flowrun", "check", recipe, "--json", *arguments]
+    command = [sys.executable, *own, "-m", "flowrun", "check", recipe, "--json", *options.arguments]
     done = subprocess.run(command, capture_output=True, check=False)
     try:
         found = msgspec.json.decode(done.stdout)["findings"]
     except (msgspec.DecodeError, KeyError):
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        complain(f"the recipe was not checked: {last or f'exit code {done.returncode}'}")
+        warn(f"the recipe was not checked: {last or f'exit code {done.returncode}'}")
         return []
     for finding in found:
         if show and finding["kind"] != "unknown":

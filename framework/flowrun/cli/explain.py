@@ -1,4 +1,4 @@
-"""`flowrun explain`: for each step of a recipe whether it would be kept or run, and why."""
+"""`flowrun explain`: whether each step of a recipe would be kept or run, and why."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.running.explaining import Explained, explain
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
@@ -21,16 +22,12 @@ def explain_command(
     registry: Registry,
     /,
     recipe: str,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    no_standin: bool,
+    options: RecipeOptions,
 ) -> None:
-    """Tell for each step of RECIPE whether it would be kept or run, and why. Runs nothing."""
-    plan = planned(registry, recipe, settings, device, seed, plugins)
+    """Show for each step of RECIPE whether it would be kept or run, and why. Runs nothing."""
+    plan = planned(registry, recipe, options)
     store = Store(home_folder(), lambda text: click.echo(f"warning: {text}", err=True))
-    found = explain(plan, store, standin=not no_standin)
+    found = explain(plan, store, standin=options.standin)
     store.close()
     click.echo(click.style(plan.recipe.name, bold=True))
     for step in found:

@@ -1,4 +1,4 @@
-"""`flowrun lint`: the steps of a plugin held against the rules that recipes rely on."""
+"""`flowrun lint`: the steps of a plugin checked against the rules that recipes rely on."""
 
 from __future__ import annotations
 

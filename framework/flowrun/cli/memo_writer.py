@@ -1,4 +1,4 @@
-"""Writes the notes by which `replaying` answers a command whose every step would be kept."""
+"""Writes the notes from which `store.memo` answers a command whose every step would be kept."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 from flowrun.cli.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.expectations.golden.files import golden_files
 from flowrun.running.listeners import HOOKS
-from flowrun.running.record import event_of
+from flowrun.running.record_writer import event_of, make_record
 from flowrun.running.results import RunInfo
+from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import file_digest, replacing
 from flowrun.store.home import runs_folder
 from flowrun.store.memo import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
-from flowrun.store.stamps import stamp_of
 
-_MOST_BESIDE = 200  # files beside a package's own that are looked at
+_MOST_BESIDE = 200  # files in the folder of a package that are looked at
 
 
 def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, errors: str) -> None:
-    """Leave a note of a command that ran one recipe; none where it could not be answered by it.
+    """Leave a note of a command that ran one recipe; none if a note could not answer it.
 
     quiet: whether nothing goes to standard output. errors: what goes to standard error.
     """
@@ -51,7 +51,7 @@ def forget_notes() -> None:
 
 
 def _can_be_replayed(run: RunInfo) -> bool:
-    """Whether the same command would keep every step, and nobody else listens."""
+    """Whether the same command would keep every step, and no other plugin listens."""
     own = {"record", "report", "summary"}
     manager = run.plan.registry.manager
     heard = {
@@ -85,7 +85,7 @@ def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
 
 
 def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
-    """Each file with its stamp, and with its digest where the stamp cannot tell yet."""
+    """Each file with its stamp, and with its digest if the file is too new for its stamp."""
     digests: dict[str, str | None] = {}
     for result in run.steps:
         digests.update(result.files_read)
@@ -105,10 +105,10 @@ def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
 
 
 def _own_modules() -> Iterator[Path]:
-    """The files of every module loaded that is not an installed package, and what lies beside it.
+    """The files of every loaded module that is not of an installed package, and those beside it.
 
-    Installed packages are known by the folder they lie in; flowrun's own and those under
-    development are not, wherever they are.
+    Installed packages are recognised by their folder; flowrun itself, and packages under
+    development, never count as installed.
     """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -142,11 +142,11 @@ def _text(run: RunInfo) -> str:
 
 
 def _record(run: RunInfo) -> dict[str, Any]:
-    steps = [
-        {**step, "kept": step["kept"] or run.id, "seconds": 0.0, "peak_bytes": None}
-        for step in run.record["steps"]
-    ]
-    return {**run.record, "steps": steps}
+    """The record of the same run with every step kept; its id and times are filled in later."""
+    record = make_record(run)
+    for step in record.steps:
+        step.kept, step.seconds, step.peak_bytes = step.kept or run.id, 0.0, None
+    return record.as_dict()
 
 
 def _events(run: RunInfo) -> Iterator[Mapping[str, Any]]:

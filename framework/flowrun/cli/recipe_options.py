@@ -1,20 +1,21 @@
-"""The arguments by which a command changes a recipe before it plans it."""
+"""The options by which a command changes a recipe before it plans it."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowrun.api import plan
 from flowrun.cli.plugin_option import plugin_option
 from flowrun.errors import PluginError, did_you_mean, shown_path
-from flowrun.planning.plan import Plan
-from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 
-C = TypeVar("C", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from flowrun.planning.plan import Plan
+    from flowrun.plugins.registry import Registry
 
 _OPTIONS = (
     click.option(
@@ -30,31 +31,42 @@ _OPTIONS = (
     click.option(
         "--no-standin",
         is_flag=True,
-        help="Fail where data cannot be had, instead of using the simulated stand-in.",
+        help="Fail if data cannot be had, instead of using the simulated stand-in.",
     ),
 )
 
 
-def recipe_options(command: C) -> C:
-    """Give a command the options `--set`, `--device`, `--seed`, `-p` and `--no-standin`."""
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options `--set`, `--device`, `--seed`, `-p` and `--no-standin`.
+
+    The command takes them as one keyword, `options`, a `RecipeOptions`.
+    """
+
+    @functools.wraps(command)
+    def with_options(
+        *arguments: Any,
+        settings: tuple[str, ...],
+        device: str | None,
+        seed: int | None,
+        plugins: tuple[str, ...],
+        no_standin: bool,
+        **others: Any,
+    ) -> Any:
+        options = RecipeOptions(
+            set=settings, device=device, seed=seed, plugins=plugins, standin=not no_standin
+        )
+        return command(*arguments, options=options, **others)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        with_options = option(with_options)
+    return with_options
 
 
-def planned(
-    registry: Registry,
-    recipe: str,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-) -> Plan:
-    """The plan of a recipe file; raises PluginError, with the nearest name, where there is none."""
-    path = recipe_path(recipe)
-    return plan(
-        path, set=settings, device=device, seed=seed, plugins=plugins, registry=registry.copy()
-    )
+def planned(registry: Registry, recipe: str, options: RecipeOptions) -> Plan:
+    """The plan of a recipe file; raises PluginError, with the nearest name, if there is none."""
+    from flowrun.api import plan  # a plugin's command needs the options alone, at each start
+
+    return plan(recipe_path(recipe), **options.keywords, registry=registry.copy())
 
 
 def recipe_path(recipe: str) -> Path:

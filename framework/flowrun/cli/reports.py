@@ -1,4 +1,4 @@
-"""What a run shows a person: one line a step, a progress bar on a terminal, the expectations."""
+"""The lines of a run on a terminal: one for each step, a progress bar, the expectations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowrun.errors import listed, shown_path
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.plugins.markers import hookimpl
 from flowrun.running.events import Progress
 from flowrun.running.results import RunInfo, StepResult
@@ -25,8 +25,8 @@ _INDENT = " " * (_NAME_WIDTH + 2)
 class Lines:
     """The listener that prints a line for each step as it finishes, and the result at the end.
 
-    Of the recipes of one command there is one, so that a warning that takes several lines is told
-    in full but once.
+    All recipes of one command share it, so that a warning of several lines is shown in full only
+    once.
     """
 
     name = "report"
@@ -89,9 +89,9 @@ def title(run: RunInfo) -> str:
 
 
 def step_text(result: StepResult, end: str, warned: Container[str] = ()) -> str:
-    """The line of a step that ends in its seconds or in `kept`, and below it what it said.
+    """The line of a step, which ends in its seconds or in `kept`, and its messages below it.
 
-    warned: the warnings that were told before.
+    warned: the warnings that were shown before.
     """
     made = ", ".join(f"{name} {text}" for name, text in result.texts.items())
     end = click.style(end, dim=True)
@@ -105,13 +105,13 @@ def step_text(result: StepResult, end: str, warned: Container[str] = ()) -> str:
 
 
 def warning_text(text: str, warned: Container[str]) -> str:
-    """A warning; of one that was told before, and takes several lines, the first alone."""
+    """A warning; only the first line of one that has several and was shown before."""
     first, several, _ = text.partition("\n")
     return f"{first.rstrip(';:,')} (as above)" if several and text in warned else text
 
 
 def end_text(run: RunInfo, seconds: str, folder: Path | None) -> str:
-    """The last line of a run: how long it took, on what, and where its record lies."""
+    """The last line of a run: its seconds, device and seed, and the folder of its record."""
     where = f", record in {shown_path(folder)}" if folder is not None else ""
     ended = f"{run.status} after " if run.status in ("failed", "interrupted") else ""
     seed = run.plan.recipe.seed
@@ -129,7 +129,7 @@ def outcome_line(outcome: CheckResult) -> str:
 
 
 def left_lines(run: RunInfo) -> list[str]:
-    """A line for each expectation that one run cannot tell of."""
+    """A line for each expectation that needs more than one run."""
     return [
         f"  {'expect':<{_NAME_WIDTH}}{one.path.text}, {one.over_seeds.text}: left to `flowrun test`"
         for one in run.plan.expectations.values
@@ -138,7 +138,7 @@ def left_lines(run: RunInfo) -> list[str]:
 
 
 class RunSummary:
-    """The listener that remembers how a run ended, for the table after several recipes."""
+    """The listener that keeps a run's state, for the table after several recipes."""
 
     name = "summary"
 
@@ -165,7 +165,7 @@ class RunSummary:
 
 
 class _ProgressBar:
-    """A bar with the loss, on standard error; rich is imported when the first one is drawn."""
+    """A bar with the loss, on standard error; rich is imported with the first one."""
 
     def __init__(self) -> None:
         self._progress: Any = None

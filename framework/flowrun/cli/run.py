@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from flowrun.api import run_plan
+from flowrun.api import open_store, run_in_store
 from flowrun.checking.rule import is_worth_checking
 from flowrun.cli.memo_writer import forget_notes, write_note
 from flowrun.cli.recipe_options import planned, recipe_options
@@ -20,7 +20,10 @@ from flowrun.cli.reports import Lines, RunSummary, warning_text
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.running.interrupts import Interrupted
+from flowrun.recipes.arguments import RecipeOptions
+from flowrun.running.checkpoints import Interrupted
+from flowrun.running.record_writer import make_record
+from flowrun.store.store import Store
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 
@@ -57,7 +60,6 @@ def run_command(
     /,
     recipes: tuple[str, ...],
     as_json: bool,
-    no_standin: bool,
     **arguments: Any,
 ) -> int:
     """Run recipes, one after the other.
@@ -65,7 +67,7 @@ def run_command(
     Exit code: 0 all well, 1 an expectation not met, 2 a bad recipe or usage, 3 a step failed,
     130 interrupted. Of several recipes, the highest of their codes.
     """
-    runner = _Runner(registry, standin=not no_standin, as_json=as_json, **arguments)
+    runner = _Runner(registry, as_json=as_json, **arguments)
     if not as_json:
         codes = [runner.run(recipe) for recipe in recipes]
         runner.show_table()
@@ -89,11 +91,7 @@ class _Runner(msgspec.Struct):
     """Runs recipes with the settings of one command, and shows or collects what comes of them."""
 
     registry: Registry
-    settings: tuple[str, ...]
-    device: str | None
-    seed: int | None
-    plugins: tuple[str, ...]
-    standin: bool
+    options: RecipeOptions
     fresh: bool
     check: bool | None
     quiet: bool
@@ -111,20 +109,23 @@ class _Runner(msgspec.Struct):
         self.summaries.append(summary)
         code = BAD_RECIPE
         try:
-            plan = planned(
-                self.registry, recipe, self.settings, self.device, self.seed, self.plugins
-            )
+            plan = planned(self.registry, recipe, self.options)
             summary.recipe = plan.recipe.name
-            if not self._fits(recipe, plan, summary):
-                return code
-            listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
-            result = run_plan(
-                plan,
-                standin=self.standin,
-                fresh=self.fresh,
-                listeners=listeners,
-                complain=self._complain,
-            )
+            store = open_store(self._warn)
+            try:
+                if not self._fits(recipe, plan, store, summary):
+                    return code
+                listeners = [summary] if self.quiet or self.as_json else [summary, self.lines]
+                result = run_in_store(
+                    plan,
+                    store,
+                    listeners,
+                    self._warn,
+                    standin=self.options.standin,
+                    fresh=self.fresh,
+                )
+            finally:
+                store.close()
             code = OK if result.ok else UNMET
             if self.quiet and not self.as_json:
                 click.echo(_what_matters(summary, self.warned), err=True, nl=False)
@@ -144,36 +145,30 @@ class _Runner(msgspec.Struct):
             self._refuse(summary, error, [{"message": str(error)}])
         finally:
             if summary.run is not None:
-                self.documents.append(summary.run.record)
+                self.documents.append(make_record(summary.run).as_dict())
         return code
 
-    def _fits(self, recipe: str, plan: Plan, summary: RunSummary) -> bool:
-        """Whether a check finds nothing that the run would fail with, where one is called for."""
+    def _fits(self, recipe: str, plan: Plan, store: Store, summary: RunSummary) -> bool:
+        """Whether no check is called for, or one finds nothing that the run would fail with."""
         wanted = self.check
         if wanted is None:
-            wanted = is_worth_checking(
-                plan, standin=self.standin, fresh=self.fresh, complain=self._complain
-            )
+            wanted = is_worth_checking(plan, store, standin=self.options.standin, fresh=self.fresh)
         if not wanted:
             return True
         from flowrun.cli.checking_first import check_first  # most runs are not checked first
 
         errors = check_first(
             recipe,
-            settings=self.settings,
-            device=self.device,
-            seed=self.seed,
-            plugins=self.plugins,
-            standin=self.standin,
+            options=self.options,
             show=not self.as_json,
-            complain=self._complain,
+            warn=self._warn,
         )
         if errors:
             self._say_refused(summary, errors, "`--no-check` runs it all the same")
         return not errors
 
     def leave_note(self, code: int) -> None:
-        """Leave a note by which the same command is answered, where nothing changes meanwhile."""
+        """Leave a note by which the same command is answered if nothing changes meanwhile."""
         run = self.summaries[0].run
         if self.fresh or (run is not None and run.departures):
             forget_notes()  # they may tell what other steps gave than this run's
@@ -181,10 +176,9 @@ class _Runner(msgspec.Struct):
             errors = _what_matters(self.summaries[0]) if self.quiet else ""
             write_note(run, sys.argv[1:], code, quiet=self.quiet, errors=errors)
 
-    def _complain(self, text: str) -> None:
-        if text not in self.complaints:  # the store is opened twice where a run may be checked
-            self.complaints.append(text)
-            click.echo(f"warning: {text}", err=True)
+    def _warn(self, text: str) -> None:
+        self.complaints.append(text)
+        click.echo(f"warning: {text}", err=True)
 
     def show_table(self) -> None:
         """After several recipes: one line for each, with its result."""

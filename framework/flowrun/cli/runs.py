@@ -1,4 +1,4 @@
-"""`flowrun runs`: the runs there are, with their results, picked by recipe, status or figures."""
+"""`flowrun runs`: a list of runs with their results, selected by recipe, status or figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flowrun.history.selecting import select
 from flowrun.store.home import home_folder, runs_folder
 from flowrun.store.store import Store
 
-_ON_A_TERMINAL = 20  # runs shown there where no count is given
+_ON_A_TERMINAL = 20  # runs shown there without `-n`
 _STATUSES = (
     "ok", "unmet", "failed", "interrupted", "killed", "skipped", "running", "unreadable",
 )  # fmt: skip
@@ -43,8 +43,8 @@ def runs_command(
 ) -> None:
     """List runs, the latest first.
 
-    Of each its id, when it began, recipe, result, seconds and metrics. Where no count is given,
-    a terminal shows the last 20, anything else all.
+    Each with its id, start, recipe, result, seconds and metrics. Without `-n`, a terminal shows the
+    last 20, and anything else all of them.
     """
     parsed = [parse_condition(text) for text in conditions]
     store = Store(home_folder(), lambda text: click.echo(f"warning: {text}", err=True))

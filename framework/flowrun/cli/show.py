@@ -1,4 +1,4 @@
-"""`flowrun show`: one run in full, as its record tells it."""
+"""`flowrun show`: one run in full, from its record."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from flowrun.errors import shown_path
+from flowrun.expectations.check import CheckResult
 from flowrun.history.events import follow_events
 from flowrun.history.finding import find_run
-from flowrun.history.past_run import PastOutcome, PastRun, PastStep, local_time, short_digest
+from flowrun.running.record import RunRecord, StepRun, local_time, short_digest
 from flowrun.store.home import runs_folder
 from flowrun.store.run_index import RECORD, UNFINISHED
 from flowrun.values.codecs import Codecs, number_text
@@ -43,7 +44,7 @@ def show_command(run: str, as_json: bool) -> None:
     click.echo("\n".join(_lines(found)))
 
 
-def _lines(run: PastRun) -> Iterator[str]:
+def _lines(run: RunRecord) -> Iterator[str]:
     about = f": {run.about}" if run.about else ""
     yield click.style(run.recipe, bold=True) + about
     yield from _head(run)
@@ -60,10 +61,10 @@ def _lines(run: PastRun) -> Iterator[str]:
         yield _line("metrics", ", ".join(metrics))
     yield from _files("read", [step.files_read for step in run.steps])
     yield from _files("wrote", [step.files_written for step in run.steps])
-    yield from _surroundings(run)
+    yield from _environment(run)
 
 
-def _head(run: PastRun) -> Iterator[str]:
+def _head(run: RunRecord) -> Iterator[str]:
     yield _line("run", run.id)
     if run.file is not None:
         yield _line("file", shown_path(Path(run.file)))
@@ -77,8 +78,8 @@ def _head(run: PastRun) -> Iterator[str]:
         yield _line("vars", ", ".join(shown))
 
 
-def _step(run: PastRun, step: PastStep, values: Codecs) -> Iterator[str]:
-    """A step as the run's own lines show it."""
+def _step(run: RunRecord, step: StepRun, values: Codecs) -> Iterator[str]:
+    """A step in the form of the run's own lines."""
     made = ", ".join(f"{name} {values.text(summary)}" for name, summary in step.outputs.items())
     end = f"{step.seconds:.3f} s" if step.kept is None else f"kept, made by {step.kept}"
     if run.status in UNFINISHED and not (step.seconds or step.kept):
@@ -89,7 +90,7 @@ def _step(run: PastRun, step: PastStep, values: Codecs) -> Iterator[str]:
         yield f"{_INDENT}{kind}{_indented(text)}"
 
 
-def _expectation(outcome: PastOutcome) -> Iterator[str]:
+def _expectation(outcome: CheckResult) -> Iterator[str]:
     verdict = "met" if outcome.met else "NOT MET"
     verdict = click.style(verdict, fg="green" if outcome.met else "red")
     yield _line("expect", f"{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}")
@@ -104,7 +105,7 @@ def _files(verb: str, digests: list[dict[str, str | None]]) -> Iterator[str]:
         yield _line(verb, f"{shown_path(Path(path))}  {short_digest(digest)}")
 
 
-def _surroundings(run: PastRun) -> Iterator[str]:
+def _environment(run: RunRecord) -> Iterator[str]:
     found = run.environment
     packages = [f"{name} {version}" for name, version in found.packages.items() if version]
     cpus = f", {found.cpus} CPUs" if found.cpus else ""

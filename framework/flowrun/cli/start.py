@@ -1,4 +1,4 @@
-"""The console script: a command is answered from its note where that holds, else it runs."""
+"""The console script: a command is answered from its note if that holds, else it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flowrun store`: how large it is and what holds it, what may go, and whether all is whole."""
+"""`flowrun store`: its size by step, cleaning, and verification."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _store() -> Store:
 @click.group("store", invoke_without_command=True)
 @click.pass_context
 def store_command(ctx: click.Context) -> None:
-    """Show the size of the store and what holds it; clean it, verify it."""
+    """Show the size of the store by step; clean it, verify it."""
     if ctx.invoked_subcommand is not None:
         return
     store = _store()
@@ -74,11 +74,13 @@ def store_command(ctx: click.Context) -> None:
     metavar="SIZE",
     help="Remove the least recently used values until the rest take no more: 500MiB, 2GB.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 def gc_command(keep_days: float | None, max_size: int | None, dry_run: bool) -> None:
-    """Remove what is not needed any more; never a record that a kept run names."""
+    """Remove what is not needed any more; never a record that a remaining run names."""
     if keep_days is None and max_size is None:
-        raise click.UsageError("say what may go: --keep-days DAYS, --max-size SIZE, or both")
+        raise click.UsageError(
+            "say what may be removed: --keep-days DAYS, --max-size SIZE, or both"
+        )
     store = _store()
     cleaned = Maintenance(store).clean(keep_days=keep_days, max_size=max_size, dry_run=dry_run)
     store.close()
@@ -93,7 +95,7 @@ def gc_command(keep_days: float | None, max_size: int | None, dry_run: bool) -> 
 @store_command.command("verify")
 @click.pass_obj
 def verify_command(registry: Registry) -> int:
-    """Read everything that is kept, and report what is damaged. Exit code 1 where something is."""
+    """Read everything in the store, and report damage. Exit code 1 if there is any."""
     store = _store()
     wrong = list(Maintenance(store).verify(Codecs(registry.codecs)))
     store.close()

@@ -11,7 +11,11 @@ import click
 
 from flowrun.errors import FlowrunError
 
-_SHOWN = ("--quiet", "--no-header", "-rfEs")  # one screen: dots, what failed, why what was skipped
+_SHOWN = (
+    "--quiet",
+    "--no-header",
+    "-rfEs",
+)  # one screen: dots, the failures, and the reasons of skips
 _ONLY_RECIPES = ("-p", "flowrun.testing.recipes.screen", "-o", "testpaths=.")
 _PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
 
@@ -20,9 +24,9 @@ _PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
 @click.option(
     "--update-golden",
     is_flag=True,
-    help="Make or renew the golden values, and say what changed and by how much.",
+    help="Write or update the golden values, and show what changed and by how much.",
 )
-@click.option("--fresh", is_flag=True, help="Call every step, whatever is known of it.")
+@click.option("--fresh", is_flag=True, help="Call every step, even if its result is in the store.")
 @click.option(
     "--no-standin",
     is_flag=True,
@@ -39,7 +43,7 @@ _PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
     "--against",
     type=click.Path(exists=True, dir_okay=False),
     metavar="RUN.json",
-    help="Hold the recipe of a run's record against it: where do two machines part?",
+    help="Compare with the record of a run: at which step do two machines differ?",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PATHS] [PYTEST OPTIONS]")
 def test_command(
@@ -76,7 +80,7 @@ def test_command(
 
 
 def _in_groups(arguments: tuple[str, ...]) -> list[str]:
-    """Have xdist, where it is asked for, take each recipe as a whole: then it runs once."""
+    """Make xdist, if it is used, take each recipe as a whole, so that it runs once."""
     is_spread = any(text.startswith(("-n", "--numprocesses")) for text in arguments)
     is_chosen = any(text.startswith("--dist") for text in arguments)
     return ["--dist=loadfile"] if is_spread and not is_chosen else []

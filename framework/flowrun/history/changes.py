@@ -9,20 +9,19 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from flowrun.history.past_run import short_digest
+from flowrun.running.record import short_digest
 from flowrun.values.codecs import number_text
-from flowrun.values.differences import number_change
-from flowrun.values.metrics import flat
+from flowrun.values.differences import differing, number_change
 
 _SHOWN = 60  # characters of a value that a line shows
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What differs. old, new: its value in either run, unset where the sentence says it all.
+    """What differs. old, new: its value in either run, unset if the sentence is complete.
 
-    difference: of two numbers, where it is worth a word. details: further lines.
-    is_unknown: whether nobody can say that it differs, nor that it does not.
+    difference: of two numbers, if it is worth showing. details: further lines. is_unknown: whether
+    it cannot be known if it differs.
     """
 
     what: str
@@ -44,20 +43,18 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.what}: {texts[0]} -> {texts[1]}{by}"
 
 
-def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Each key whose value differs, with both values; UNSET where there is no such key."""
-    for name in dict.fromkeys([*old, *new]):
-        before, after = old.get(name, UNSET), new.get(name, UNSET)
-        if before != after or type(before) is not type(after):
-            yield name, before, after
-
-
 def changed_values(
     old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[Change]:
     """The changes between two mappings, down to the values that are no mappings: `a.b: 1 -> 2`."""
-    for path, before, after in differing(dict(flat(old, prefix)), dict(flat(new, prefix))):
-        yield Change(path, before, after)
+    for path, before, after in differing(old, new):
+        yield Change(".".join([prefix, *path] if prefix else path), before, after)
+
+
+def changed_fields(old: object, new: object, names: tuple[str, ...], of: str = "") -> list[Change]:
+    """The changes of these attributes of two structs of one type."""
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in names)
+    return [Change(of + name, one, other) for name, one, other in pairs if one != other]
 
 
 def changed_metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -1,25 +1,29 @@
-"""Two runs compared, from the recipe down to the first value that is another."""
+"""Two runs compared, from the recipe down to the first output that differs."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from flowrun.errors import listed, shown_path
-from flowrun.history.changes import Change, changed_metrics, changed_values, differing
-from flowrun.history.code_changes import CodeChanges
-from flowrun.history.output_changes import OutputChanges
-from flowrun.history.past_run import PastOutcome, PastRun, PastStep
+from flowrun.expectations.check import CheckResult
+from flowrun.history.changes import Change, changed_fields, changed_metrics, changed_values
+from flowrun.history.outputs import OutputDetails, Pairs, content, step_pairs
 from flowrun.plugins.registry import Registry
+from flowrun.running.dataflow import NAMED
 from flowrun.running.dependencies import in_words
+from flowrun.running.record import RunRecord, StepRun
+from flowrun.store.changes import CodeChange, code_changes, input_changes
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
+from flowrun.values.differences import differing
 
-_ENVIRONMENT = ("python", "platform", "cpus", "device")
-_MOST_STEPS = 4  # listed by name where one cause makes all of them differ
+_MOST_STEPS = 4  # listed by name if one cause makes all of them differ
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -33,47 +37,36 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(
-    old: PastRun, new: PastRun, store: Store, registry: Callable[[], Registry]
+    old: RunRecord, new: RunRecord, store: Store, registry: Callable[[], Registry]
 ) -> Comparison:
     """Compare two runs.
 
-    registry: gives the plugins whose codecs read kept values; called only where bytes are compared.
+    registry: returns the plugins whose codecs read kept values; called only to compare bytes.
     """
-    records = _Records(old, new, store)
-    outputs = OutputChanges(old, new, records.pairs, store, registry)
-    result = [*_result(old, new), *outputs.changes()]
+
+    def record(step: StepRun) -> StepRecord | None:
+        return None if step.key is None else store.records.of_key(step.key)
+
+    both = [(one, other) for one, other in step_pairs(old, new) if other is not None]
+    pairs = {one.id: (record(one), record(other)) for one, other in both}
+    details = OutputDetails(old, new, pairs, store, registry)
+    result = [*_result(old, new), *_outputs(both, details)]
     sections = {
         "recipe": list(_recipe(old, new)),
         "options": list(_options(old, new)),
-        "code": list(CodeChanges(old, new, records.pairs, store).changes()),
-        "data": list(_data(old, new, records)),
+        "code": list(_code(old, new, pairs, store)),
+        "data": list(_data(old, new, pairs)),
         "environment": list(_environment(old, new)),
         "result": result,
     }
     return Comparison(sections, is_same=all(change.is_unknown for change in result))
 
 
-class _Records:
-    """What the store still knows of the steps that both runs have, by id."""
-
-    def __init__(self, old: PastRun, new: PastRun, store: Store) -> None:
-        self._store = store
-        before = {step.id: step for step in old.steps}
-        self.steps = [(before[step.id], step) for step in new.steps if step.id in before]
-        self.pairs = {
-            step.id: (self._record(earlier), self._record(step)) for earlier, step in self.steps
-        }
-
-    def _record(self, step: PastStep) -> StepRecord | None:
-        return None if step.key is None else self._store.records.of_key(step.key)
-
-
-def _recipe(old: PastRun, new: PastRun) -> Iterator[Change]:
+def _recipe(old: RunRecord, new: RunRecord) -> Iterator[Change]:
     if old.recipe != new.recipe:
         yield Change("name", old.recipe, new.recipe)
-    if old.file != new.file:
-        yield Change("file", old.file, new.file)
-    yield from _order(old, new)
+    yield from changed_fields(old, new, ("file",))
+    yield from _order([step.id for step in old.plan], [step.id for step in new.plan])
     before = {step.id: step for step in old.plan}
     for step in new.plan:
         earlier = before.get(step.id)
@@ -86,96 +79,131 @@ def _recipe(old: PastRun, new: PastRun) -> Iterator[Change]:
     yield from changed_values(old.expect, new.expect, "expect")
 
 
-def _order(old: PastRun, new: PastRun) -> Iterator[Change]:
-    """Steps that went, came, or changed places."""
-    before, after = [step.id for step in old.plan], [step.id for step in new.plan]
-    for number, step in enumerate(before):
-        if step not in after:
-            yield Change(f"step `{step}` removed{_after(before, number)}")
-    for number, step in enumerate(after):
-        if step not in before:
-            yield Change(f"step `{step}` added{_after(after, number)}")
+def _order(before: list[str], after: list[str]) -> Iterator[Change]:
+    """Steps that were removed, added, or moved."""
+    for what, ids, others in (("removed", before, after), ("added", after, before)):
+        for number, step in enumerate(ids):
+            if step not in others:
+                place = f"after `{ids[number - 1]}`" if number else "at the beginning"
+                yield Change(f"step `{step}` {what}, {place}")
     kept = [step for step in before if step in after]
     now = [step for step in after if step in before]
     if kept != now:
         yield Change("order of steps", ", ".join(kept), ", ".join(now))
 
 
-def _after(ids: list[str], number: int) -> str:
-    return f", after `{ids[number - 1]}`" if number else ", at the beginning"
-
-
-def _options(old: PastRun, new: PastRun) -> Iterator[Change]:
-    for name in ("seed", "device", "dtype"):
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            yield Change(name, before, after)
+def _options(old: RunRecord, new: RunRecord) -> Iterator[Change]:
+    yield from changed_fields(old, new, ("seed", "device", "dtype"))
     yield from changed_values(old.vars, new.vars, "vars")
-    earlier = {step.id: step for step in old.plan}
+    before = {step.id: step for step in old.plan}
     for step in new.plan:
-        if step.id not in earlier:
-            continue
-        one = earlier[step.id]
-        yield from changed_values(one.options, step.options, step.id)
-        for name in ("device", "dtype"):
-            if getattr(one, name) != getattr(step, name):
-                yield Change(f"{step.id}.{name}", getattr(one, name), getattr(step, name))
+        if step.id in before:
+            earlier = before[step.id]
+            yield from changed_values(earlier.options, step.options, step.id)
+            yield from changed_fields(earlier, step, ("device", "dtype"), f"{step.id}.")
 
 
-def _data(old: PastRun, new: PastRun, records: _Records) -> Iterator[Change]:
-    """Files read whose content differs, other things looked at, and inputs of another content."""
+def _code(old: RunRecord, new: RunRecord, pairs: Pairs, store: Store) -> Iterator[Change]:
+    """The code by which the steps of the runs went, each change once, with its steps."""
+    concerned: dict[CodeChange, list[str]] = {}
+    for step, (one, other) in pairs.items():
+        if one is not None and other is not None and one.key != other.key:
+            for change in code_changes(one.parts, other.parts):
+                concerned.setdefault(change, []).append(f"`{step}`")
+    for change, steps in concerned.items():
+        place = _file_of(change.name, new) if change.kind == "code" else ""
+        yield Change(f"{change.text(store.source, place)} (in {', '.join(steps)})")
+    keys = [{step.id: step.key for step in run.steps} for run in (old, new)]
+    unknown = [
+        f"`{step}`"
+        for step, records in pairs.items()
+        if None in records and (keys[0][step] is None or keys[0][step] != keys[1][step])
+    ]
+    if unknown:
+        message = f"not known of {', '.join(unknown)}: the store has no record of it in both runs"
+        yield Change(message, is_unknown=True)
+
+
+def _file_of(module: str, run: RunRecord) -> str:
+    """The file of a module as it is found now; its name if there is none. Imports nothing."""
+    for place in run.plugins:
+        if Path(place.name).name == module:
+            return shown_path(Path(place.name))
+    top, *inner = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    found = [Path(folder, top) for folder in dict.fromkeys(one.folder for one in run.plugins)]
+    found += map(Path, spec.submodule_search_locations or ()) if spec else ()
+    for folder in found:
+        base = folder.joinpath(*inner)
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if path.is_file():
+                return shown_path(path)
+    return module
+
+
+def _data(old: RunRecord, new: RunRecord, pairs: Pairs) -> Iterator[Change]:
+    """Files read whose content differs, other things looked at, and inputs that differ."""
     before = {path: digest for step in old.steps for path, digest in step.files_read.items()}
     after = {path: digest for step in new.steps for path, digest in step.files_read.items()}
-    for path, one, other in differing(before, after):
+    for (path,), one, other in differing(before, after):
         name = shown_path(Path(path))
         if one is UNSET or other is UNSET:
             yield Change(f"file {name} was read by {'B' if one is UNSET else 'A'} alone")
         else:
             yield Change(f"file {name}, digest", one, other)
-    inputs: dict[str, list[str]] = {}
-    for step, (earlier, record) in records.pairs.items():
+    inputs: list[str] = []
+    for step, (earlier, record) in pairs.items():
         if earlier is None or record is None:
             continue
-        for what, state, _ in differing(earlier.states, record.states):
+        for (what,), state, _ in differing(earlier.states, record.states):
             if not what.startswith("file:"):
                 yield Change(f"`{step}`: {in_words(what, str(state))}")
-        names = [name for name, _, _ in differing(earlier.parts["inputs"], record.parts["inputs"])]
-        if names:
-            inputs[step] = [name.removeprefix("*") for name in names]
+        names = [name.removeprefix(NAMED) for name in input_changes(earlier.parts, record.parts)]
+        inputs += [f"`{step}` ({', '.join(names)})"] if names else []
     if inputs:
-        steps = [f"`{step}` ({', '.join(names)})" for step, names in inputs.items()]
-        yield Change(f"inputs of another content: {listed(steps, limit=_MOST_STEPS)}")
+        yield Change(f"inputs of another content: {listed(inputs, limit=_MOST_STEPS)}")
 
 
-def _environment(old: PastRun, new: PastRun) -> Iterator[Change]:
+def _environment(old: RunRecord, new: RunRecord) -> Iterator[Change]:
     one, other = old.environment, new.environment
-    for name in _ENVIRONMENT:
-        before, after = getattr(one, name), getattr(other, name)
-        if before != after:
-            yield Change(name, before, after)
+    yield from changed_fields(one, other, ("python", "platform", "cpus", "device"))
     yield from changed_values(one.packages, other.packages, "package")
     yield from changed_values(one.plugins, other.plugins, "plugin")
 
 
-def _result(old: PastRun, new: PastRun) -> Iterator[Change]:
-    if old.status != new.status:
-        yield Change("status", old.status, new.status)
-    if old.error != new.error:
-        yield Change("error", old.error, new.error)
+def _result(old: RunRecord, new: RunRecord) -> Iterator[Change]:
+    yield from changed_fields(old, new, ("status", "error"))
     yield from changed_metrics(old.metrics, new.metrics)
-    before = {(one.path, one.wanted): one for one in old.expectations}
+    before = {(one.path, one.check): one for one in old.expectations}
     for outcome in new.expectations:
-        earlier = before.get((outcome.path, outcome.wanted), outcome)
-        is_told = earlier.met == outcome.met and outcome.path.startswith("metrics.")
-        if earlier != outcome and not is_told:
+        earlier = before.get((outcome.path, outcome.check), outcome)
+        if _bound(old, outcome) != _bound(new, outcome):
+            continue  # that is a change of the recipe
+        is_shown = earlier.met == outcome.met and outcome.path.startswith("metrics.")
+        if earlier != outcome and not is_shown:
             what = f"expect {outcome.path}, {outcome.wanted}"
             yield Change(what, _verdict(earlier), _verdict(outcome))
     yield from _values(old, new)
 
 
-def _values(old: PastRun, new: PastRun) -> Iterator[Change]:
-    """Named values that one run alone has in the end, or that come from different steps."""
-    before, after = _givers(old), _givers(new)
+def _bound(run: RunRecord, outcome: CheckResult) -> Any:
+    """The bound of a check in the recipe of a run."""
+    checks = run.expect.get(outcome.path)
+    return checks.get(outcome.check) if isinstance(checks, dict) else checks
+
+
+def _verdict(outcome: CheckResult) -> str:
+    return f"{outcome.found}, {'met' if outcome.met else 'NOT MET'}"
+
+
+def _values(old: RunRecord, new: RunRecord) -> Iterator[Change]:
+    """Named values that only one run has in the end, or that come from different steps."""
+    before, after = (
+        {name: step for step in run.steps for name in step.outputs} for run in (old, new)
+    )
     for which, some, others in (("A", before, after), ("B", after, before)):
         alone = [f"`{name}`" for name in some if name not in others]
         if alone:
@@ -189,10 +217,26 @@ def _values(old: PastRun, new: PastRun) -> Iterator[Change]:
             yield Change(what, one.digests.get(name), other.digests.get(name))
 
 
-def _givers(run: PastRun) -> dict[str, PastStep]:
-    """The step that gave each named value last."""
-    return {name: step for step in run.steps for name in step.outputs}
-
-
-def _verdict(outcome: PastOutcome) -> str:
-    return f"{outcome.found}, {'met' if outcome.met else 'NOT MET'}"
+def _outputs(both: list[tuple[StepRun, StepRun]], details: OutputDetails) -> Iterator[Change]:
+    """The outputs of the first step that differ, and the further steps whose outputs do."""
+    unknown: list[str] = []
+    apart: list[tuple[StepRun, StepRun, list[str]]] = []
+    for old, new in both:
+        names = [name for name in new.outputs if name in old.outputs]
+        differ = [name for name in names if content(old, name) != content(new, name)]
+        unknown += [
+            f"`{name}` of `{new.id}`"
+            for name in names
+            if name not in differ and new.digests.get(name) is None
+        ]
+        apart += [(old, new, differ)] if differ else []
+    if unknown:
+        yield Change(f"no digest tells whether these differ: {listed(unknown)}", is_unknown=True)
+    for old, new, names in apart[:1]:
+        for name in names:
+            what = f"first output that differs: `{name}` of `{new.id}`, digest"
+            lines = details.lines(old, new, name)
+            yield Change(what, old.digests.get(name), new.digests.get(name), details=lines)
+    if apart[1:]:
+        steps = ", ".join(f"`{new.id}`" for _, new, _ in apart[1:])
+        yield Change(f"further steps whose outputs differ: {steps}")

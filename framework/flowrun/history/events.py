@@ -1,20 +1,19 @@
-"""How far a run came that never wrote its end: read from `events.jsonl`, which goes as it goes."""
+"""The progress of a run that did not write its end, from `events.jsonl`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from flowrun.history.past_run import PastRun, PastStep
+from flowrun.running.record import RunRecord, StepRun, ValueSummary
 
 
 class _Event(msgspec.Struct):
     event: str
     step: str = ""
     seconds: float = 0.0
-    outputs: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, ValueSummary] = {}
     messages: list[str] = []
     made_by: str | None = None
 
@@ -22,14 +21,14 @@ class _Event(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Event)
 
 
-def follow_events(run: PastRun, folder: Path) -> None:
-    """Add to a run what its events tell of its steps beyond its record."""
+def follow_events(run: RunRecord, folder: Path) -> None:
+    """Add to a run's record the steps that its events show as started or finished."""
     names = {step.id: step.step for step in run.plan}
     steps = {step.id: step for step in run.steps}
     for event in _events(folder / "events.jsonl"):
         if event.step not in names:
             continue
-        step = steps.setdefault(event.step, PastStep(event.step, names[event.step]))
+        step = steps.setdefault(event.step, StepRun(event.step, names[event.step]))
         if event.event in ("step_finished", "step_kept"):
             step.seconds, step.kept = event.seconds, event.made_by
             step.outputs, step.messages = event.outputs, event.messages
@@ -37,7 +36,7 @@ def follow_events(run: PastRun, folder: Path) -> None:
 
 
 def _events(path: Path) -> list[_Event]:
-    """The events that can be read: of a killed run the last line may be half written."""
+    """The events that can be read: the last line of a killed run may be incomplete."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
@@ -46,6 +45,6 @@ def _events(path: Path) -> list[_Event]:
     for line in lines:
         try:
             found.append(_DECODER.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return found

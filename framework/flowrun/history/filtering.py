@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import FlowrunError, Mark, Problem, Source
-from flowrun.recipes.scalars import resolve
+from flowrun.recipes.reading import resolve
 from flowrun.values.paths import ValuePath, parse_path
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {

@@ -1,11 +1,11 @@
-"""A run found by what a person types: its id, a beginning of it, or `last`."""
+"""A run found by the name that a person types: its id, a beginning of it, or `last`."""
 
 from __future__ import annotations
 
 import re
 
 from flowrun.errors import FlowrunError, shown_path
-from flowrun.history.past_run import PastRun, local_time, read_run
+from flowrun.running.record import RunRecord, local_time, read_run
 from flowrun.store.home import home_folder, runs_folder
 from flowrun.store.run_index import RunIndex, RunRow
 from flowrun.store.store import Store
@@ -14,8 +14,8 @@ _LAST = re.compile(r"last(?:~(\d+))?")
 _SHOWN = 5  # runs that a message lists
 
 
-def find_run(name: str) -> PastRun:
-    """The run of a name; raises FlowrunError where there is none, more than one, or no record.
+def find_run(name: str) -> RunRecord:
+    """The run of a name; raises FlowrunError if there is none, more than one, or no record.
 
     name: an id, an unambiguous beginning of one, `last`, or `last~2` for the second before it.
     """
@@ -27,7 +27,7 @@ def find_run(name: str) -> PastRun:
 
 
 def run_id(runs: RunIndex, name: str) -> str:
-    """The id of the run of a name; raises FlowrunError where there is none or more than one."""
+    """The id of the run of a name; raises FlowrunError if there is none or more than one."""
     there = runs.ids()
     if name in there:
         return name
@@ -48,7 +48,7 @@ def run_id(runs: RunIndex, name: str) -> str:
 
 
 def _back(rows: list[RunRow], name: str, steps: int) -> str:
-    """The run so many before the latest one."""
+    """The run that many before the latest one."""
     if steps < len(rows):
         return rows[steps].id
     farthest = f"last~{len(rows) - 1}" if len(rows) > 1 else "last"
@@ -56,7 +56,7 @@ def _back(rows: list[RunRow], name: str, steps: int) -> str:
 
 
 def _unknown(name: str, rows: list[RunRow]) -> str:
-    """That there is no such run, with those that may have been meant."""
+    """The message that there is no such run, with those that may have been meant."""
     import difflib  # only a mistake needs it
 
     message = f"there is no run `{name}`"

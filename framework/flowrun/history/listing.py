@@ -1,19 +1,19 @@
-"""The table of runs: a line for each, with the figures that were asked for."""
+"""The table of runs: a line for each, with the figures that were requested."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from flowrun.history.past_run import local_time
 from flowrun.history.selecting import Selected
+from flowrun.running.record import local_time
 from flowrun.values.codecs import number_text
 from flowrun.values.metrics import flat
 
 _GAP = "  "
 _FIXED = ("id", "when", "recipe", "status", "seconds")
 _HEADINGS = ("id", "when", "recipe", "result", "seconds")
-_MOST_METRICS = 4  # columns of metrics nobody asked for
+_MOST_METRICS = 4  # columns of metrics that were not requested
 
 Column = tuple[str, list[str]]
 
@@ -21,8 +21,8 @@ Column = tuple[str, list[str]]
 def table(selected: Sequence[Selected], asked: Sequence[str], width: int | None) -> str:
     """The runs as lines below a line of headings.
 
-    asked: paths whose values are shown. Where none is, the first few metrics are, as far as they
-    fit into `width` columns (None: any width).
+    asked: paths whose values are shown. If there are none, the first few metrics are shown, as
+    far as they fit into `width` columns (None: any width).
     """
     rows = [one.row for one in selected]
     columns: list[Column] = [
@@ -86,7 +86,7 @@ def _width(columns: list[Column]) -> int:
 
 
 def _text(value: Any) -> str:
-    """A figure in a cell; nothing where the run has none."""
+    """A figure in a cell; empty if the run has none."""
     if value is None:
         return ""
     if isinstance(value, list):

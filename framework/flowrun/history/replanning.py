@@ -1,142 +1,114 @@
-"""The plan of a past run made again, from the recipe that its record holds."""
+"""The recipe of a past run, read again from its record; and the plugins that it needs.
+
+A record is data: it may come from a stranger. So a plugin that only the record names is never
+loaded; the caller names those to trust.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as AnyMapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from flowrun.errors import FlowrunError, Mark, Source
-from flowrun.history.past_run import PastRun
-from flowrun.recipes.devices import AUTO, Needs
-from flowrun.recipes.document import STEP_KEYS, StepEntry
-from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence
-from flowrun.recipes.recipe import Recipe
-from flowrun.running.resolving import unescaped
+from flowrun.errors import FlowrunError, Problem, RecipeError, Source, shown_path
+from flowrun.recipes.document import StepEntry
+from flowrun.recipes.reading import as_json
+from flowrun.recipes.recipe import Recipe, read_recipe
+from flowrun.running.record import PluginPlace, RunRecord
+
+_LISTS = ("steps", "needs", "tags")
+_LEFT_OUT = ("plugins", "extends")  # what names code, or a recipe that names code
+_NUMBERS = {f'"${{{number}}}"': number for number in (".inf", "-.inf", ".nan")}
 
 
-def recipe_of(run: PastRun) -> Recipe:
-    """The recipe of a run as it was after every setting; raises FlowrunError without one."""
-    try:
-        resolved = msgspec.convert(unescaped(run.resolved), _Resolved)
-    except msgspec.ValidationError as error:
+def recipe_of(run: RunRecord) -> Recipe:
+    """The recipe of a run after every setting, its paths starting from where they did in the run.
+
+    The plugins of the run are left out. Raises FlowrunError if the record holds no recipe, and
+    RecipeError if what it holds is none.
+    """
+    if run.resolved is None:
         raise FlowrunError(
-            f"the record of the run {run.id} does not hold its recipe whole ({error})\n"
+            f"the record of the run {run.id} does not hold its recipe\n"
             "    an earlier flowrun made it: run the recipe again"
-        ) from None
-    return _Remade(run, resolved).recipe()
-
-
-class _Resolved(msgspec.Struct):
-    recipe: str
-    steps: list[dict[str, Any]]
-    about: str = ""
-    seed: int = 0
-    device: str = AUTO
-    dtype: str = "float32"
-    vars: dict[str, Any] = {}
-    section: str = ""
-    needs: list[str] = []
-    tags: list[str] = []
-    expect: dict[str, Any] = {}
-
-
-class _Remade:
-    """A recipe whose parts stand in a text of their own, a line for each, for messages."""
-
-    def __init__(self, run: PastRun, resolved: _Resolved) -> None:
-        self._run = run
-        self._resolved = resolved
-        self._steps = [f"  - {_text(step)}" for step in resolved.steps]
-        self._expect = [f"  {path}: {_text(bound)}" for path, bound in resolved.expect.items()]
-        self._plugins = [f"  - {place.name}" for place in run.plugins]
-        self._lines = [
-            f"recipe: {resolved.recipe}",
-            "plugins:", *self._plugins,
-            "steps:", *self._steps,
-            "expect:", *self._expect,
-        ]  # fmt: skip
-        self._sources: dict[str, Source] = {}
-
-    def recipe(self) -> Recipe:
-        """The recipe, its paths starting from where they started in the run."""
-        resolved, run = self._resolved, self._run
-        # A run that was skipped chose no device.
-        device = resolved.device if run.status == "skipped" else run.device or resolved.device
-        path = None if run.file is None else Path(run.file)
-        top = Mark(self._source("") if path is None else self._source(str(path.parent)), 0, 0)
-        return Recipe(
-            name=resolved.recipe,
-            about=resolved.about,
-            seed=resolved.seed,
-            device=device,
-            dtype=resolved.dtype,
-            vars={name: _node(value, top) for name, value in resolved.vars.items()},
-            plugins=tuple(self._placed_plugins()),
-            section=resolved.section,
-            needs=Needs(tuple(resolved.needs)),
-            tags=tuple(resolved.tags),
-            steps=tuple(self._entries()),
-            expect=dict(self._expectations(top.source)),
-            source=top.source,
         )
-
-    def _entries(self) -> Iterator[StepEntry]:
-        folders = {step.id: step.folder for step in self._run.plan}
-        before = self._lines.index("steps:") + 1
-        for number, step in enumerate(self._resolved.steps):
-            beside = {key: value for key, value in step.items() if key in STEP_KEYS}
-            names = [key for key in step if key not in STEP_KEYS]
-            step_id = str(beside.get("id"))
-            if len(names) != 1 or step_id not in folders:
-                message = f"the record of the run {self._run.id} names no step in: {_text(step)}"
-                raise FlowrunError(message)
-            mark = Mark(self._source(folders[step_id]), before + number, 4)
-            yield StepEntry(
-                mark,
-                names[0],
-                step_id,
-                _node(step[names[0]], mark),
-                {key: _entry(key, value, mark) for key, value in beside.items()},
-            )
-
-    def _placed_plugins(self) -> Iterator[Scalar]:
-        before = self._lines.index("plugins:") + 1
-        for number, place in enumerate(self._run.plugins):
-            mark = Mark(self._source(place.folder), before + number, 4)
-            yield Scalar(mark, place.name, place.name)
-
-    def _expectations(self, source: Source) -> Iterator[tuple[str, Entry]]:
-        before = len(self._lines) - len(self._expect)
-        for number, (path, bound) in enumerate(self._resolved.expect.items()):
-            yield path, _entry(path, bound, Mark(source, before + number, 2))
-
-    def _source(self, folder: str) -> Source:
-        """The text of the recipe, standing in a folder; without one, in none."""
-        if folder not in self._sources:
-            file = "recipe" if self._run.file is None else Path(self._run.file).name
-            path = Path(folder, file) if folder else None
-            text = "\n".join(self._lines)
-            self._sources[folder] = Source(f"recipe of run {self._run.id}", text, path)
-        return self._sources[folder]
+    resolved = {key: value for key, value in run.resolved.items() if key not in _LEFT_OUT}
+    if run.status != "skipped" and run.device:  # a run that was skipped chose no device
+        resolved["device"] = run.device
+    path = None if run.file is None else Path(run.file)
+    problems: list[Problem] = []
+    source = Source(f"recipe of run {run.id}", _text(resolved), path)
+    recipe = read_recipe(source, (), problems)
+    if problems or recipe is None:
+        raise RecipeError(problems)
+    return replace(recipe, plugins=(), steps=tuple(_placed_steps(recipe, run)))
 
 
-def _node(value: Any, mark: Mark) -> Node:
-    """A value as the node of a recipe."""
-    if isinstance(value, dict):
-        return Mapping(mark, {key: _entry(key, item, mark) for key, item in value.items()})
-    if isinstance(value, list):
-        return Sequence(mark, tuple(_node(item, mark) for item in value))
-    return Scalar(mark, value, str(value), quoted=isinstance(value, str))
+def require_plugins(run: RunRecord, given: Sequence[str]) -> None:
+    """Raise FlowrunError if the run used plugins that are neither installed nor among those given.
+
+    A file is recognised by its name, since a received run may have used it in another folder.
+    """
+    names = {_identity(name) for name in given}
+    missing = [place for place in run.plugins if _identity(place.name) not in names]
+    if missing:
+        shown = [_shown(place) for place in missing]
+        options = shlex.join(part for name in [*given, *shown] for part in ("-p", name))
+        lines = [
+            f"the run {run.id} used plugins that are not installed: {', '.join(shown)}",
+            "    the code that a record names is not run unless you name it yourself",
+            f"    if you trust it, add  {options}",
+            f"    or in Python  plugins={(*given, *shown)!r}",
+        ]
+        raise FlowrunError("\n".join(lines))
 
 
-def _entry(key: str, value: Any, mark: Mark) -> Entry:
-    return Entry(Scalar(mark, key, key), _node(value, mark))
+def _identity(plugin: str) -> tuple[str, str]:
+    """A plugin as given by name: a module, or a file by the last part of its path."""
+    is_file = plugin.endswith(".py") or "/" in plugin
+    return ("file", Path(plugin).name) if is_file else ("module", plugin)
 
 
-def _text(value: object) -> str:
-    """A value in one line, as it could stand in a recipe."""
-    return json.dumps(value, ensure_ascii=False)
+def _shown(place: PluginPlace) -> str:
+    """The plugin as a person would give it to `-p` here."""
+    kind, name = _identity(place.name)
+    return shown_path(Path(place.name)) if kind == "file" else name
+
+
+def _placed_steps(recipe: Recipe, run: RunRecord) -> Iterator[StepEntry]:
+    """The steps of the recipe, their paths starting from the folders in which they did so."""
+    folders = {step.id: step.folder for step in run.plan if step.folder}
+    file = "recipe" if recipe.path is None else recipe.path.name
+    name, text = recipe.source.name, recipe.source.text
+    sources = {one: Source(name, text, Path(one, file)) for one in dict.fromkeys(folders.values())}
+    for entry in recipe.steps:
+        if entry.id not in folders:
+            message = f"the record of the run {run.id} has no folder for the step `{entry.id}`"
+            raise FlowrunError(message)
+        yield replace(entry, mark=replace(entry.mark, source=sources[folders[entry.id]]))
+
+
+def _text(resolved: AnyMapping[str, Any]) -> str:
+    """A resolved recipe as YAML, each step and each expectation in a line, for messages."""
+    lines = []
+    for key, value in resolved.items():
+        if isinstance(value, list) and value and key in _LISTS:
+            lines += [f"{key}:", *(f"  - {_in_line(item)}" for item in value)]
+        elif isinstance(value, dict) and value:
+            items = (f"  {_in_line(name)}: {_in_line(item)}" for name, item in value.items())
+            lines += [f"{_in_line(key)}:", *items]
+        else:
+            lines.append(f"{_in_line(key)}: {_in_line(value)}")
+    return "\n".join(lines)
+
+
+def _in_line(value: object) -> str:
+    """A value as JSON, which is YAML; numbers that JSON does not have, as YAML writes them."""
+    text = as_json(value)
+    for written, number in _NUMBERS.items():
+        text = text.replace(written, number)
+    return text

@@ -1,4 +1,4 @@
-"""Runs picked out of all there are: by recipe, by status, by conditions on their figures."""
+"""Runs selected by recipe, by status, by conditions on their figures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import msgspec
 
 from flowrun.errors import FlowrunError, did_you_mean, listed, shown_path
 from flowrun.history.filtering import Condition, unknown_path
-from flowrun.history.past_run import local_time
+from flowrun.running.record import local_time
 from flowrun.store.run_index import RECORD, RunRow
 from flowrun.values.metrics import flat
 from flowrun.values.paths import ValuePath, follow
 
 _MISSING: Any = object()
-# What the list of runs tells; anything else stands in a run's own record alone.
+# The parts of a row; anything else is in the run's own record.
 _OF_ROW: dict[str, Callable[[RunRow], Any]] = {
     "id": lambda row: row.id,
     "when": lambda row: local_time(row.started),
@@ -33,8 +33,8 @@ class _Planned(msgspec.Struct):
     options: dict[str, Any] = {}
 
 
-class _Told(msgspec.Struct):
-    """What conditions may speak of in a record: reading all of it takes ten times as long."""
+class _Queried(msgspec.Struct):
+    """The part of a record that conditions may name: reading all of it takes ten times as long."""
 
     seed: int = 0
     device: str = ""
@@ -43,11 +43,11 @@ class _Told(msgspec.Struct):
     plan: list[_Planned] = []
 
 
-_DECODER = msgspec.json.Decoder(_Told)
+_DECODER = msgspec.json.Decoder(_Queried)
 
 
 class Selected(msgspec.Struct, frozen=True):
-    """A run that was picked. found: what stands at the path of each condition."""
+    """A run that was selected. found: the value at the path of each condition."""
 
     row: RunRow
     found: dict[str, Any]
@@ -61,14 +61,14 @@ def select(
     status: str | None = None,
     conditions: Sequence[Condition] = (),
 ) -> list[Selected]:
-    """The runs for which everything given holds, in the order of `rows`.
+    """The runs that meet every condition, in the order of `rows`.
 
-    recipe: a recipe's name or file. conditions: all of them must hold; a run that has nothing at a
-    path is left out. Raises FlowrunError where no run at all is of the recipe or has a path.
+    recipe: a recipe's name or file. conditions: a run that has nothing at a path does not meet it.
+    Raises FlowrunError if no run at all is of the recipe or has a path.
     """
     chosen = list(rows) if recipe is None else _of_recipe(rows, recipe)
     selected = [Selected(row, {}) for row in chosen if status in (None, row.status)]
-    # The list answers at once, and each record has to be read: so what it tells comes first.
+    # Rows are at hand, and each record must be read: so conditions on rows come first.
     for condition in sorted(conditions, key=lambda one: one.path.root not in _OF_ROW):
         finder = _Finder(condition.path, runs_folder)
         selected = [
@@ -97,7 +97,7 @@ def _of_recipe(rows: Sequence[RunRow], recipe: str) -> list[RunRow]:
 
 
 class _Finder:
-    """Finds what stands at one path in each run."""
+    """Finds the value at one path in each run."""
 
     def __init__(self, path: ValuePath, runs_folder: Path) -> None:
         self._path = path
@@ -122,17 +122,17 @@ class _Finder:
         return self.find(row) is _MISSING
 
     def _in_record(self, run: str) -> Any:
-        return _told(self._folder / run).get(self._path.root, _MISSING)
+        return _queried(self._folder / run).get(self._path.root, _MISSING)
 
 
-def _told(folder: Path) -> dict[str, Any]:
-    """What a record tells, by the root of a path: the options of each step by its id, and more."""
+def _queried(folder: Path) -> dict[str, Any]:
+    """The values of a record by the root of a path: a step's options by its id, and more."""
     try:
-        told = _DECODER.decode((folder / RECORD).read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        found = _DECODER.decode((folder / RECORD).read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    parts = {name: getattr(told, name) for name in _OF_RECORD}
-    return parts | {step.id: step.options for step in told.plan if step.id not in parts}
+    parts = {name: getattr(found, name) for name in _OF_RECORD}
+    return parts | {step.id: step.options for step in found.plan if step.id not in parts}
 
 
 def _known_paths(rows: Sequence[RunRow], runs_folder: Path) -> list[str]:
@@ -143,5 +143,5 @@ def _known_paths(rows: Sequence[RunRow], runs_folder: Path) -> list[str]:
 
 
 def _paths_of_latest(rows: Iterable[RunRow], runs_folder: Path) -> list[str]:
-    found = (_told(runs_folder / row.id) for row in rows)
-    return [path for path, _ in flat(next((told for told in found if told), {}))]
+    found = (_queried(runs_folder / row.id) for row in rows)
+    return [path for path, _ in flat(next((record for record in found if record), {}))]

@@ -48,12 +48,13 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A recipe that is ready to run."""
+    """A recipe that is ready to run. given: values that come from outside of it, by name."""
 
     recipe: Recipe
     steps: tuple[PlannedStep, ...]
     expectations: Expectations
     registry: Registry
+    given: AnyMapping[str, Any] = {}
 
 
 def make_plan(
@@ -63,14 +64,16 @@ def make_plan(
     device: str | None = None,
     seed: int | None = None,
     plugins: tuple[str, ...] = (),
+    given: AnyMapping[str, Any] | None = None,
     registry: Registry,
 ) -> Plan:
-    """Hold a recipe against the registered steps.
+    """Plan a recipe with the registered steps.
 
     recipe: a path, a mapping, or what `load_recipe` gave.
     set: settings that change it, as `--set` does.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files (from the current folder) or module names.
+    given: values by name that its steps take, as if steps above them had made these.
     registry: the plugins to use, to which those of the recipe are added.
 
     Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
@@ -92,7 +95,7 @@ def make_plan(
         except PluginError as error:
             message, _, more = str(error).partition("\n")
             problems.append(Problem(message, scalar.mark, hint=more.strip() or None))
-    planned = _Planner(read, registry, problems).plan_all()
+    planned = _Planner(read, registry, problems, given or {}).plan_all()
     if problems:
         raise RecipeError(problems)
     return planned
@@ -125,28 +128,40 @@ def _with_arguments(
 class _Planner:
     """Plans the steps in order, going on after each problem so that all are found at once."""
 
-    def __init__(self, recipe: Recipe, registry: Registry, problems: list[Problem]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        registry: Registry,
+        problems: list[Problem],
+        given: AnyMapping[str, Any],
+    ) -> None:
         self._recipe = recipe
         self._registry = registry
         self._known = registry.steps
         self._problems = problems
         marks = [scalar.mark for scalar in recipe.plugins]
         self._lacks_a_plugin = any(problem.mark in marks for problem in problems)
-        self._wiring = Wiring(self._givers(), problems)
+        self._wiring = Wiring(self._givers(), problems, given)
+        self._given = given
 
     def plan_all(self) -> Plan:
         steps = [self._plan_step(entry) for entry in self._recipe.steps]
         names = None if self._wiring.is_uncertain else list(self._wiring.available)
+        expectations = read_expectations(
+            self._recipe.expect,
+            names,
+            [entry.id for entry in self._recipe.steps],
+            self._problems,
+        )
+        if not self._problems:  # what could not be read may have taken a given value
+            expected = {one.path.root for one in expectations.values}
+            self._problems += self._wiring.unused(expected)
         return Plan(
             self._recipe,
             tuple(step for step in steps if step is not None),
-            read_expectations(
-                self._recipe.expect,
-                names,
-                [entry.id for entry in self._recipe.steps],
-                self._problems,
-            ),
+            expectations,
             self._registry,
+            self._given,
         )
 
     def _plan_step(self, entry: StepEntry) -> PlannedStep | None:

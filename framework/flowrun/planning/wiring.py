@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as AnyMapping
 from typing import Any
 
 import msgspec
@@ -31,8 +32,15 @@ class Wires(msgspec.Struct, frozen=True):
 class Wiring:
     """The values available from step to step, and the problems met while connecting."""
 
-    def __init__(self, givers: dict[str, list[str]], problems: list[Problem]) -> None:
-        self.available: dict[str, str] = {}  # value name: id of the step that gave it last
+    def __init__(
+        self,
+        givers: dict[str, list[str]],
+        problems: list[Problem],
+        given: AnyMapping[str, object] | None = None,
+    ) -> None:
+        self.available = dict.fromkeys(given or {}, "")  # value name: id of the step that gave it
+        self._given = list(self.available)
+        self._taken: set[str] = set()
         self.is_uncertain = False  # an unplannable step may have given anything
         self._givers = givers
         self._problems = problems
@@ -40,6 +48,17 @@ class Wiring:
     def give_unknown(self) -> None:
         """A step could not be planned: what it would give is not known."""
         self.is_uncertain = True
+
+    def unused(self, expected: set[str]) -> Iterator[Problem]:
+        """The given values that no step takes, and no expectation is about."""
+        for name in self._given:
+            if name not in self._taken and name not in expected:
+                taken = sorted(self._taken) or ["none"]
+                yield Problem(
+                    f"the value `{name}` is given, and no step takes it",
+                    expected=f"one of the values that steps take: {listed(taken)}",
+                    hint=did_you_mean(name, self._taken),
+                )
 
     def connect(
         self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
@@ -103,10 +122,10 @@ class Wiring:
         self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
     ) -> bool:
         """Whether a step's options go together, as far as the step says."""
-        if step.check_options is None or options is None:
+        if step.options_check is None or options is None:
             return True
         try:
-            step.check_options(options)
+            step.options_check(options)
         except Exception as error:
             self._report(error, step, entry, f"{step.name} cannot check its options")
             return False
@@ -135,6 +154,7 @@ class Wiring:
                 source = renamed
             if source in self.available:
                 bound[value.name] = source
+                self._taken.add(source)
             elif (value.required or is_given) and not self.is_uncertain:
                 self._problems.append(self._missing(step, value.name, source, mark))
         return bound

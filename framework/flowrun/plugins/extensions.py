@@ -1,4 +1,4 @@
-"""What a plugin can give beside steps: file formats, data sets, models, and codecs for values."""
+"""What a plugin can give beside steps: file formats and data sets."""
 
 from __future__ import annotations
 
@@ -61,21 +61,3 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     citation: str
     columns: tuple[str, ...] = ()
     standin: str | None = None
-
-
-class Model(msgspec.Struct, frozen=True):
-    """A model with a forward pass of its own, which `init_params: {model: NAME}` names.
-
-    init: called with the rows to train on, and with `settings` as keywords where the recipe gives
-        them; returns the first parameters, tensors by name. It draws them from torch's generator.
-    forward: called with the parameters and rows, and the same settings; returns predictions.
-    gradient: where it is given, training calls it in place of torch's autograd, with the
-        parameters, rows, a function `slope_of`, and the same settings. It returns the gradient by
-        name of parameter. `slope_of`, called once with the predictions, gives the derivative of
-        the loss by them, of their shape.
-    """
-
-    name: str
-    init: Callable[..., dict[str, Any]]
-    forward: Callable[..., Any]
-    gradient: Callable[..., dict[str, Any]] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -14,11 +15,45 @@ from blake3 import blake3
 from flowrun.errors import PluginError, did_you_mean, listed, nearest
 from flowrun.plugins.steps import Step
 
+_CALLED_UNMARKED = ("flowrun_steps", "flowrun_hookspecs")  # hooks that need no mark
 
-def given_steps(module: Any, hooks: Any) -> tuple[Step[..., Any], ...]:
+
+def declared_hooks(module: Any) -> tuple[Any, ...]:
+    """The specifications of further hooks that a plugin declares by `flowrun_hookspecs`.
+
+    Raises PluginError if they are none, or if one takes the name of a hook of another kind.
+    """
+    declare = getattr(module, "flowrun_hookspecs", None)
+    if declare is None:
+        return ()
+    declared = declare()
+    names = specifications((declared,))
+    if not names:
+        raise PluginError(
+            "flowrun_hookspecs() gave no hooks: return a class or module of functions marked with "
+            "@flowrun.hookspec"
+        )
+    for name in names:
+        if not name.startswith("flowrun_"):
+            raise PluginError(f"the hook `{name}` must have a name that begins with `flowrun_`")
+    return (declared,)
+
+
+def specifications(hooks: tuple[Any, ...]) -> dict[str, Any]:
+    """The hooks that modules or classes specify, by name."""
+    return {
+        name: getattr(module, name)
+        for module in hooks
+        for name in vars(module)
+        if getattr(getattr(module, name), "flowrun_spec", None) is not None
+    }
+
+
+def given_steps(module: Any, hooks: Mapping[str, Any]) -> tuple[Step[..., Any], ...]:
     """The steps of a plugin: those that stand in its module, and those `flowrun_steps` gives.
 
-    Raises PluginError where what it gives is no step, or where a hook of it is none of flowrun's.
+    hooks: every specification at hand, by name. Raises PluginError if what it gives is no step, or
+    if it implements a hook that nobody specifies.
     """
     if isinstance(module, ModuleType):
         _check_hooks(module, hooks)
@@ -93,18 +128,21 @@ def near_file(folder: Path, name: str) -> str | None:
     return f"did you mean `./{near}`?" if near else None
 
 
-def _check_hooks(module: ModuleType, hooks: Any) -> None:
-    """Raise PluginError for a hook that flowrun does not have, or an argument it does not give."""
-    known = [hook for hook in vars(hooks) if hook.startswith("flowrun_")]
+def _check_hooks(module: ModuleType, known: Mapping[str, Any]) -> None:
+    """Raise PluginError for a hook that nobody specifies, or an argument it does not have."""
     for hook, function in vars(module).items():
         if getattr(function, "flowrun_impl", None) is None:
-            if hook in known and hook != "flowrun_steps" and isinstance(function, FunctionType):
+            if (
+                hook in known
+                and hook not in _CALLED_UNMARKED
+                and isinstance(function, FunctionType)
+            ):
                 raise PluginError(f"its `{hook}` is no hook yet: put @flowrun.hookimpl above it")
             continue
         if hook not in known:
             hint = did_you_mean(hook, known) or "flowrun.hookspecs holds all"
             raise PluginError(f"it implements `{hook}`, which is no hook of flowrun; {hint}")
-        given = list(inspect.signature(getattr(hooks, hook)).parameters)
+        given = list(inspect.signature(known[hook]).parameters)
         for name in inspect.signature(function).parameters:
             if name not in given:
                 raise PluginError(

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pluggy
 
 from flowrun.errors import PluginError, error_line, shown_path
-from flowrun.plugins.extensions import Dataset, Format, Model
-from flowrun.plugins.markers import hookimpl
-from flowrun.plugins.modules import add_to_path, given_steps, import_file, near_file
+from flowrun.plugins.extensions import Dataset, Format
+from flowrun.plugins.modules import (
+    add_to_path,
+    declared_hooks,
+    given_steps,
+    import_file,
+    near_file,
+    specifications,
+)
 from flowrun.plugins.steps import Step
 from flowrun.values.codecs import Codec
 
 ENTRY_POINT_GROUP = "flowrun"
+_METHODS = ("devices", "check_mode", "around_step")  # of a backend
+
+PluginSource = Literal["installed", "file", "module"]
 
 
 class Plugin(msgspec.Struct, frozen=True):
-    """A loaded plugin: the name it goes by, its version, where it came from, and its steps."""
+    """A loaded plugin: its name, its version, where it came from, and its steps.
+
+    origin: where it came from, for messages; source: how it was found.
+    """
 
     name: str
     version: str
     origin: str
     module: Any
     steps: tuple[Step[..., Any], ...]
+    source: PluginSource = "installed"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -49,11 +63,11 @@ class Failure(msgspec.Struct, frozen=True):
 class Registry(msgspec.Struct, dict=True):
     """All that the loaded plugins give.
 
-    hooks: the module of the hook specifications, `flowrun.hookspecs`.
+    hooks: the modules of the hook specifications: `flowrun.hookspecs`, and those of plugins.
     """
 
     manager: pluggy.PluginManager
-    hooks: Any
+    hooks: tuple[Any, ...]
     plugins: dict[str, Plugin] = {}
     failures: list[Failure] = []
 
@@ -78,11 +92,6 @@ class Registry(msgspec.Struct, dict=True):
         return {item.name: item for item in self._items("flowrun_datasets")}
 
     @cached_property
-    def models(self) -> dict[str, Model]:
-        """Models by name."""
-        return {item.name: item for item in self._items("flowrun_models")}
-
-    @cached_property
     def codecs(self) -> dict[str, Codec]:
         """Codecs by the full name of their type."""
         return {item.type_name: item for item in self._items("flowrun_codecs")}
@@ -91,9 +100,36 @@ class Registry(msgspec.Struct, dict=True):
     def devices(self) -> dict[str, str]:
         """The devices that are there, best first."""
         found: dict[str, str] = {}
-        for _, devices in reversed(self.ask("flowrun_devices")):
-            found.update(devices)
+        for name, backend in self.backends:
+            with _blaming(name, "flowrun_backend"):
+                found.update(backend.devices())
         return found or {"cpu": ""}
+
+    @cached_property
+    def backends(self) -> list[tuple[str, Any]]:
+        """The backends (`flowrun.Backend`) with their plugins' names, the last one first."""
+        found = list(reversed(self.ask("flowrun_backend")))
+        for plugin, backend in found:
+            if not all(callable(getattr(backend, name, None)) for name in _METHODS):
+                message = f"the plugin `{plugin}` gave {backend!r:.60} for flowrun_backend"
+                raise PluginError(f"{message}: return an object of a subclass of flowrun.Backend")
+        return found
+
+    def items(self, hook: str) -> dict[str, Any]:
+        """What plugins give by a hook that another plugin declares, by name.
+
+        Raises PluginError if no plugin at hand declares it, or if an item has no `name`.
+        """
+        if hook not in specifications(self.hooks):
+            raise PluginError(f"no plugin at hand declares the hook `{hook}`")
+        found: dict[str, Any] = {}
+        for plugin, items in self.ask(hook):
+            for item in items:
+                if not isinstance(getattr(item, "name", None), str):
+                    message = f"the plugin `{plugin}` gave {item!r:.60} for {hook}"
+                    raise PluginError(f"{message}, which has no `name`")
+                found[item.name] = item
+        return found
 
     def ask(self, hook: str) -> list[tuple[str, Any]]:
         """What each plugin answers to a hook without arguments, the one registered first first.
@@ -102,11 +138,8 @@ class Registry(msgspec.Struct, dict=True):
         """
         answers = []
         for found in getattr(self.manager.hook, hook).get_hookimpls():
-            try:
+            with _blaming(found.plugin_name, hook):
                 answer = found.function()
-            except Exception as error:
-                message = f"the plugin `{found.plugin_name}` failed in {hook}"
-                raise PluginError(f"{message}: {error_line(error)}") from error
             if answer is None:
                 message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
                 raise PluginError(f"{message}: is a `return` missing?")
@@ -118,6 +151,20 @@ class Registry(msgspec.Struct, dict=True):
         for _, items in self.ask(hook):
             yield from items
 
+    @contextmanager
+    def listening(self, listeners: Iterable[object]) -> Iterator[None]:
+        """Have further objects with hooks for the time of one run."""
+        before = list(listeners)
+        for listener in before:
+            self.manager.register(listener, getattr(listener, "name", type(listener).__name__))
+        self._forget()
+        try:
+            yield
+        finally:
+            for listener in before:
+                self.manager.unregister(listener)
+            self._forget()
+
     def copy(self) -> Registry:
         """A registry with the same plugins, to which a recipe may add its own."""
         manager = _new_manager(self.hooks)
@@ -126,23 +173,28 @@ class Registry(msgspec.Struct, dict=True):
         return Registry(manager, self.hooks, dict(self.plugins), list(self.failures))
 
     def load_installed(self) -> None:
-        """Load every installed plugin: the entry points of the group `flowrun`."""
+        """Load every installed plugin: the entry points of the group `flowrun`.
+
+        Those that declare hooks come first, whatever the order of the entry points, so that the
+        others can implement these.
+        """
         from importlib.metadata import entry_points
 
+        loaded: list[tuple[str, str, str, Any]] = []
         for point in entry_points(group=ENTRY_POINT_GROUP):
             distribution = point.dist
             version = distribution.version if distribution is not None else ""
             owner = distribution.name if distribution is not None else point.value
             origin = f"installed by {owner}"
-            if point.name in self.plugins:
-                other = self.plugins[point.name].origin
-                error = PluginError(f"the name is taken by the plugin {other}")
-                self.failures.append(Failure(point.name, origin, error))
-                continue
             try:
-                self._register(point.name, version, origin, point.load())
+                loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
                 self.failures.append(Failure(point.name, origin, error))
+        for name, version, origin, module in sorted(loaded, key=_declares_no_hooks):
+            try:
+                self._register(name, version, origin, "installed", module)
+            except Exception as error:
+                self.failures.append(Failure(name, origin, error))
 
     def load_file(self, path: Path) -> None:
         """Load a local file of steps; raises PluginError where that fails."""
@@ -159,7 +211,7 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            self._register(origin, "", "a local file", import_file(path))
+            self._register(origin, "", "a local file", "file", import_file(path))
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -177,7 +229,8 @@ class Registry(msgspec.Struct, dict=True):
         add_to_path(folder)
         try:
             module = importlib.import_module(name)
-            self._register(name, getattr(module, "__version__", ""), f"module {name}", module)
+            version = getattr(module, "__version__", "")
+            self._register(name, version, f"module {name}", "module", module)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -188,35 +241,52 @@ class Registry(msgspec.Struct, dict=True):
                 raise PluginError(message) from None
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
 
-    def _register(self, name: str, version: str, origin: str, module: Any) -> None:
+    def _register(
+        self, name: str, version: str, origin: str, source: PluginSource, module: Any
+    ) -> None:
         if name in self.plugins:
             other = self.plugins[name].origin
             raise PluginError(f"the plugin name `{name}` is taken by {other}")
-        steps = given_steps(module, self.hooks)
+        declared = declared_hooks(module)
+        hooks = (*self.hooks, *declared)
+        steps = given_steps(module, specifications(hooks))
+        for one in declared:
+            self.manager.add_hookspecs(one)
+        self.hooks = hooks
         self.manager.register(module, name)
         self.manager.check_pending()
-        self.plugins[name] = Plugin(name, str(version), origin, module, steps)
-        for asked in ("formats", "datasets", "models", "codecs"):
-            self.__dict__.pop(asked, None)  # a further plugin may give more: ask again
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Ask the plugins again, because there are others now."""
+        for asked in ("formats", "datasets", "codecs", "backends"):
+            self.__dict__.pop(asked, None)
 
 
-class _PlainCall:
-    """Innermost of the wrappers round a step: it calls the step's function."""
+def _declares_no_hooks(loaded: tuple[str, str, str, Any]) -> bool:
+    return not hasattr(loaded[-1], "flowrun_hookspecs")
 
-    @hookimpl(trylast=True)
-    def flowrun_step_call(self, call: Callable[[], Any]) -> Any:
-        return call()
+
+@contextmanager
+def _blaming(plugin: str, hook: str) -> Iterator[None]:
+    """Raise PluginError that names the plugin in place of what its hook raises."""
+    try:
+        yield
+    except Exception as error:
+        message = f"the plugin `{plugin}` failed in {hook}: {error_line(error)}"
+        raise PluginError(message) from error
 
 
 def installed_plugins(hooks: Any) -> Registry:
     """A registry that knows these hooks and has loaded the installed plugins."""
-    registry = Registry(_new_manager(hooks), hooks)
+    registry = Registry(_new_manager((hooks,)), (hooks,))
     registry.load_installed()
     return registry
 
 
-def _new_manager(hooks: Any) -> pluggy.PluginManager:
+def _new_manager(hooks: tuple[Any, ...]) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("flowrun")
-    manager.add_hookspecs(hooks)
-    manager.register(_PlainCall(), "flowrun")
+    for one in hooks:
+        manager.add_hookspecs(one)
     return manager

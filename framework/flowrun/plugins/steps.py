@@ -22,8 +22,8 @@ R = TypeVar("R")
 
 Names = tuple[str, ...]
 NamesOf = Callable[[types.SimpleNamespace], typing.Iterable[str]]
-SecondsOf = Callable[[types.SimpleNamespace], float]
 OptionsCheck = Callable[[types.SimpleNamespace], None]
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 REQUIRED: Any = inspect.Parameter.empty
 CONTEXT = "ctx"
@@ -55,13 +55,12 @@ class Option(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     """A registered function with inputs, options and outputs; calling it calls the function.
 
-    `inputs` are the fixed ones. Where `inputs_of` is set, further input names follow from the
-    options, and the function takes those values as one dict in its first positional parameter.
-    Where `others` is set, the step takes options of any name, of that type (`**named: str`).
-    `outputs` are the fixed names; where `outputs_of` is set, they follow from the options, and
-    the function returns a dict of them. `check_options` raises where options do not go together,
-    `fake` takes the function's place in a check, and `seconds` tells from the options about how
-    long a call takes.
+    inputs: the fixed ones. If `inputs_of` is set, further input names follow from the options, and
+        the function takes those values as one dict in its first positional parameter.
+    others: the type of the options of any name (`**named: str`), or None.
+    outputs: the fixed names. If `outputs_of` is set, they follow from the options, and the
+        function returns a dict of them.
+    options_check, shape_function: set by the decorators `check_options` and `on_shapes`.
     """
 
     name: str
@@ -72,9 +71,8 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     others: Option | None = None
     inputs_of: NamesOf | None = None
     outputs_of: NamesOf | None = None
-    check_options: OptionsCheck | None = None
-    fake: Callable[..., Any] | None = None
-    seconds: SecondsOf | None = None
+    options_check: OptionsCheck | None = None
+    shape_function: Callable[..., Any] | None = None
     takes_context: bool = False
     random: bool = False
     effect: bool = False
@@ -83,6 +81,40 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
+
+    def on_shapes(self, function: Decorated) -> Decorated:
+        """Decorator: call this function in place of the step in a check, on tensors without data.
+
+        It takes the step's own parameters, returns tensors that have shape, dtype and device, and
+        an `Unknown` for a number that only a run can give. A step needs one if its own code looks
+        at its data, or acts outside. Its `ctx` is a `CheckContext`. It raises NeedsDataError if it
+        cannot give the shapes either.
+
+        Raises StepDefinitionError if its parameters differ from the step's, or if there is one.
+        """
+        self._require_first("on_shapes", self.shape_function)
+        _require_same_parameters(self.function, function)
+        self.shape_function = function
+        return function
+
+    def check_options(self, function: Decorated) -> Decorated:
+        """Decorator: call this function with the options when a recipe is planned.
+
+        It takes the options as attributes of one object, and raises OptionError if they do not go
+        together; the recipe is then refused before anything runs, at that option's line.
+
+        Raises StepDefinitionError if the step has such a function.
+        """
+        self._require_first("check_options", self.options_check)
+        self.options_check = function
+        return function
+
+    def _require_first(self, decorator: str, found: Callable[..., Any] | None) -> None:
+        if found is not None:
+            raise StepDefinitionError(
+                f"{self.place}: step `{self.name}` has two functions below "
+                f"`@{self.name}.{decorator}`; keep one of them"
+            )
 
     @property
     def place(self) -> str:
@@ -112,9 +144,6 @@ def step(
     random: bool = False,
     effect: bool = False,
     version: str | int = "",
-    check_options: OptionsCheck | None = None,
-    fake: Callable[..., Any] | None = None,
-    seconds: SecondsOf | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]:
     """Make a function a step.
 
@@ -131,15 +160,11 @@ def step(
     random: the step draws random numbers, so its seed belongs to its key.
     effect: the step acts outside (it writes files): it is never skipped blindly.
     version: change it to make earlier results of this step invalid.
-    check_options: a function of the options that raises OptionError where they do not go together;
-        the recipe is then refused before anything runs, at that option's line.
-    fake: a function with the same parameters, called in the step's place by `flowrun check`: its
-        tensors have shape, dtype and device, and no data. It is needed where the step's own code
-        looks at data, or acts outside. A number that only a run can tell is an `Unknown`.
-    seconds: a function of the options that guesses how long a call takes, to the power of ten, for
-        a step that has not run here yet (see `flowrun check` in docs/check.md).
 
-    Raises StepDefinitionError where the function cannot be a step.
+    What stands for the step in a check, and what checks its options against each other, are
+    decorators on the step: `@name.on_shapes` and `@name.check_options`.
+
+    Raises StepDefinitionError if the function cannot be a step.
     """
     usage = 'write it with the names of its outputs: @step(outputs=("name",))'
     if unexpected:
@@ -151,11 +176,7 @@ def step(
             raise StepDefinitionError(f"@step goes on a function, not on {function!r}")
         if outputs is REQUIRED:
             raise StepDefinitionError(f"{_where(function)}@step names no outputs; {usage}")
-        made: Step[P, R] = _read_signature(function, outputs, inputs, random, effect, str(version))
-        if fake is not None:
-            _require_same_parameters(function, fake)
-        made.check_options, made.fake, made.seconds = check_options, fake, seconds
-        return made
+        return _read_signature(function, outputs, inputs, random, effect, str(version))
 
     return decorate
 
@@ -216,20 +237,17 @@ def _read_signature(
     return made
 
 
-def _require_same_parameters(function: Callable[..., Any], fake: Callable[..., Any]) -> None:
-    """Raise StepDefinitionError where `fake` cannot be called as the step's function is."""
-    own, other = (
-        [
-            (parameter.name, parameter.kind)
-            for parameter in inspect.signature(one).parameters.values()
-        ]
-        for one in (function, fake)
+def _require_same_parameters(function: Callable[..., Any], other: Callable[..., Any]) -> None:
+    """Raise StepDefinitionError if `other` cannot be called as the step's function is."""
+    own, found = (
+        [(one.name, one.kind) for one in inspect.signature(each).parameters.values()]
+        for each in (function, other)
     )
-    if own != other:
+    if own != found:
         raise StepDefinitionError(
-            f"{_where(function)}`fake` must take the step's own parameters, "
-            f"({', '.join(name for name, _ in own)}), and takes "
-            f"({', '.join(name for name, _ in other)})"
+            f"{_where(function)}the function below `@{function.__name__}.on_shapes` must take the "
+            f"step's own parameters, ({', '.join(name for name, _ in own)}), and takes "
+            f"({', '.join(name for name, _ in found)})"
         )
 
 

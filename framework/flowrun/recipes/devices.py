@@ -1,4 +1,4 @@
-"""Device names as a recipe writes them, and the choice among the devices that are there."""
+"""Device names as a recipe writes them, and the choice among the present devices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Needs(msgspec.Struct, frozen=True):
     texts: tuple[str, ...] = ()
 
     def unmet(self, present: Mapping[str, str]) -> str | None:
-        """Why this machine is not what is needed; None where it is."""
+        """Why this machine does not meet the needs; None if it does."""
         kinds = {name.partition(":")[0] for name in present}
         for text in self.texts:
             if (text.removeprefix("no ") in kinds) == text.startswith("no "):
@@ -52,8 +52,8 @@ def meant_device(name: str, present: Mapping[str, str]) -> str:
 def choose_device(name: str, present: Mapping[str, str], mark: Mark | None = None) -> str:
     """The present device that `name` stands for: `auto` is the first, `cuda` is `cuda:0`.
 
-    mark: where the recipe names it. Raises DeviceError, naming what is there, where the device
-    is not.
+    mark: the place where the recipe names it. Raises DeviceError, which names the present devices,
+    if the device is not there.
     """
     if name == AUTO:
         return next(iter(present), "cpu")

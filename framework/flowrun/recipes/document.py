@@ -1,4 +1,4 @@
-"""A recipe before its references are filled: top-level keys and steps, merged by `extends`."""
+"""A recipe before its references are replaced: top-level keys and steps, after `extends`."""
 
 from __future__ import annotations
 
@@ -6,29 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from flowrun.errors import Mark, Problem, Source, did_you_mean, listed, nearest, shown_path
+from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described
 from flowrun.recipes.reading import parse, read_source
 
-TOP_KEYS = (
-    "recipe",
-    "about",
-    "extends",
-    "seed",
-    "device",
-    "dtype",
-    "vars",
-    "plugins",
-    "section",
-    "needs",
-    "tags",
-    "steps",
-    "expect",
-)
-STEP_KEYS = ("id", "in", "out", "device", "dtype", "cache")
-_MERGED_KEYS = ("vars", "expect")
 _SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
 
 
@@ -43,12 +26,12 @@ class StepEntry(msgspec.Struct, frozen=True):
 
     @property
     def folder(self) -> Path:
-        """The folder of the file this entry stands in, from which its paths start."""
+        """The folder of the file that holds this entry; its relative paths start from there."""
         return self.mark.source.folder
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """Everything a recipe says, with the recipes it extends merged in.
+    """The content of a recipe, merged with the recipes it extends.
 
     parents: the texts of the recipes it extends.
     """
@@ -59,14 +42,14 @@ class Draft(msgspec.Struct, frozen=True):
     parents: tuple[Source, ...] = ()
 
     def key_mark(self, key: str) -> Mark:
-        """Where a top-level key stands, or the beginning of the recipe."""
+        """The place of a top-level key; the beginning of the recipe if the key is absent."""
         return self.top[key].key.mark if key in self.top else Mark(self.source, 0, 0)
 
 
 def read_draft(
     source: Source, problems: list[Problem], parents: tuple[Source, ...] = ()
 ) -> Draft | None:
-    """Read a recipe and what it extends; None where there is nothing to go on with."""
+    """Read a recipe and the ones it extends; None if nothing can be read."""
     root = parse(source, problems)
     if root is None and not problems:
         problems.append(Problem(f"{source.name}: the recipe is empty", hint=_SMALLEST))
@@ -99,7 +82,7 @@ def read_draft(
 
 
 def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) -> Draft:
-    """The draft laid over the recipe it extends: steps by `id`, other keys merged."""
+    """The draft merged with the recipe it extends: steps by `id`, other keys by their tables."""
     node = draft.top["extends"].value
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         problems.append(Problem("`extends` names one recipe", node.mark, described(node), "a path"))
@@ -113,36 +96,17 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
         return draft
     if path in [source.path for source in chain]:
         names = " -> ".join([*(source.name for source in chain), shown_path(path)])
-        problems.append(Problem(f"`extends` goes round in a circle: {names}", node.mark))
+        problems.append(Problem(f"`extends` leads in a circle: {names}", node.mark))
         return draft
     parent = read_draft(read_source(path), problems, chain)
     if parent is None:
         return draft
     top = {**parent.top, **draft.top}
-    for key in _MERGED_KEYS:
-        if key in parent.top and key in draft.top:
-            top[key] = _merged(parent.top[key], draft.top[key])
-    if "plugins" in parent.top and "plugins" in draft.top:
-        top["plugins"] = _joined(parent.top["plugins"], draft.top["plugins"])
+    for key in parent.top.keys() & draft.top.keys():
+        top[key] = TOP_KEYS[key].merge(parent.top[key], draft.top[key])
     own = {entry.id: entry for entry in draft.steps}
     steps = [own.pop(entry.id, entry) for entry in parent.steps] + list(own.values())
     return Draft(draft.source, top, tuple(steps), (parent.source, *parent.parents))
-
-
-def _merged(parent: Entry, child: Entry) -> Entry:
-    """Two mappings of one key joined: an entry of the child takes the place of the parent's."""
-    if not (isinstance(parent.value, Mapping) and isinstance(child.value, Mapping)):
-        return child
-    entries = {**parent.value.entries, **child.value.entries}
-    return replace(child, value=Mapping(child.value.mark, entries))
-
-
-def _joined(parent: Entry, child: Entry) -> Entry:
-    """Two lists of one key, the parent's items first; each item keeps its own file's folder."""
-    if not (isinstance(parent.value, Sequence) and isinstance(child.value, Sequence)):
-        return child
-    items = (*parent.value.items, *child.value.items)
-    return replace(child, value=Sequence(child.value.mark, items))
 
 
 def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[StepEntry]:
@@ -174,7 +138,7 @@ def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[Step
 
 
 class _FreeIds:
-    """The ids of steps that are given none: their names, numbered from 2 where one is taken."""
+    """Ids for steps without one: their names, numbered from 2 if the name is taken."""
 
     def __init__(self, items: tuple[Node, ...]) -> None:
         self._taken = {given for item in items if (given := _given_id(item)) is not None}
@@ -223,14 +187,14 @@ def _step_entry(item: Node, ids: _FreeIds, problems: list[Problem]) -> StepEntry
 
 
 def _dash_hint(node: Node) -> str | None:
-    """What to do where `-load: ...` was meant for an item of a list."""
+    """What to do if `-load: ...` was meant as an item of a list."""
     names = node.entries if isinstance(node, Mapping) else {}
     near = next((name for name in names if name.startswith("-")), None)
     return f"write a space after the dash: `- {near[1:]}: ...`" if near else None
 
 
 def _names_hint(names: dict[str, Entry]) -> str:
-    """What to do with several names under one dash: a second step, or options gone astray."""
+    """What to do with several names under one dash: a second step, or misplaced options."""
     if not names:
         return "for example `- split: {train: 1000}`"
     first, second = list(names)[:2]

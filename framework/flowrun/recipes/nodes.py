@@ -1,4 +1,4 @@
-"""The tree a recipe is read into: YAML's three kinds of node, each knowing where it stands."""
+"""The tree of a recipe: the three kinds of node of YAML, each with its place in the text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from flowrun.errors import Mark
 
 
 class Scalar(msgspec.Struct, frozen=True, gc=False):
-    """A string, number, bool or null; `text` is what stands in the file.
+    """A string, number, bool or null; `text` is the text in the file.
 
-    `is_broken` marks the place of a reference that leads nowhere: that has been reported, and
-    nothing further is said about the value.
+    is_broken: whether it stands for a reference that leads nowhere. That problem is reported
+    already, and no further one is reported about the value.
     """
 
     mark: Mark

@@ -8,14 +8,15 @@ from collections.abc import Sequence as AnySequence
 from msgspec.structs import replace
 
 from flowrun.errors import Mark, Problem, RecipeError, Source, did_you_mean, listed
-from flowrun.recipes.document import STEP_KEYS, Draft, StepEntry
+from flowrun.recipes.document import Draft, StepEntry
+from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described
 from flowrun.recipes.reading import as_json, parse
 from flowrun.values.paths import parse_path
 
 Settings = AnyMapping[str, object] | AnySequence[str]
 
-_TOP_SCALARS = ("seed", "device", "dtype", "about")
+_SETTABLE = tuple(name for name, key in TOP_KEYS.items() if key.is_settable)
 _PREFIX = "--set "
 
 
@@ -24,7 +25,7 @@ def apply_overrides(draft: Draft, settings: Settings, problems: list[Problem]) -
 
     `settings` holds `PATH=VALUE` texts, or paths with their values. A path is `seed`, `device`,
     `dtype`, `about`, `vars.NAME`, `expect.VALUE.CHECK`, `STEP.OPTION`, or `STEP.KEY` for a key
-    that stands beside a step. A path that does not exist is a problem with the nearest known one.
+    beside a step. A path that does not exist is a problem, with the nearest known one.
     """
     if isinstance(settings, str):
         settings = [settings]
@@ -58,7 +59,7 @@ def _as_yaml(path: str, value: object) -> str:
 def _applied(draft: Draft, path: str, value: Node, mark: Mark, problems: list[Problem]) -> Draft:
     head, _, rest = path.partition(".")
     key = Scalar(mark, path, path)
-    if path in _TOP_SCALARS:
+    if path in _SETTABLE:
         return replace(draft, top={**draft.top, path: Entry(key, value)})
     if head == "vars" and rest:
         return _with_variable(draft, rest, value, mark, problems)
@@ -72,7 +73,7 @@ def _applied(draft: Draft, path: str, value: Node, mark: Mark, problems: list[Pr
             draft, steps=(*draft.steps[:position], changed, *draft.steps[position + 1 :])
         )
     known = [
-        *_TOP_SCALARS,
+        *_SETTABLE,
         *(f"vars.{name}" for name in _keys(draft.top.get("vars"))),
         *(f"expect.{name}" for name in _keys(draft.top.get("expect"))),
         *(f"{entry.id}.{name}" for entry in draft.steps for name in _option_names(entry)),
@@ -175,7 +176,7 @@ def _with_option(entry: StepEntry, name: str, setting: Entry, problems: list[Pro
 
 
 def _reached(node: Node, path: str, value: Node) -> Node | None:
-    """`node` with the value at a path like `layers[0]` replaced, or None."""
+    """`node` with the value at a path like `layers[0]` replaced; None if there is no such path."""
     try:
         parsed = parse_path(path)
     except ValueError:
@@ -184,7 +185,7 @@ def _reached(node: Node, path: str, value: Node) -> Node | None:
 
 
 def _replaced(node: Node, path: list[str | int], value: Node) -> Node | None:
-    """`node` with the value at `path` replaced, or None where the path leads out of it."""
+    """`node` with the value at `path` replaced; None if there is no such path."""
     if not path:
         return value
     head, rest = path[0], path[1:]

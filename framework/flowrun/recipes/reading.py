@@ -1,7 +1,8 @@
-"""YAML text to nodes: positions kept, sizes bounded, nothing constructed."""
+"""YAML text to nodes that know their positions; sizes are bounded, no object is constructed."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,30 @@ import yaml
 
 from flowrun.errors import Mark, Problem, RecipeError, Source, listed, shown_path
 from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence
-from flowrun.recipes.scalars import resolve
 from flowrun.recipes.syntax import strange_space, syntax_problem
 
 MOST_BYTES = 1 << 20
 MOST_NODES = 100_000
 MOST_DEPTH = 64
+# Characters that JSON may hold as they are, and that YAML refuses or takes for the end of a line.
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where the wheel has it
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if the wheel has it
+
+# Plain scalars by the core schema of YAML 1.2 (section 10.3.2); PyYAML follows YAML 1.1.
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_NOT_A_NUMBER = {".nan", ".NaN", ".NAN"}
+_MOST_DIGITS = 400  # more than any float or useful integer has; longer digit strings are refused
 
 
 def read_source(path: Path) -> Source:
-    """The text of a recipe file; raises RecipeError where it cannot be read as UTF-8 YAML."""
+    """The text of a recipe file; raises RecipeError if it cannot be read as UTF-8 text."""
     name = shown_path(path)
     try:
         with path.open("rb") as file:
@@ -48,11 +61,11 @@ def read_source(path: Path) -> Source:
 
 
 def parse(source: Source, problems: list[Problem], *, text: str | None = None) -> Node | None:
-    """The one document in `source`, or None where it is empty or cannot be parsed.
+    """The one document in `source`; None if it is empty or cannot be parsed.
 
     Duplicate keys, tags, and keys that are not strings are added to `problems`, and reading goes
-    on; a syntax error, or a document beyond the bounds, ends the reading there. `text` stands in
-    for the source's own text where only part of it is YAML (the value of a `--set`).
+    on; a syntax error, or a document beyond the bounds, ends the reading there. text: takes the
+    place of the source's own if only part of that is YAML (the value of a `--set`).
     """
     reader = _Reader(source, problems)
     try:
@@ -70,11 +83,12 @@ def parse(source: Source, problems: list[Problem], *, text: str | None = None) -
 def as_json(value: object, *, indent: int | None = None) -> str:
     """A Python value as JSON, which is YAML that keeps strings apart from numbers.
 
-    Raises TypeError and ValueError for what no recipe can hold; a path becomes a string.
+    Raises TypeError or ValueError for a value that no recipe can hold; a path becomes a string.
     """
     import json  # a recipe that is read from a file needs none of it
 
-    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_path_text)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _path_text(value: object) -> str:
@@ -231,7 +245,7 @@ class _Reader:
 
 
 def _decimal_comma(parent: _Open, key: Scalar, value: Node) -> str | None:
-    """The cure for `{lr: 0,01}`, which YAML reads as `lr: 0` and a key `01` without a value."""
+    """The hint for `{lr: 0,01}`, which YAML reads as `lr: 0` and a key `01` without a value."""
     entry = next(reversed(parent.entries.values()), None)
     before = entry.value if entry is not None else None
     is_empty = isinstance(value, Scalar) and value.value is None
@@ -240,3 +254,32 @@ def _decimal_comma(parent: _Open, key: Scalar, value: Node) -> str | None:
     if not isinstance(before.value, int) or before.mark.line != key.mark.line:
         return None
     return f"a comma ends the value before it; for a decimal write {before.text}.{key.text}"
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """The value of an unquoted scalar.
+
+    `1e-3`, `1E5` and `.5` are numbers; `no`, `on` and `1_000` are strings; `0o17` is octal.
+    Raises ValueError for a number of absurd length.
+    """
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if not (text[0].isdigit() or text[0] in "+-."):
+        return text
+    if len(text) > _MOST_DIGITS and (_DECIMAL.fullmatch(text) or _FLOAT.fullmatch(text)):
+        raise ValueError(f"a number of {len(text)} characters")
+    if _DECIMAL.fullmatch(text):
+        return int(text)
+    if _OCTAL.fullmatch(text):
+        return int(text, 0)
+    if _HEXADECIMAL.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _INFINITY.fullmatch(text):
+        return float(text.replace(".", "", 1))
+    if text in _NOT_A_NUMBER:
+        return float("nan")
+    return text

@@ -1,4 +1,4 @@
-"""What a YAML syntax error means to the person who made it: the place, and the cure."""
+"""A YAML syntax error as a problem: the place of the mistake, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a YAML file is a recipe, told from its text without parsing it."""
+"""Whether a YAML file is a recipe, decided by its text without parsing it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _STEPS = re.compile(rb"^(steps|extends)[ \t]*:", re.MULTILINE)
 def holds_recipe(path: Path) -> bool:
     """Whether a file has a key `recipe` at its top, with a name beside it or with steps.
 
-    What has another meaning of `recipe`, a mapping as some build tools write, is none; nor is a
-    file that cannot be read. Whether the recipe is a good one is another question.
+    A file in which `recipe` means something else, such as a mapping of a build tool, is not a
+    recipe; nor is a file that cannot be read. The recipe itself may still be wrong.
     """
     try:
         with path.open("rb") as file:

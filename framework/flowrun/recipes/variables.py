@@ -87,7 +87,7 @@ class Variables:
         return Scalar(node.mark, filled, filled, quoted=True)
 
     def _inserted(self, match: re.Match[str], node: Scalar) -> str | None:
-        """The text a reference stands for; None (and a problem) where there is none."""
+        """The text that a reference stands for; None (and a problem) if there is no such text."""
         if match.group() == "$${":
             return "${"
         mark = _place_in(node, match.group())
@@ -111,7 +111,7 @@ class Variables:
         return target.text
 
     def _target(self, reference: str, mark: Mark, shown: str) -> Node | None:
-        """The node a reference names, or None (and a problem) where there is none."""
+        """The node that a reference names; None (and a problem) if there is no such node."""
         try:
             path = parse_path(reference.strip())
         except ValueError as error:
@@ -132,7 +132,7 @@ class Variables:
             return None
         if path.root in self._resolving:
             chain = " -> ".join([*self._resolving, path.root])
-            self._problems.append(Problem(f"`vars` go round in a circle: {chain}", mark))
+            self._problems.append(Problem(f"`vars` refer to each other in a circle: {chain}", mark))
             return None
         node: Node | None = self._variable(path.root)
         for part in path.flat:

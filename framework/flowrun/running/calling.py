@@ -1,9 +1,10 @@
-"""One call of a step: what it gets, what it must return, and the report where it fails."""
+"""One call of a step: what it gets, what it must return, and the report if it fails."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import msgspec
 
 from flowrun.errors import FlowrunError, StepError, shown_path
 from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.plugins.registry import Registry
 from flowrun.plugins.steps import CONTEXT, Step
-from flowrun.running.context import Context
+from flowrun.running.context import Context, state_of
+from flowrun.running.context_state import ContextState
 from flowrun.values.codecs import Codecs
 
 _MOST_LINES = 10  # of an exception's message are shown
@@ -20,12 +23,13 @@ _WIDEST = 150  # columns of a line about a failed step
 
 
 class Call(msgspec.Struct):
-    """The call a step is about to get: wrappers of `flowrun_step_call` may change it.
+    """The call a step is about to get; a backend may change it in `around_step`.
 
     inputs: the values by parameter name; named: those of inputs that follow from the options, or
     None; options: the converted options. on_shapes: whether this is a check, in which the values
-    are shapes alone, and the step's `fake=` is called where it has one. Calling it calls the step's
-    function. work: the seconds that took.
+    are shapes alone, and the step's `on_shapes` function is called if it has one. Calling it calls
+    the step's function. returned: what that returned, and what the step counts as having returned.
+    work: the seconds it took. peak_bytes: the most memory it took, if a backend measures that.
     """
 
     step: PlannedStep
@@ -36,49 +40,53 @@ class Call(msgspec.Struct):
     on_shapes: bool = False
     returned: Any = None
     work: float = 0.0
+    peak_bytes: int | None = None
 
-    def __call__(self) -> Any:
+    def __call__(self) -> None:
         step = self.step.step
         keywords = {**self.inputs, **self.options}
         if step.takes_context:
             keywords[CONTEXT] = self.ctx
-        self.ctx.is_noting = True
+        state = state_of(self.ctx)
+        state.is_noting = True
         start = time.perf_counter()
         try:
-            function = step.fake if self.on_shapes and step.fake is not None else step
+            function = (self.on_shapes and step.shape_function) or step
             self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
         finally:
             self.work += time.perf_counter() - start
-            self.ctx.is_noting = False
-        return self.returned
+            state.is_noting = False
 
 
 def context_of(
     planned: PlannedStep, plan: Plan, device: str, *, present: Mapping[str, str], standin: bool
-) -> Context:
-    """The context of a step of a plan, on a device by its full name."""
-    return Context(
+) -> ContextState:
+    """The state of the context of a step of a plan, on a device by its full name."""
+    return ContextState(
         step=planned.id,
         seed=planned.seed,
         device=device,
         dtype=planned.dtype or plan.recipe.dtype,
         folder=planned.folder,
-        own_device=planned.device is not None,
-        own_dtype=planned.dtype is not None,
         standin=standin,
         present=present,
         registry=plan.registry,
     )
 
 
+def call_in_backends(call: Call, registry: Registry) -> Any:
+    """Call a step within the contexts of all backends; returns what it counts as returning."""
+    with ExitStack() as stack:
+        for _, backend in registry.backends:
+            stack.enter_context(backend.around_step(call.step.step, call.ctx, call))
+        call()
+    state_of(call.ctx).peak_bytes = call.peak_bytes
+    return call.returned
+
+
 def named_outputs(call: Call, returned: Any) -> dict[str, Any]:
-    """What a step returned, by output name; raises FlowrunError where it does not fit."""
+    """What a step returned, by output name; raises FlowrunError if it does not fit."""
     step, names = call.step.step, list(call.step.wires.outputs)
-    if returned is None and call.returned is not None:
-        raise FlowrunError(
-            "a plugin's wrapper of flowrun_step_call lost what the step returned: it must end with "
-            "`return (yield)`, or return the value it got"
-        )
     if step.outputs_of is not None:
         if isinstance(returned, dict) and list(returned.keys()) == names:
             return returned
@@ -124,7 +132,7 @@ def step_error(call: Call, values: Codecs, error: Exception) -> StepError:
     if len(shown) > _MOST_LINES:
         lines.append(f"    ... and {len(shown) - _MOST_LINES} lines more")
     inputs = {**call.inputs, **(call.named or {})}
-    seed = call.ctx.seed
+    seed = planned.seed
     lines += [
         _cut(f"    input   {name}: {values.described(value)}") for name, value in inputs.items()
     ]

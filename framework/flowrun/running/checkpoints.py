@@ -1,14 +1,20 @@
-"""How far a step has come: saved while it goes, and found again by the next run of it."""
+"""How far a step has come: saved while it runs or is interrupted, and found by the next run.
+
+After SIGINT or SIGTERM a step that makes checkpoints saves one first; any other ends at once.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
 
-from flowrun.running.interrupts import Interrupts
-from flowrun.store.keys import BASE_LENGTH
+from flowrun.store.step_records import BASE_LENGTH
 from flowrun.store.store import Store
 from flowrun.store.value_files import (
     DamagedValueError,
@@ -25,25 +31,96 @@ _USUAL_INTERVAL = 10.0  # seconds between two checkpoints
 _LARGEST_SHARE = 0.02  # of the time that may go into saving
 
 
-class Checkpoints:
-    """The checkpoint of one step, named by the step's base key."""
+class Interrupted(KeyboardInterrupt):
+    """A run ended by a signal.
 
-    def __init__(self, store: Store, base: str, values: Codecs, interrupts: Interrupts) -> None:
+    signal: which one. saved: whether the step's progress was saved first.
+    """
+
+    def __init__(self, number: int, *, saved: bool) -> None:
+        self.signal = number
+        self.saved = saved
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+
+
+class Interrupts:
+    """What came of the signals during one run.
+
+    deferring: the step that runs offers checkpoints, or looks whether it should stop, so a first
+        signal waits for its next offer or look; a second one does not.
+    """
+
+    def __init__(self) -> None:
+        self.deferring = False
+        self.wanted: int | None = None
+
+    def end(self, *, saved: bool) -> NoReturn:
+        """End the run, as a signal wanted."""
+        assert self.wanted is not None
+        raise Interrupted(self.wanted, saved=saved)
+
+    def look(self) -> bool:
+        """Whether the run is to end; a first signal waits for the next look, or offer."""
+        self.deferring = True
+        return self.wanted is not None
+
+    def begin_step(self) -> None:
+        """Another step is about to be called: nothing is known of its checkpoints."""
+        self.deferring = False
+        if self.wanted is not None:
+            self.end(saved=False)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Handle the two signals, in the main thread, unless others do."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: dict[int, Any] = {}
+        for number, usual in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) is usual:
+                before[int(number)] = signal.signal(number, self._handle)
+        try:
+            yield
+        finally:
+            for watched, handler in before.items():
+                signal.signal(watched, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        first = self.wanted is None
+        self.wanted = number
+        if not (first and self.deferring):
+            self.end(saved=False)
+
+
+class Checkpoints:
+    """The checkpoint of one step, named by the step's base key.
+
+    states: gives the states of what the step has looked at so far; each checkpoint holds them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        base: str,
+        values: Codecs,
+        interrupts: Interrupts,
+        states: Callable[[], dict[str, str]],
+    ) -> None:
         self._folder = store.checkpoints
         self._name = base[:BASE_LENGTH]
         self._values = values
-        self._trouble = store.trouble
+        self._errors = store.errors
         self._interrupts = interrupts
         self._interval = _interval()
         self._due = time.monotonic() + self._interval
         self._is_on = True
         self._age = 0.0
-        self._states: Callable[[], dict[str, str]] = dict
-        self.restored: Any = None
-
-    def watch(self, states: Callable[[], dict[str, str]]) -> None:
-        """Save with each checkpoint what the step has looked at so far, and how that is."""
         self._states = states
+        self.restored: Any = None
 
     def restore(self, holds: Callable[[dict[str, str]], bool]) -> None:
         """Look for what an earlier run of the step has saved; a damaged checkpoint is none.
@@ -60,7 +137,7 @@ class Checkpoints:
             if holds(saved["states"]):
                 self.restored = saved["state"]
         except (OSError, DamagedValueError) as error:
-            self._trouble.say(f"a checkpoint cannot be read, so its step begins anew: {error}")
+            self._errors.warn(f"a checkpoint cannot be read, so its step begins anew: {error}")
 
     def offer(self, state: Callable[[], Any]) -> None:
         """Save the state if it is time to, or if the user wants to end here."""
@@ -76,7 +153,7 @@ class Checkpoints:
 
     @property
     def restored_age(self) -> float | None:
-        """Seconds since what was restored was saved; None where nothing was."""
+        """Seconds since what was restored was saved; None if nothing was."""
         return None if self.restored is None else self._age
 
     def forget(self) -> None:
@@ -95,7 +172,7 @@ class Checkpoints:
             for path in before - set(self._folder.glob(f"{self._name}-{digest[:16]}*")):
                 path.unlink(missing_ok=True)
         except Exception as error:  # a codec may raise anything; the step goes on all the same
-            self._trouble.note("a checkpoint", error)
+            self._errors.note("a checkpoint", error)
             return False
         return True
 

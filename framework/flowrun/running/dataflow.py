@@ -1,27 +1,64 @@
-"""The values that flow through a run: what each step takes and gives, and what names mean."""
+"""The values that flow through a run: what is known of each, and who gives it to whom."""
 
 from __future__ import annotations
 
-from flowrun.planning.plan import Plan
-from flowrun.running.output import Held
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+from flowrun.planning.plan import Plan
+from flowrun.store.objects import MISSING
+from flowrun.store.step_records import OutputRecord
+from flowrun.store.value_files import NotKeepableError, plain_document, put_together
+from flowrun.values.codecs import Codecs
+from flowrun.values.digests import value_digest
+
+OUTSIDE = -1  # the maker of a value that comes from no step
 NAMED = "*"  # begins the name of an input that a step takes in its dict of named values
 
+_SMALL_ITEMS = 256  # a value of more parts is no small one
+_SMALL_TEXT = 4096  # characters of JSON up to which a value of plain parts stands in its record
 
-class Flow:
+
+class Output:
+    """One output of one step.
+
+    maker: the step's position in the plan, or OUTSIDE for a value that the plan was given.
+    record: what the store knows of the value. value: the value itself, or MISSING if it has to be
+    read or recomputed.
+    """
+
+    __slots__ = ("maker", "record", "value")
+
+    def __init__(self, maker: int, record: OutputRecord, value: Any = MISSING) -> None:
+        self.maker = maker
+        self.record = record
+        self.value = value
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the value need not be read or recomputed."""
+        if self.value is MISSING and self.record.plain is not None:
+            self.value = put_together(self.record.plain[0], {}, None)
+        return self.value is not MISSING
+
+
+class Dataflow:
     """Where every value of a run comes from, step by step.
 
     named: what each name of the recipe means after the steps so far. given: the outputs of each
-    step so far, by the step's own names. bound: its inputs, by parameter.
+    step so far, by the step's own names. bound: its inputs, by parameter. outside: the values that
+    the plan was given.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, outside: Mapping[str, Output]) -> None:
         self._steps = plan.steps
-        self.named: dict[str, Held] = {}
-        self.given: list[dict[str, Held]] = []
-        self.bound: list[dict[str, Held]] = []
+        self._outside = outside
+        self.named: dict[str, Output] = dict(outside)
+        self.given: list[dict[str, Output]] = []
+        self.bound: list[dict[str, Output]] = []
 
-    def bind(self, index: int) -> dict[str, Held]:
+    def bind(self, index: int) -> dict[str, Output]:
         """The inputs of the next step, by parameter; those of its dict begin with `*`."""
         wires = self._steps[index].wires
         inputs = {name: self.named[source] for name, source in wires.inputs.items()}
@@ -30,16 +67,95 @@ class Flow:
         self.bound.append(inputs)
         return inputs
 
-    def publish(self, index: int, outputs: dict[str, Held]) -> None:
-        """Let the steps below have what the next step gave."""
+    def publish(self, index: int, outputs: dict[str, Output]) -> None:
+        """Give the outputs of the next step to the steps below it."""
         self.given.append(outputs)
         names = self._steps[index].wires.outputs
-        self.named.update({names[name]: held for name, held in outputs.items()})
+        self.named.update({names[name]: output for name, output in outputs.items()})
 
     def rewind(self, index: int) -> None:
-        """Go back to where the step of this position is the next one."""
+        """Go back to the state in which the step of this position is the next one."""
         given = self.given[:index]
         self.bound = self.bound[:index]
-        self.given, self.named = [], {}
+        self.given, self.named = [], dict(self._outside)
         for position, outputs in enumerate(given):
             self.publish(position, outputs)
+
+
+class NamedValues(Mapping[str, Any]):
+    """Values by name, each fetched when it is asked for."""
+
+    def __init__(self, outputs: Mapping[str, Output], fetch: Callable[[Output], Any]) -> None:
+        self._outputs = outputs
+        self._fetch = fetch
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fetch(self._outputs[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._outputs)
+
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping whose content may be compared
+
+    def __repr__(self) -> str:
+        return f"<values {', '.join(self._outputs)}>"
+
+
+def given_from_outside(given: Mapping[str, Any], codecs: Codecs) -> dict[str, Output]:
+    """The values that a plan was given, with the digests by which steps that take them are kept."""
+    return {
+        name: Output(
+            OUTSIDE,
+            OutputRecord(value_digest(value, codecs), codecs.summary(value), small_plain(value)),
+            value,
+        )
+        for name, value in given.items()
+    }
+
+
+def own_containers(value: Any) -> Any:
+    """A value with its lists and dicts copied, so that a step that changes them changes its own."""
+    kind = type(value)
+    if kind is dict:
+        return {key: own_containers(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return kind(own_containers(item) for item in value)
+    return value
+
+
+def small_plain(value: object) -> list[Any] | None:
+    """A small value of plain parts as `[document]`, to stand in a record; None for any other."""
+    if _parts(value, _SMALL_ITEMS) < 0:
+        return None
+    try:
+        document = plain_document(value)
+    except NotKeepableError:
+        return None
+    return [document] if len(json.dumps(document)) <= _SMALL_TEXT else None
+
+
+def size_of(summary: Mapping[str, Any]) -> int:
+    """The bytes of a summarised value, as far as its codecs give them."""
+    items = summary.get("items")
+    if items is not None:
+        return sum(size_of(item) for item in items.values())
+    return int(summary.get("bytes") or 0)
+
+
+def _parts(value: object, room: int) -> int:
+    """How much room is left after counting a value's parts; negative if there is too little."""
+    room -= 1
+    if room >= 0 and isinstance(value, (list, tuple, dict)):
+        if len(value) > room:
+            return -1
+        for item in value.values() if isinstance(value, dict) else value:
+            room = _parts(item, room)
+            if room < 0:
+                break
+    return room

@@ -1,32 +1,32 @@
 """What a step looked at beside its inputs and options, and how that is now.
 
 A step's record holds, for each thing it looked at, the state in which it was: a file's digest, a
-variable's value, the code of a file format. A kept result holds only where each is the same again.
+variable's value, the code of a file format. A kept result holds only if each is the same.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun.errors import shown_path
+from flowrun.values.digests import parts_digest
 
 if TYPE_CHECKING:
     from flowrun.plugins.registry import Registry
-    from flowrun.running.context import Context
+    from flowrun.running.context_state import ContextState
     from flowrun.store.code import CodeIndex
     from flowrun.store.file_digests import FileDigests
 
-MISSING = "none"  # the state of a file, variable, format, data set or model that is not there
-
+MISSING = "none"  # the state of a file, variable, format, data set or item that is not there
 
 _KINDS = {
     "path": "path",
     "env": "environment variable",
     "format": "the code of the format for",
     "dataset": "data set",
-    "model": "the code of the model",
 }
 
 
@@ -37,6 +37,9 @@ def in_words(what: str, state: str) -> str:
         path = Path(name)
         verb = "is gone" if not path.exists() else "is there now" if state == MISSING else "changed"
         return f"file {shown_path(path)} {verb}"
+    if kind == "item":
+        hook, _, item = name.partition(":")
+        return f"`{item}`, given by {hook}, changed"
     return f"{_KINDS[kind]} {name} changed" if kind in _KINDS else f"the {kind} changed"
 
 
@@ -44,7 +47,7 @@ class Dependencies:
     """The present states of what one step may look at."""
 
     def __init__(
-        self, ctx: Context, registry: Registry, files: FileDigests, code: CodeIndex
+        self, ctx: ContextState, registry: Registry, files: FileDigests, code: CodeIndex
     ) -> None:
         self._ctx = ctx
         self._registry = registry
@@ -56,7 +59,7 @@ class Dependencies:
         return {what: self._state(what) for what in noted}
 
     def changed(self, states: Mapping[str, str]) -> str | None:
-        """The first thing whose state is another one now; None where all is as it was."""
+        """The first thing whose state has changed; None if none has."""
         return next((what for what, state in states.items() if self._state(what) != state), None)
 
     def _state(self, what: str) -> str:
@@ -67,17 +70,31 @@ class Dependencies:
         elif kind == "path":
             value = self._ctx.path(name)
         elif kind == "env":
-            value = self._ctx.env(name)
+            value = os.environ.get(name)
         elif kind == "format":
             chosen = self._registry.formats.get(name)
             value = None if chosen is None else self._code.of_functions(chosen.read, chosen.write)
-        elif kind == "model":
-            model = self._registry.models.get(name)
-            value = model and self._code.of_functions(model.init, model.forward, model.gradient)
+        elif kind == "item":
+            value = self._item_state(*name.split(":", 1))
         elif kind == "dataset":
             value = self._registry.datasets.get(name)
         elif kind == "present":
             value = ", ".join(self._ctx.present)
         else:
-            value = getattr(self._ctx, kind)
+            value = getattr(self._ctx, kind, None)
         return MISSING if value is None else str(value)
+
+    def _item_state(self, hook: str, name: str) -> str | None:
+        """The digest of what a plugin gives by a hook of another one: code, and settings."""
+        item = self._registry.items(hook).get(name)
+        if item is None:
+            return None
+        parts = {field: getattr(item, field) for field in _fields(item)}
+        functions = [part for part in parts.values() if callable(part)]
+        settings = {field: repr(part) for field, part in parts.items() if not callable(part)}
+        return parts_digest([self._code.of_functions(*functions), settings])
+
+
+def _fields(item: object) -> tuple[str, ...]:
+    """The names of what an item holds: a msgspec struct, or an object with attributes."""
+    return getattr(item, "__struct_fields__", None) or tuple(vars(item))

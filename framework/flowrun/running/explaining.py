@@ -9,15 +9,11 @@ import msgspec
 from flowrun.errors import shown_path
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
-from flowrun.running.dataflow import NAMED, Flow
-from flowrun.running.interrupts import Interrupts
-from flowrun.running.output import Held
-from flowrun.running.recording import Recording
-from flowrun.running.step_caller import Making
-from flowrun.running.step_keys import StepKeys
+from flowrun.running.cache import Cache, Key, records_of_last_run
+from flowrun.running.calling import context_of
+from flowrun.running.dataflow import NAMED, OUTSIDE, Dataflow, Output, given_from_outside
 from flowrun.store.changes import changes, input_changes
-from flowrun.store.keys import KeyParts
-from flowrun.store.step_records import OutputRecord, StepRecord
+from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 
@@ -41,34 +37,20 @@ def explain(plan: Plan, store: Store, *, standin: bool = True) -> list[Explained
     return list(_Explaining(plan, store, standin=standin).steps())
 
 
-def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
-    """The records of the last run of a plan's recipe, by the id of the step."""
-    recipe = plan.recipe
-    file = str(recipe.path) if recipe.path is not None else None
-    row = store.runs.latest_of(file, recipe.name)
-    run = None if row is None else store.runs.record(row.id)
-    found: dict[str, StepRecord] = {}
-    for step in (run or {}).get("steps", []):
-        record = store.records.of_key(step["key"]) if step.get("key") else None
-        if record is not None:
-            found[str(step["id"])] = record
-    return found
-
-
 class _Explaining:
     def __init__(self, plan: Plan, store: Store, *, standin: bool) -> None:
         present = plan.registry.devices
         device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
         devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
-        values = Codecs(plan.registry.codecs)
         self._plan = plan
         self._store = store
-        self._flow = Flow(plan)
-        self._keys = StepKeys(plan, store.code, devices)
-        self._making = Making(
-            plan, devices, values, store, Interrupts(), present=present, standin=standin
-        )
-        self._recording = Recording(plan, self._flow, self._keys, store, values, "")
+        codecs = Codecs(plan.registry.codecs)
+        self._dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
+        self._cache = Cache(plan, devices, codecs, store)
+        self._contexts = [
+            context_of(step, plan, name, present=present, standin=standin)
+            for step, name in zip(plan.steps, devices, strict=True)
+        ]
         self._before = records_of_last_run(plan, store)
         self._open: dict[int, str] = {}  # steps whose outputs are not known, with the first reason
 
@@ -79,27 +61,26 @@ class _Explaining:
 
     def _step(self, index: int) -> Explained:
         planned = self._plan.steps[index]
-        inputs = self._flow.bind(index)
-        unknown = {name: held.maker for name, held in inputs.items() if held.maker in self._open}
+        inputs = self._dataflow.bind(index)
+        unknown = {name: one.maker for name, one in inputs.items() if one.maker in self._open}
         if unknown:
             unless = [self._plan.steps[maker].id for maker in dict.fromkeys(unknown.values())]
             causes = list(dict.fromkeys(self._open[maker] for maker in unknown.values()))
             reasons = [self._inherited(index, cause, unknown) for cause in causes]
             return self._opened(index, reasons, unless, causes[0])
-        parts = self._recording.parts(index, inputs)
-        if parts is None:
+        key = self._cache.key(index, inputs)
+        if key is None:
             reasons = [
                 f"{self._input(index, name)} is of a type that has no digest (no codec gives one)"
-                for name, held in inputs.items()
-                if held.record.digest is None
+                for name, output in inputs.items()
+                if output.record.digest is None
             ]
             return self._opened(index, reasons, [], reasons[0])
-        base = parts.digest()
-        record = self._recording.find(index, base, self._making.context(index))
+        record = self._cache.find(index, key, self._contexts[index])
         if record is not None:
-            self._flow.publish(index, self._recording.use(index, record))
+            self._dataflow.publish(index, self._cache.outputs(index, record))
             return Explained(planned.id, True, [], [], record.run)
-        reasons = list(self._reasons(index, parts, base))
+        reasons = list(self._reasons(index, key))
         return self._opened(index, reasons, [], reasons[0])
 
     def _opened(self, index: int, reasons: list[str], unless: list[str], first: str) -> Explained:
@@ -107,22 +88,23 @@ class _Explaining:
         planned = self._plan.steps[index]
         self._open[index] = first
         nothing = OutputRecord(None, {"type": "unknown"})
-        self._flow.publish(index, {name: Held(index, nothing) for name in planned.wires.outputs})
+        outputs = {name: Output(index, nothing) for name in planned.wires.outputs}
+        self._dataflow.publish(index, outputs)
         return Explained(planned.id, False, unless, reasons)
 
-    def _reasons(self, index: int, parts: KeyParts, base: str) -> Iterator[str]:
+    def _reasons(self, index: int, key: Key) -> Iterator[str]:
         """Why no record holds for a step all of whose inputs are known."""
-        same_base = self._store.records.of_base(base)
+        same_base = self._cache.records_of(key)
         if same_base:
-            context = self._making.context(index)
-            yield self._recording.obstacle(index, same_base[0], context) or "its record is gone"
+            context = self._contexts[index]
+            yield self._cache.obstacle(index, same_base[0], context) or "its record is gone"
             return
         record = self._before.get(self._plan.steps[index].id)
         if record is None:
             yield "it has not run before" if not self._before else "it is new to this recipe"
             return
-        new = msgspec.to_builtins(parts, enc_hook=repr, str_keys=True)
-        code = self._keys.code(self._plan.steps[index])
+        new = msgspec.to_builtins(key.parts, enc_hook=repr, str_keys=True)
+        code = self._cache.code(index)
         places = {name: shown_path(path) for name, path in code.paths.items()}
         found = list(changes(record.parts, new, self._source, places))
         found += [
@@ -145,7 +127,9 @@ class _Explaining:
 
     def _input(self, index: int, name: str) -> str:
         """An input with the step it comes from."""
-        maker = self._flow.bound[index][name].maker
+        maker = self._dataflow.bound[index][name].maker
+        if maker == OUTSIDE:
+            return f"the given input `{name.removeprefix(NAMED)}`"
         return f"input `{name.removeprefix(NAMED)}` from step `{self._plan.steps[maker].id}`"
 
     def _source(self, digest: str) -> str | None:

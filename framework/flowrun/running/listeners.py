@@ -23,8 +23,8 @@ HOOKS = (
 class Listeners:
     """The plugins that hear of one run, called in isolation from each other."""
 
-    def __init__(self, manager: pluggy.PluginManager, complain: Callable[[str], None]) -> None:
-        self._complain = complain
+    def __init__(self, manager: pluggy.PluginManager, warn: Callable[[str], None]) -> None:
+        self._warn = warn
         self._off: set[str] = set()
         self._heard = {hook: list(getattr(manager.hook, hook).get_hookimpls()) for hook in HOOKS}
 
@@ -41,7 +41,7 @@ class Listeners:
                 found.function(*(arguments[name] for name in found.argnames))
             except Exception as error:
                 self._off.add(found.plugin_name)
-                self._complain(
+                self._warn(
                     f"the listener `{found.plugin_name}` failed in {hook} and is switched off for "
                     f"this run:\n    {error_line(error)}"
                 )

@@ -1,8 +1,8 @@
 """The recipe of a plan with everything filled in, as a mapping that is a recipe again.
 
-What it extends is merged, references are replaced, settings and arguments applied, and plugins go
-by absolute paths. JSON has no infinite numbers: they stand as `${.inf}`, `${-.inf}` and `${.nan}`,
-which no other text can be, because `${` in a text of the recipe becomes `$${`.
+Recipes that it extends are merged, references replaced, settings and arguments applied; plugins
+have absolute paths. JSON has no infinite numbers: they are written `${.inf}`, `${-.inf}` and
+`${.nan}`, and no other text looks like that, because `${` in a text of the recipe becomes `$${`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun.recipes.nodes import plain
+from flowrun.running.record import PluginPlace
 
 if TYPE_CHECKING:
     from flowrun.planning.plan import Plan
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from flowrun.recipes.document import StepEntry
 
 _WRITTEN = {"inf": "${.inf}", "-inf": "${-.inf}", "nan": "${.nan}"}
-_NUMBERS = {text: float(number) for number, text in _WRITTEN.items()}
 
 
 def resolved_recipe(plan: Plan) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def resolved_recipe(plan: Plan) -> dict[str, Any]:
         "device": recipe.device,
         "dtype": recipe.dtype,
         "vars": {name: plain(node) for name, node in recipe.vars.items()},
-        "plugins": [place["name"] for place in plugin_places(plan.registry)],
+        "plugins": [place.name for place in plugin_places(plan.registry)],
         "section": recipe.section,
         "needs": list(recipe.needs.texts),
         "tags": list(recipe.tags),
@@ -42,21 +42,10 @@ def resolved_recipe(plan: Plan) -> dict[str, Any]:
     return {key: escaped(value) for key, value in mapping.items() if value not in ("", [], {})}
 
 
-def plugin_places(registry: Registry) -> list[dict[str, str]]:
-    """The plugins that were loaded by name, each with the folder it is looked for from."""
+def plugin_places(registry: Registry) -> list[PluginPlace]:
+    """The plugins that were loaded by name, each with the folder to find it from."""
     places = (_place(plugin) for plugin in registry.plugins.values())
     return [place for place in places if place is not None]
-
-
-def unescaped(value: Any) -> Any:
-    """A value of a resolved recipe as it was before it was written."""
-    if isinstance(value, str):
-        return _NUMBERS.get(value, value.replace("$${", "${"))
-    if isinstance(value, list):
-        return [unescaped(item) for item in value]
-    if isinstance(value, dict):
-        return {key: unescaped(item) for key, item in value.items()}
-    return value
 
 
 def _step(entry: StepEntry) -> dict[str, Any]:
@@ -65,14 +54,14 @@ def _step(entry: StepEntry) -> dict[str, Any]:
     return {entry.name: options, **beside, "id": entry.id}
 
 
-def _place(plugin: Plugin) -> dict[str, str] | None:
-    """Where a plugin of `-p` or `plugins:` is; None for an installed one, which is found anyway."""
+def _place(plugin: Plugin) -> PluginPlace | None:
+    """The place of a plugin of `-p` or `plugins:`; None for an installed one."""
     file = getattr(plugin.module, "__file__", None)
-    if plugin.origin == "a local file" and file:
-        return {"name": file, "folder": str(Path(file).parent)}
-    if plugin.origin == f"module {plugin.name}":
+    if plugin.source == "file" and file:
+        return PluginPlace(file, str(Path(file).parent))
+    if plugin.source == "module":
         folder = Path.cwd() if file is None else _root(Path(file), plugin.name)
-        return {"name": plugin.name, "folder": str(folder)}
+        return PluginPlace(plugin.name, str(folder))
     return None
 
 
@@ -82,7 +71,7 @@ def _root(file: Path, module: str) -> Path:
 
 
 def escaped(value: Any) -> Any:
-    """A value as it stands in a resolved recipe: no part of it is taken for a reference."""
+    """A value as it is written in a resolved recipe: no part of it looks like a reference."""
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, float) and not math.isfinite(value):

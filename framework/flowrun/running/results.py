@@ -1,4 +1,4 @@
-"""What is known of a run: while it goes, as listeners see it, and when it is over."""
+"""A run while it goes on, as listeners see it, and its result."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any, Literal
 
 import msgspec
 
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.running.events import Message
+from flowrun.running.record import RunRecord
 
 Status = Literal["running", "ok", "unmet", "failed", "interrupted", "skipped"]
 
 
 class StepResult(msgspec.Struct):
-    """What is known of one step of a run: filled while it goes.
+    """One step of a run, filled in as it goes on.
 
-    key: the step's key in the store, once it is known. kept: the run that made what is used again;
-    None where the step was called. digests: content digests of the outputs, by published name.
-    states: what the step looked at beside its inputs and options, and how that was.
-    made_again: steps whose values had to be made again for this one. restored: how many seconds ago
-    the checkpoint was saved from which the step went on. peak_bytes: of memory, where known.
-    files_read, files_written: digests by path, once the step is over.
+    key: the step's key in the store, once it is known. kept: the run whose result is used; None if
+    the step was called. digests: content digests of the outputs, by published name. states: what
+    the step looked at beside its inputs and options, and its state. made_again: steps whose values
+    had to be recomputed for this one. restored: the age in seconds of the checkpoint from which the
+    step went on. peak_bytes: of memory, if known. files_read, files_written: digests by path, at
+    the end of the step.
     """
 
     id: str
@@ -52,10 +53,11 @@ class StepResult(msgspec.Struct):
 class RunInfo(msgspec.Struct):
     """One execution of a plan, as listeners see it.
 
-    departures: what is said of steps that turned out not to be deterministic. code: the files of
-    the code that its steps consist of. metrics: the value `metrics` in plain numbers, as far as
-    its summary tells them; known when the run is over. values: then, every named value as the last
-    step left it; one that is not at hand is read, or made again, when it is asked for.
+    departures: a warning for each step that is not deterministic. code: the files of the code that
+    its steps consist of. metrics: the value `metrics` in plain numbers, as far as its summary holds
+    them; known at the end of the run. values: then, every named value as the last step left it; one
+    that is not in memory is read, or recomputed, at its first use. record: what `run.json` holds;
+    complete at the end of the run.
     """
 
     id: str
@@ -73,25 +75,23 @@ class RunInfo(msgspec.Struct):
     seconds: float = 0.0
     error: str | None = None
     folder: Path | None = None
-    record: dict[str, Any] = {}
+    record: RunRecord | None = None
 
     @property
     def warnings(self) -> list[str]:
         """Every warning of every step, in order, then of steps that are not deterministic."""
-        said = [
-            message.text for step in self.steps for message in step.messages if message.is_warning
-        ]
-        return said + self.departures
+        messages = [message for step in self.steps for message in step.messages]
+        return [message.text for message in messages if message.is_warning] + self.departures
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a run gives: the final values by name, the metrics, and the record.
+    """The result of a run: the final values by name, the metrics, and the record.
 
-    values: every named value as the last step left it; one that was kept is read, or made again,
-        when it is asked for.
-    metrics: the value `metrics`, as plain numbers; empty where the recipe makes none.
-    record: what `run.json` holds.
-    ok: whether every expectation is met, or the recipe was skipped for what it needs.
+    values: every named value as the last step left it; one that is kept in the store is read, or
+        recomputed, at its first use.
+    metrics: the value `metrics`, as plain numbers; empty if the recipe gives none.
+    record: what `run.json` holds, as plain values.
+    ok: whether every expectation is met, or the recipe was skipped because of its `needs`.
     """
 
     values: Mapping[str, Any]

@@ -1,162 +1,178 @@
-"""The walk through a plan: each step kept where its record holds, and called where none does."""
+"""A run: a plan's steps taken one after the other, its expectations checked, and its record made.
+
+For each step: its inputs, its key, the record of that key or a call of the step under the lock of
+that key, its outputs published. An expectation goes the same way: its results are those of its
+record, or of a check under the lock of its key.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
-from flowrun.running.checkpoints import Checkpoints
-from flowrun.running.context import Context
-from flowrun.running.dataflow import NAMED, Flow
-from flowrun.running.events import Progress
-from flowrun.running.interrupts import Interrupts
-from flowrun.running.known_outcomes import KnownOutcomes
+from flowrun.errors import StepError
+from flowrun.expectations.check import CheckResult, JudgeContext
+from flowrun.expectations.expectation import Expectation
+from flowrun.planning.plan import Plan
+from flowrun.recipes.devices import choose_device
+from flowrun.running.cache import Cache, Key
+from flowrun.running.checkpoints import Interrupted, Interrupts
+from flowrun.running.context_state import ContextState
+from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output, given_from_outside
+from flowrun.running.events import Message, Progress
 from flowrun.running.listeners import Listeners
-from flowrun.running.memory import peak_bytes
-from flowrun.running.output import Held
-from flowrun.running.recompute import Remaking
-from flowrun.running.recording import Recording, as_messages
-from flowrun.running.results import RunInfo, StepResult
-from flowrun.running.step_caller import Making
-from flowrun.store.files import digest_of
-from flowrun.store.keys import KeyParts
-from flowrun.store.step_records import StepRecord
+from flowrun.running.record_writer import make_record
+from flowrun.running.results import Result, RunInfo, StepResult
+from flowrun.running.step_caller import NotDeterministicError, StepCaller
+from flowrun.store.run_ids import new_run_id
 from flowrun.store.store import Store
-from flowrun.values.digests import parts_digest
+from flowrun.values.codecs import Codecs
+from flowrun.values.metrics import metrics_of
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 
-class _Key(msgspec.Struct, frozen=True):
-    """The base key of a step, and its parts."""
+def execute(
+    plan: Plan,
+    listeners: Listeners,
+    *,
+    store: Store | None = None,
+    standin: bool = True,
+    fresh: bool = False,
+    warn: Callable[[str], None],
+) -> Result:
+    """Run a plan.
 
-    parts: KeyParts
-    base: str
+    store: where records and values are found and kept; without one every step is called.
+    fresh: whether records and checkpoints of earlier runs are ignored.
+
+    Raises DeviceError if its device is not there (before the first step), StepError if a step
+    fails; a KeyboardInterrupt ends the run and is raised again. Listeners, among them the run's
+    record, hear of the end in each of these cases.
+    """
+    present = plan.registry.devices
+    skipped = plan.recipe.needs.unmet(present)
+    device, devices = "cpu", []
+    if skipped is None:
+        device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
+        devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
+    started = datetime.now(UTC)
+    info = RunInfo(new_run_id(started.timestamp()), plan, device, present.get(device, ""), started)
+    codecs = Codecs(plan.registry.codecs, plan.recipe.dtype)
+    since = started.timestamp() if fresh else 0.0
+    cache = Cache(plan, devices, codecs, store, info.id, since)
+    dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
+    caller = StepCaller(plan, devices, codecs, dataflow, cache, present=present, standin=standin)
+    runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn)
+    start = time.perf_counter()
+    listeners.tell("flowrun_run_started", run=info)
+    try:
+        if skipped is None:
+            info.outcomes = runner.run()
+            info.status = "ok" if all(outcome.met for outcome in info.outcomes) else "unmet"
+        else:
+            info.status, info.error = "skipped", skipped
+    except KeyboardInterrupt as error:
+        info.status, info.error = "interrupted", _how_to_go_on(error, info)
+        raise
+    except BaseException as error:
+        info.status, info.error = "failed", str(error)
+        raise
+    finally:
+        info.seconds = time.perf_counter() - start
+        info.code = [] if store is None else store.code.files
+        info.metrics = runner.metrics()
+        info.values = runner.values()
+        info.record = make_record(info)
+        listeners.tell("flowrun_run_finished", run=info)
+    return runner.result()
 
 
-class Walk:
-    """Takes one run through its steps.
+class _Turn(msgspec.Struct):
+    """One step whose turn it is."""
 
-    say: is told, in a sentence, that another process is waited for.
+    index: int
+    inputs: dict[str, Output]
+    key: Key | None
+    ctx: ContextState
+    result: StepResult
+
+
+class Runner:
+    """Takes one run through its steps and its expectations.
+
+    cache: what is known of the steps. caller: how they are called.
+    warn: is called with a sentence the user should see at once.
     """
 
     def __init__(
         self,
         info: RunInfo,
-        flow: Flow,
-        making: Making,
-        remaking: Remaking,
-        recording: Recording | None,
+        codecs: Codecs,
+        dataflow: Dataflow,
+        cache: Cache,
+        caller: StepCaller,
         listeners: Listeners,
-        interrupts: Interrupts,
-        *,
-        store: Store | None,
-        fresh: bool,
-        say: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._info = info
-        self._steps = info.plan.steps
-        self._flow = flow
-        self._making = making
-        self._remaking = remaking
-        self._recording = recording
+        self._plan = info.plan
+        self._codecs = codecs
+        self._dataflow = dataflow
+        self._cache = cache
+        self._caller = caller
         self._listeners = listeners
-        self._interrupts = interrupts
-        self._store = store
-        self._fresh = fresh
-        self._say = say
-        self._claimed: str | None = None
-        self._next: tuple[int, _Key] | None = None
+        self._warn = warn
+        self._interrupts = Interrupts()
 
-    def go(self, start: int = 0) -> None:
-        """Take the steps from `start` on; raises StepError where one fails.
+    def run(self) -> list[CheckResult]:
+        """Take the steps and check what they gave; raises StepError if one fails."""
+        start = 0
+        with self._interrupts.watching():
+            while True:
+                try:
+                    failure = self._take_steps(start)
+                    return self._check(failure)
+                except NotDeterministicError as error:  # of each step at most once
+                    self._announce(error)
+                    start = error.index + 1
 
-        Raises NotDeterministicError where one that was kept turns out to be so: then the steps
-        after it are to be taken once more.
-        """
-        self._flow.rewind(start)
-        self._next = None
-        del self._info.steps[start:]
-        if start:  # the step before has given something else than its record said
-            self._describe(start - 1, self._info.steps[-1], self._flow.given[-1])
-            self._info.steps[-1].kept = None
-        for index in range(start, len(self._steps)):
-            self._take(index)
-
-    @contextmanager
-    def judging(self, known: KnownOutcomes) -> Iterator[None]:
-        """Have one process alone make the values that the expectations need."""
-        expectations = self._info.plan.expectations
-        base = None if known.knows_all(expectations) else self._judgement()
-        if base is not None:
-            self._claim(base, lambda: known.knows_all(expectations))
-        yield
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Let other processes compute what this one has claimed, if anything."""
-        if self._claimed is not None and self._store is not None:
-            self._store.claims.give_back(self._claimed)
-        self._claimed = None
-
-    def _judgement(self) -> str | None:
-        """The key under which this run's values are judged; None where records hold them all."""
-        expected = self._info.plan.expectations.values
-        wanted = [self._flow.named.get(one.path.root) for one in expected]
-        records = [held.record for held in wanted if held is not None]
-        if self._store is None or all(record.plain is not None for record in records):
-            return None
-        return parts_digest([record.digest for record in records])
-
-    def _claim(self, base: str, is_done: Callable[[], bool]) -> None:
-        """Wait until this process may compute something, or another one has done so.
-
-        Nothing else is claimed meanwhile: so no two processes wait for each other.
-        """
-        if self._claimed == base:
-            return
-        self.let_go()
-        assert self._store is not None
-        claims = self._store.claims
-        if not claims.run:
-            claims.begin(self._info.id)
-        if claims.take(base, self._say_waiting, is_done):
-            self._claimed = base
+    def _take_steps(self, start: int) -> StepError | None:
+        """Take the steps from `start` on; returns the failure of the one expected to fail."""
+        self._rewind(start)
+        expected = self._plan.expectations.error
+        try:
+            for index in range(start, len(self._plan.steps)):
+                self._take(index)
+        except StepError as error:
+            if expected is None or expected.step != error.step:
+                raise
+            return error
+        return None
 
     def _take(self, index: int) -> None:
-        inputs = self._flow.bind(index)
-        key = self._key(index, inputs)
-        ctx = self._making.context(index)
-        result = self._begun(index, ctx, inputs)
-        record = self._found(index, key, ctx)
-        if record is None and key is not None and self._claimed != key.base:
-            self._claim(key.base, lambda: self._found(index, key, ctx) is not None)
-            record = self._found(index, key, ctx)  # another process may have made it meanwhile
-        if record is not None:
-            self._keep(index, result, record)
-        else:
-            self._call(index, ctx, result, inputs, key)
+        inputs = self._dataflow.bind(index)
+        key = self._cache.key(index, inputs)
+        turn = self._begin(index, inputs, key)
+        outputs = self._find(turn)
+        if outputs is None:
+            self._interrupts.begin_step()
+            with self._cache.lock(key, self._say_waiting):
+                outputs = self._find(turn)  # another process may have called the step meanwhile
+                if outputs is None:
+                    outputs = self._call(turn)
+        self._dataflow.publish(index, outputs)
 
-    def _key(self, index: int, inputs: dict[str, Held]) -> _Key | None:
-        """The base key of a step; None where it has none, so that nothing is known of it."""
-        if self._recording is None:
-            return None
-        if self._next is not None and self._next[0] == index:
-            return self._next[1]
-        parts = self._recording.parts(index, inputs)
-        return None if parts is None else _Key(parts, parts.digest())
-
-    def _found(self, index: int, key: _Key | None, ctx: Context) -> StepRecord | None:
-        """The record by which the step is kept. What this very run has made is never too old."""
-        if self._recording is None or key is None:
-            return None
-        record = self._recording.find(index, key.base, ctx)
-        is_old = record is not None and self._fresh and record.made < self._info.started.timestamp()
-        return None if is_old else record
-
-    def _begun(self, index: int, ctx: Context, inputs: dict[str, Held]) -> StepResult:
-        planned = self._steps[index]
+    def _begin(self, index: int, inputs: dict[str, Output], key: Key | None) -> _Turn:
+        planned, ctx = self._plan.steps[index], self._caller.context(index)
         result = StepResult(
             id=planned.id,
             name=planned.step.name,
@@ -164,117 +180,145 @@ class Walk:
             seed=planned.seed,
             device=ctx.device,
             dtype=ctx.dtype,
-            inputs={name.removeprefix(NAMED): held.record.summary for name, held in inputs.items()},
+            inputs={name.removeprefix(NAMED): one.record.summary for name, one in inputs.items()},
         )
         self._info.steps.append(result)
-        return result
+        return _Turn(index, inputs, key, ctx, result)
 
-    def _keep(self, index: int, result: StepResult, record: StepRecord) -> None:
-        assert self._recording is not None
-        self.let_go()
-        self._making.work[index] = record.work
+    def _find(self, turn: _Turn) -> dict[str, Output] | None:
+        """The outputs of a step that is kept; None if it must be called."""
+        record = self._cache.find(turn.index, turn.key, turn.ctx)
+        if record is None:
+            return None
+        result = turn.result
+        self._caller.work[turn.index] = record.work
         result.key, result.kept, result.states = record.key, record.run, record.states
-        result.messages = as_messages(record)
+        result.messages = [Message(text, is_warning) for text, is_warning in record.messages]
         result.files_read, result.files_written = record.read, record.files
-        self._publish(index, result, self._recording.use(index, record))
+        outputs = self._cache.outputs(turn.index, record)
+        self._describe(turn.index, result, outputs)
         self._listeners.tell("flowrun_step_kept", run=self._info, result=result)
+        return outputs
 
-    def _call(
-        self,
-        index: int,
-        ctx: Context,
-        result: StepResult,
-        inputs: dict[str, Held],
-        key: _Key | None,
-    ) -> None:
+    def _call(self, turn: _Turn) -> dict[str, Output]:
+        index, ctx, result = turn.index, turn.ctx, turn.result
         start = time.perf_counter()
-        made_again = self._remaking.fetch_all(inputs.values())
-        result.made_again = [self._steps[position].id for position in made_again]
-        checkpoints = self._checkpoints(index, key, ctx)
-        ctx.equip(checkpoints, self._reporter(result))
+        recomputed = self._caller.fetch_all(turn.inputs.values())
+        result.made_again = [self._plan.steps[position].id for position in recomputed]
+        checkpoints = self._cache.checkpoints(index, turn.key, ctx, self._interrupts)
+        ctx.equip(checkpoints, self._reporter(result), self._interrupts)
         result.messages = ctx.messages
         result.restored = None if checkpoints is None else checkpoints.restored_age
         self._listeners.tell("flowrun_step_started", run=self._info, result=result)
-        peak = peak_bytes()
+        peak = _peak_bytes()
         try:
-            outputs = self._making.call(index, ctx, inputs)
+            outputs = self._caller.call(index, ctx)
+            if ctx.saw_stop:
+                self._interrupts.end(saved=False)  # what it returned is not its result
         except BaseException as error:
-            self._note_end(result, ctx, start, peak)
+            self._note_end(turn, start, peak)
             cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
             self._listeners.tell("flowrun_step_failed", run=self._info, result=result, error=cause)
             raise
-        self._note_end(result, ctx, start, peak)
-        self._publish(index, result, outputs)
-        if key is not None:
-            self._record(index, key, ctx, result, outputs)
+        self._note_end(turn, start, peak)
+        self._describe(index, result, outputs)
+        self._keep(turn, outputs)
         if checkpoints is not None:
             checkpoints.forget()
         self._listeners.tell("flowrun_step_finished", run=self._info, result=result)
+        return outputs
 
-    def _checkpoints(self, index: int, key: _Key | None, ctx: Context) -> Checkpoints | None:
-        recording, store = self._recording, self._store
-        if store is None or recording is None or key is None:
-            return None
-        if not self._steps[index].step.takes_context:
-            return None
-        checkpoints = Checkpoints(store, key.base, self._making.values, self._interrupts)
-        checkpoints.watch(lambda: recording.states(ctx))
-        if not self._fresh:
-            checkpoints.restore(lambda states: recording.holds(states, ctx))
-        return checkpoints
-
-    def _note_end(self, result: StepResult, ctx: Context, start: float, peak: int | None) -> None:
-        """What is known of a step when it is over, well or not."""
-        digest = digest_of if self._store is None else self._store.files.of
+    def _note_end(self, turn: _Turn, start: float, peak: int | None) -> None:
+        """Note what is known of a step when it is over, well or not."""
+        result, ctx, digest = turn.result, turn.ctx, self._cache.file_digest
         result.files_read = {str(path): digest(path) for path in ctx.files_read}
         result.files_written = {str(path): digest(path) for path in ctx.files_written}
         result.peak_bytes = ctx.peak_bytes or _risen(peak)
         result.seconds = time.perf_counter() - start
 
-    def _record(
-        self, index: int, key: _Key, ctx: Context, result: StepResult, outputs: dict[str, Held]
-    ) -> None:
-        """Keep what was made, and let other processes have it.
-
-        What comes next is claimed in the same breath: otherwise a process that waited for this
-        step could overtake, and would have to make its values again.
-        """
-        assert self._recording is not None
-        following = self._following(index + 1)
-        record, is_ours = self._recording.keep(
-            index, key.parts, ctx, result, outputs, self._making.work[index],
-            lambda enough: self._remaking.cost(index, enough), following,
-        )  # fmt: skip
-        if record is None:
+    def _keep(self, turn: _Turn, outputs: dict[str, Output]) -> None:
+        if turn.key is None:
             return
-        result.key, result.states = record.key, record.states
-        self._claimed = following if is_ours else None
+        index, result = turn.index, turn.result
+        record = self._cache.keep(
+            index, turn.key, turn.ctx, result, outputs, self._caller.work[index],
+            lambda enough: self._caller.cost(index, enough),
+        )  # fmt: skip
+        if record is not None:
+            result.key, result.states = record.key, record.states
 
-    def _following(self, index: int) -> str | None:
-        """The base key of what comes at this position, a step or the judgement."""
-        self._next = None
-        if index >= len(self._steps):
-            return self._judgement()
-        inputs = self._flow.bind(index)
-        self._flow.bound.pop()
-        key = self._key(index, inputs)
-        if key is None:
-            return None
-        self._next = (index, key)
-        return key.base
-
-    def _publish(self, index: int, result: StepResult, outputs: dict[str, Held]) -> None:
-        self._flow.publish(index, outputs)
-        self._describe(index, result, outputs)
-
-    def _describe(self, index: int, result: StepResult, outputs: dict[str, Held]) -> None:
-        """Say of a step what it gave, by the names of the recipe."""
-        names = self._steps[index].wires.outputs
-        for name, held in outputs.items():
+    def _describe(self, index: int, result: StepResult, outputs: dict[str, Output]) -> None:
+        """Fill in what a step gave, by the names of the recipe."""
+        names = self._plan.steps[index].wires.outputs
+        for name, output in outputs.items():
             published = names[name]
-            result.outputs[published] = held.record.summary
-            result.texts[published] = self._making.values.text(held.record.summary)
-            result.digests[published] = held.record.digest
+            result.outputs[published] = output.record.summary
+            result.texts[published] = self._codecs.text(output.record.summary)
+            result.digests[published] = output.record.digest
+
+    def _rewind(self, start: int) -> None:
+        """Forget the steps from `start` on; the one before has given other values than it did."""
+        self._dataflow.rewind(start)
+        del self._info.steps[start:]
+        if start:
+            self._describe(start - 1, self._info.steps[-1], self._dataflow.given[-1])
+            self._info.steps[-1].kept = None
+
+    def _check(self, failure: StepError | None) -> list[CheckResult]:
+        """The results of every expectation."""
+        self._interrupts.deferring = False
+        expectations = self._plan.expectations
+        results = []
+        if expectations.error is not None:
+            results.append(expectations.error.judge(failure))
+        kind = self._info.device.partition(":")[0]
+        context = JudgeContext(self._plan.recipe, kind, self._codecs)
+        for expectation in expectations.values:
+            checks = zip(expectation.of_one_run, self._results(expectation, context), strict=True)
+            results += [check.among_others(result, context.shared) for check, result in checks]
+        return results
+
+    def _results(self, expectation: Expectation, context: JudgeContext) -> list[CheckResult]:
+        output = self._dataflow.named.get(expectation.path.root)
+        key = self._cache.expectation_key(expectation, output, context)
+        results = self._cache.find_results(key)
+        if results is None:
+            with self._cache.lock(key, self._say_waiting):
+                results = self._cache.find_results(key)
+                if results is None:
+                    named = NamedValues(self._dataflow.named, self._caller.fetch)
+                    results = expectation.judge(named, context)
+                    self._cache.keep_results(key, results)
+        return results
+
+    def metrics(self) -> dict[str, Any]:
+        """The value `metrics` as its summary gives it: nothing is computed for that."""
+        output = self._dataflow.named.get("metrics")
+        return {} if output is None else metrics_of(output.record.summary)
+
+    def values(self) -> NamedValues:
+        """The named values as the last step left them, for when the run is over."""
+        return NamedValues(dict(self._dataflow.named), self._fetch_late)
+
+    def result(self) -> Result:
+        """What the run gives."""
+        named = self.values()
+        metrics = self._codecs.plain(named["metrics"]) if "metrics" in named else {}
+        is_ok = self._info.status in ("ok", "skipped")
+        shown = metrics if isinstance(metrics, dict) else {}
+        return Result(named, shown, make_record(self._info).as_dict(), is_ok)
+
+    def _fetch_late(self, output: Output) -> Any:
+        """A value that is asked for when the run is over."""
+        while True:
+            try:
+                return self._caller.fetch(output)
+            except NotDeterministicError as error:  # of each step at most once
+                self._announce(error)
+
+    def _announce(self, error: NotDeterministicError) -> None:
+        self._info.departures.append(str(error))
+        self._warn(str(error))
 
     def _reporter(self, result: StepResult) -> Callable[[Progress], None] | None:
         if not self._listeners.hears("flowrun_step_progress"):
@@ -285,10 +329,28 @@ class Walk:
 
     def _say_waiting(self) -> None:
         where = f"`{self._info.steps[-1].id}`" if self._info.steps else "this run"
-        self._say(f"waiting for another process that computes {where}")
+        self._warn(f"waiting for another process that computes {where}")
+
+
+def _how_to_go_on(error: KeyboardInterrupt, info: RunInfo) -> str:
+    """How a run was interrupted, and what the next one begins with."""
+    step = f" in `{info.steps[-1].id}`" if info.steps else ""
+    if isinstance(error, Interrupted) and error.saved:
+        return f"interrupted{step}, its progress saved; the same command goes on from there"
+    if any(result.key for result in info.steps):
+        return f"interrupted{step}; the same command goes on with this step"
+    return f"interrupted{step}"
+
+
+def _peak_bytes() -> int | None:
+    """The most memory this process has ever had resident; None if the system does not say."""
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _risen(before: int | None) -> int | None:
-    """The process's peak memory, where a step has raised it; where not, the step's is unknown."""
-    peak = peak_bytes()
+    """The process's peak memory if a step has raised it; if not, the step's own is unknown."""
+    peak = _peak_bytes()
     return peak if peak is not None and before is not None and peak > before else None

@@ -1,24 +1,41 @@
-"""One call of a step: its context, its values in and out, and what is kept of it."""
+"""How the steps of a run are called, for the first time or to recompute what was not kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowrun.planning.plan import Plan
-from flowrun.running.calling import Call, context_of, named_outputs, step_error
+from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.running.cache import Cache
+from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs, step_error
 from flowrun.running.context import Context
-from flowrun.running.dataflow import NAMED
-from flowrun.running.interrupts import Interrupts
-from flowrun.running.output import Held, own_containers, small_plain
+from flowrun.running.context_state import ContextState
+from flowrun.running.dataflow import (
+    NAMED,
+    OUTSIDE,
+    Dataflow,
+    Output,
+    own_containers,
+    small_plain,
+)
 from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
-from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 
 
-class Making:
+class NotDeterministicError(Exception):
+    """A recomputed step gave something else than its record says: it is not deterministic.
+
+    index: its position; the steps after it use what was found.
+    """
+
+    def __init__(self, index: int, text: str) -> None:
+        self.index = index
+        super().__init__(text)
+
+
+class StepCaller:
     """Calls the steps of one run.
 
     work: the seconds of each step's function, by position; of a kept step those of its record.
@@ -28,24 +45,24 @@ class Making:
         self,
         plan: Plan,
         devices: list[str],
-        values: Codecs,
-        store: Store | None,
-        interrupts: Interrupts,
+        codecs: Codecs,
+        dataflow: Dataflow,
+        cache: Cache,
         *,
         present: Mapping[str, str],
         standin: bool,
     ) -> None:
         self.work: dict[int, float] = {}
-        self.values = values
         self._plan = plan
         self._devices = devices
-        self._store = store
-        self._interrupts = interrupts
+        self._codecs = codecs
+        self._dataflow = dataflow
+        self._cache = cache
         self._present = present
         self._standin = standin
 
-    def context(self, index: int) -> Context:
-        """The context of a step."""
+    def context(self, index: int) -> ContextState:
+        """The state of a step's context, before it is called."""
         return context_of(
             self._plan.steps[index],
             self._plan,
@@ -54,43 +71,112 @@ class Making:
             standin=self._standin,
         )
 
-    def call(self, index: int, ctx: Context, inputs: Mapping[str, Held]) -> dict[str, Held]:
-        """What a step gives, by its own names; raises StepError where it fails.
+    def call(self, index: int, ctx: ContextState) -> dict[str, Output]:
+        """What a step gives, by its own names; raises StepError if it fails.
 
-        The inputs' values must be at hand.
+        The values of its inputs must be at hand.
         """
         planned = self._plan.steps[index]
-        given = {name: own_containers(held.value) for name, held in inputs.items()}
+        inputs = self._dataflow.bound[index]
+        given = {name: own_containers(output.value) for name, output in inputs.items()}
         fixed = {name: value for name, value in given.items() if not name.startswith(NAMED)}
         named = {name[1:]: value for name, value in given.items() if name.startswith(NAMED)}
         dynamic = None if planned.wires.named is None else named
-        call = Call(planned, ctx, fixed, dynamic, planned.keywords)
-        self._interrupts.begin_step()
+        call = Call(planned, Context(ctx), fixed, dynamic, planned.keywords)
         try:
-            hook = self._plan.registry.manager.hook.flowrun_step_call
-            returned = hook(step=planned.step, ctx=ctx, call=call)
+            returned = call_in_backends(call, self._plan.registry)
             outputs = {
-                name: Held(index, self._described(value), value)
+                name: Output(index, self._described(value), value)
                 for name, value in named_outputs(call, returned).items()
             }
         except Exception as error:
-            raise step_error(call, self.values, error) from error
+            raise step_error(call, self._codecs, error) from error
         self.work[index] = call.work
         return outputs
 
-    def again(self, index: int, inputs: Mapping[str, Held]) -> dict[str, Held]:
-        """What a step gives that has been called before, in this run or in another."""
-        return self.call(index, self.context(index), inputs)
+    def fetch(self, output: Output) -> Any:
+        """A value, from memory, from the store, or recomputed.
 
-    def read(self, record: OutputRecord) -> Any:
-        """A value that was kept, or MISSING."""
-        if self._store is None or record.object is None or record.digest is None:
-            return MISSING
-        return self._store.objects.read(record.object, record.digest, self.values)
+        Raises NotDeterministicError if it cannot be had as it was.
+        """
+        self.fetch_all([output])
+        return output.value
+
+    def fetch_all(self, wanted: Iterable[Output]) -> list[int]:
+        """Have all these values at hand; returns the positions of the steps called for it.
+
+        Raises NotDeterministicError, and StepError if a step fails this time.
+        """
+        needed = sorted(self._needed(wanted))
+        for index in needed:
+            self._recompute(index)
+        return needed
+
+    def cost(self, index: int, enough: float) -> float:
+        """The seconds it would take a later run to recompute a step's outputs.
+
+        Counted are the step itself and those before it whose values are not kept; the counting
+        stops at more than `enough`.
+        """
+        total, seen, open_steps = 0.0, {index}, [index]
+        while open_steps and total <= enough:
+            current = open_steps.pop()
+            total += self.work[current]
+            for output in self._dataflow.bound[current].values():
+                if output.maker == OUTSIDE:
+                    continue  # a later run is given it again
+                if not output.record.is_kept and output.maker not in seen:
+                    seen.add(output.maker)
+                    open_steps.append(output.maker)
+        return total
 
     def _described(self, value: Any) -> OutputRecord:
         """What a record says of a value; without a store nobody needs its digest."""
-        summary = self.values.summary(value)
-        if self._store is None:
+        summary = self._codecs.summary(value)
+        if not self._cache.is_on:
             return OutputRecord(None, summary)
-        return OutputRecord(value_digest(value, self.values), summary, small_plain(value))
+        return OutputRecord(value_digest(value, self._codecs), summary, small_plain(value))
+
+    def _needed(self, wanted: Iterable[Output]) -> set[int]:
+        """The steps that must be called to have the values; what is kept is read on the way."""
+        needed: set[int] = set()
+        open_values = list(wanted)
+        while open_values:
+            output = open_values.pop()
+            if output.is_at_hand or output.maker in needed:
+                continue
+            output.value = self._cache.read(output.record)
+            if output.value is MISSING:
+                needed.add(output.maker)
+                open_values.extend(self._dataflow.bound[output.maker].values())
+        return needed
+
+    def _recompute(self, index: int) -> None:
+        before = self._dataflow.given[index]
+        found = self.call(index, self.context(index))
+        changed = _changed(before, found)
+        for name, output in before.items():
+            output.value = found[name].value
+            if not changed:
+                self._cache.keep_lost(output)
+        if changed:
+            self._cache.replace(index, found)
+            for name, output in before.items():
+                output.record = found[name].record
+            raise NotDeterministicError(index, _departure(self._plan.steps[index], changed))
+
+
+def _changed(before: Mapping[str, Output], found: Mapping[str, Output]) -> list[str]:
+    """The outputs whose content differs, in words."""
+    return [
+        f"`{name}` was {output.record.digest} and is now {found[name].record.digest}"
+        for name, output in before.items()
+        if output.record.digest != found[name].record.digest
+    ]
+
+
+def _departure(planned: PlannedStep, changed: list[str]) -> str:
+    return (
+        f"the step `{planned.id}` ({planned.mark}) is not deterministic: made again, "
+        f"{', '.join(changed)}; the steps after it go by what was found"
+    )

@@ -1,13 +1,31 @@
-"""What differs between the parts of two keys, old beside new, in words."""
+"""How the parts of two keys differ, old beside new, as data and in words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 Sources = Callable[[str], str | None]
 
 _SHOWN = 40  # characters of an option's value that a line shows
+
+
+class CodeChange(NamedTuple):
+    """What differs in the code of a step. old, new: digests or versions; None if there is none."""
+
+    kind: Literal["code", "plugin", "version", "package", "around"]
+    name: str
+    old: Any
+    new: Any
+
+    def text(self, sources: Sources, place: str) -> str:
+        """The change in words. place: where the text of the module is."""
+        if self.kind == "code":
+            return _code_text(place, self.old, self.new, sources)
+        if self.kind == "around":
+            return f"what the plugin `{self.name}` does around each step"
+        what = {"plugin": "plugin", "version": "the step's `version`"}.get(self.kind)
+        return f"{what or f'package {self.name}'}: {self.old or 'none'} -> {self.new or 'none'}"
 
 
 def changes(
@@ -16,34 +34,48 @@ def changes(
     """Each part that differs, the most telling first; inputs are left to the caller.
 
     old, new: parts of a key, as a record holds them. sources: the text of a module by its digest.
-    places: where the modules' texts stand, by name.
+    places: where the texts of the modules are, by name.
     """
     if old["step"] != new["step"]:
         yield f"step `{old['step']}` -> `{new['step']}`"
-    for name, before, after in _differing(old["options"], new["options"]):
+    for name, before, after in _items(old["options"], new["options"]):
         yield f"option `{name}`: {_shown(before)} -> {_shown(after)}"
-    for name, before, after in _differing(old["code"], new["code"]):
-        yield code_change(places.get(name, name), before, after, sources)
     for what in ("seed", "dtype", "device"):
         if old[what] != new[what]:
             yield f"{what} {old[what]} -> {new[what]}"
-    for what, label in (("plugin", "plugin"), ("version", "the step's `version`")):
-        if old[what] != new[what]:
-            yield f"{label} {old[what] or 'none'} -> {new[what] or 'none'}"
-    for name, before, after in _differing(old["packages"], new["packages"]):
-        yield f"package {name} {before or 'none'} -> {after or 'none'}"
-    for name, _, _ in _differing(old["around"], new["around"]):
-        yield f"what the plugin `{name}` does round each step"
+    for change in code_changes(old, new):
+        yield change.text(sources, places.get(change.name, change.name))
+
+
+def code_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[CodeChange]:
+    """What differs in the code of two keys: modules, plugin, version, packages, wrappers."""
+    for name, before, after in _items(old["code"], new["code"]):
+        yield CodeChange("code", name, before, after)
+    kinds: tuple[Literal["plugin", "version"], ...] = ("plugin", "version")
+    for kind in kinds:
+        if old[kind] != new[kind]:
+            yield CodeChange(kind, kind, old[kind], new[kind])
+    for name, before, after in _items(old["packages"], new["packages"]):
+        yield CodeChange("package", name, before, after)
+    for name, _, _ in _items(old["around"], new["around"]):
+        yield CodeChange("around", name, None, None)
 
 
 def input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     """The parameters of the inputs whose content differs, or that only one of the two has."""
-    for name, _, _ in _differing(old["inputs"], new["inputs"]):
+    for name, _, _ in _items(old["inputs"], new["inputs"]):
         yield name
 
 
-def code_change(place: str, before: str | None, after: str | None, sources: Sources) -> str:
-    """Where in a module's text something changed: `file:line range`."""
+def _items(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The items of two mappings that differ; None if there is none."""
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name) or (name in old) != (name in new):
+            yield name, old.get(name), new.get(name)
+
+
+def _code_text(place: str, before: str | None, after: str | None, sources: Sources) -> str:
+    """The place of a change in a module's text: `file:line range`."""
     old = None if before is None else sources(before)
     new = None if after is None else sources(after)
     if before is None:
@@ -66,12 +98,6 @@ def _changed_lines(old: list[str], new: list[str]) -> list[str]:
             last = max(start + 1, end)
             ranges.append(f"{start + 1}" if last == start + 1 else f"{start + 1}-{last}")
     return ranges
-
-
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for name in dict.fromkeys([*old, *new]):
-        if old.get(name) != new.get(name) or (name in old) != (name in new):
-            yield name, old.get(name), new.get(name)
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
 """The code a step consists of: its module, and every module of the same owner that it imports.
 
-A module is its owner's where it stands in the same package, beside the same local file, or outside
-of the places where packages are installed. Anything else is a package, and counts by its version.
+A module belongs to a step's owner if it is in the same package, beside the same local file, or
+outside the folders of installed packages. Any other module counts by the version of its package.
 """
 
 from __future__ import annotations
@@ -17,21 +17,20 @@ import msgspec
 from blake3 import blake3
 
 from flowrun.store.database import Database
+from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import file_digest
-from flowrun.store.imports import Imports, definition_imports, module_imports
-from flowrun.store.packages import package_version
-from flowrun.store.stamps import stamp_of
+from flowrun.store.imports import Imports, definition_imports, module_imports, package_version
 from flowrun.values.digests import parts_digest
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
 
 
 class Code(msgspec.Struct):
-    """What a step's result may depend on of code.
+    """The code on which a step's result may depend.
 
     modules: the digest of each module's text, by the module's name.
     packages: the version of each package that these import.
-    paths: where the modules' texts stand now.
+    paths: the files of the modules.
     """
 
     modules: dict[str, str] = {}
@@ -53,7 +52,7 @@ class CodeIndex:
         self._closures: dict[str, Code] = {}
 
     def of_step(self, function: Callable[..., Any]) -> Code:
-        """The code of a step: that of its module, or its own where the module has no file."""
+        """The code of a step: that of its module, or its own if the module has no file."""
         function = inspect.unwrap(function)
         code = self.of_module(function.__module__)
         if not code.modules:
@@ -75,7 +74,7 @@ class CodeIndex:
         return self._closures[name]
 
     def of_function(self, function: Callable[..., Any]) -> Code:
-        """The code of one function of a module: the definitions it reaches, not their neighbours.
+        """The code of a function or method: the definitions it reaches, not their neighbours.
 
         For hooks: the module of a plugin may import all that the plugin has.
         """
@@ -86,10 +85,11 @@ class CodeIndex:
         if file is None:
             return code
         path = Path(file)
+        own = function.__qualname__.rpartition("<locals>.")[2]
         text, imports = definition_imports(
-            path.read_text(encoding="utf-8"), function.__name__, _package(function.__module__, path)
+            path.read_text(encoding="utf-8"), own, _package(function.__module__, path)
         )
-        name = f"{_shown_name(function.__module__, path)}:{function.__name__}"
+        name = f"{_shown_name(function.__module__, path)}:{own}"
         code.modules[name] = parts_digest(text)
         self._follow(code, imports, _Home(function.__module__, path))
         return code
@@ -128,7 +128,7 @@ class CodeIndex:
         code.paths[module.name] = module.path
 
     def _of_file(self, path: Path, name: str) -> tuple[str, list[str]]:
-        """The digest of a module's text, and what it imports; from the tables where known."""
+        """The digest of a module's text and its imports, from the database if it is known."""
         if path not in self._read:
             self._read[path] = self._looked_up(path, _package(name, path))
         return self._read[path]
@@ -155,7 +155,7 @@ class CodeIndex:
 
 
 class _Home(msgspec.Struct, frozen=True):
-    """The module from which imports are followed: what belongs to the same owner."""
+    """The module whose imports are followed, with all that belongs to the same owner."""
 
     name: str
     path: Path
@@ -164,7 +164,7 @@ class _Home(msgspec.Struct, frozen=True):
         return top == self.name.partition(".")[0]
 
     def own_module(self, name: str) -> _Module | None:
-        """The file of an imported module, where it has the same owner; else None."""
+        """The file of an imported module if it has the same owner, else None."""
         parts = name.split(".")
         for folder in self._roots(parts[0]):
             base = folder.joinpath(*parts[1:])
@@ -197,7 +197,7 @@ def _package(name: str, path: Path) -> str:
 
 
 def _shown_name(name: str, path: Path) -> str:
-    """A module's name; a local file's own name, which does not tell where the file lies."""
+    """A module's name; for a local file its own name, without its folder."""
     return path.name if name.startswith("flowrun_local_") else name
 
 

@@ -1,4 +1,4 @@
-"""The rule by which bytes are kept: only where making them again would cost more than reading."""
+"""The rule by which bytes are kept: only if recomputing them would cost more than reading."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ BYTES_A_SECOND = 500e6
 def is_worth_keeping(remake_seconds: float, size: int) -> bool:
     """Whether a value's bytes are kept.
 
-    remake_seconds: what it would cost to make the value again: the seconds of its step, and of
+    remake_seconds: what it would cost to recompute the value: the seconds of its step, and of
         every step before it whose values are not kept either.
     size: its bytes.
 
-    A value is kept where `remake_seconds > 0.01 + size / 500e6`: reading it back costs a fixed
+    A value is kept if `remake_seconds > 0.01 + size / 500e6`: reading it back costs a fixed
     10 ms for finding, opening and checking it, and its bytes at 500 MB/s. `cache: true` and
     `cache: false` beside a step overrule the rule.
     """

@@ -15,9 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flowrun.store.stamps import stamp_of
-from flowrun.store.store_errors import StoreErrors
-
 _FORMAT = 1  # of the tables; a file of another format is put aside
 _WAIT = 30  # seconds to wait for another process's transaction
 _PAUSE = 0.01  # seconds between two tries to open the file
@@ -37,9 +34,6 @@ create table if not exists modules(
     path text primary key, size integer, mtime integer, inode integer, digest text,
     imports text) without rowid;
 create table if not exists sources(digest text primary key, text text not null);
-create table if not exists claims(base text primary key, run text not null) without rowid;
-create table if not exists outcomes(
-    key text primary key, used real not null, outcome text not null) without rowid;
 create table if not exists runs(
     id text primary key, started text, recipe text, file text, status text, seconds real,
     metrics text, keys text) without rowid;
@@ -49,17 +43,49 @@ Row = tuple[Any, ...]
 T = TypeVar("T")
 
 
+class StoreErrors:
+    """The failures of one run's store. None of them spoils the run.
+
+    warn: is called with a sentence the user should see at once.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn = warn
+        self._unkept: dict[str, int] = {}
+        self._reason = ""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether it is still worth trying to write; a disk that is full stays so."""
+        return not self._unkept
+
+    def note(self, what: str, error: BaseException) -> None:
+        """Note what could not be kept, and why."""
+        self._unkept[what] = self._unkept.get(what, 0) + 1
+        self._reason = self._reason or f"{type(error).__name__}: {error}"
+
+    def report(self) -> None:
+        """Warn once of everything that was not kept, if anything was not."""
+        if self._unkept:
+            what = "\n    ".join(self._unkept)
+            self.warn(
+                f"not everything could be kept ({self._reason}); the results are not touched by "
+                f"that, but a rerun may have to compute them again:\n    {what}"
+            )
+            self._unkept = {}
+
+
 class Database:
     """A connection to the tables, made at the first use.
 
-    What cannot be read is not there, and what cannot be written is not kept: both are told to
-    `trouble`, and nobody has to look after every query. A damaged file is put aside and begun
+    What cannot be read is not there, and what cannot be written is not kept: `errors` collects
+    both, and nobody has to look after every query. A damaged file is put aside and begun
     anew. Where the folder cannot be written, what is there can still be read.
     """
 
-    def __init__(self, path: Path, trouble: StoreErrors) -> None:
+    def __init__(self, path: Path, errors: StoreErrors) -> None:
         self._path = path
-        self._trouble = trouble
+        self._errors = errors
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
         self._is_out_of_reach = False
@@ -72,24 +98,15 @@ class Database:
         """The first row that a query gives, or None."""
         return self._tried(lambda connection: connection.execute(sql, values).fetchone())
 
-    def write(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
-        """A statement for each of the rows, all of them or none; gives how many rows it changed."""
-        return self.write_all([(sql, row) for row in rows])[-1] if rows else 0
+    def write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """A statement for each of the rows, all of them or none."""
 
-    def write_all(self, statements: Sequence[tuple[str, Sequence[object]]]) -> list[int]:
-        """Several statements, all of them or none; gives how many rows each has changed."""
-
-        def work(connection: sqlite3.Connection) -> list[int]:
+        def work(connection: sqlite3.Connection) -> None:
             with _transaction(connection):
-                return [connection.execute(sql, row).rowcount for sql, row in statements]
+                connection.executemany(sql, rows)
 
-        done = self._tried(work) if self.can_write else None
-        return [0] * len(statements) if done is None else done
-
-    @property
-    def can_write(self) -> bool:
-        """Whether it is still worth trying to write."""
-        return self._trouble.may_write
+        if rows and self._errors.may_write:
+            self._tried(work)
 
     def compact(self) -> None:
         """Give the space of removed rows back to the disk."""
@@ -107,8 +124,7 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            found = stamp_of(self._path)
-            self._inode = None if found is None else found.inode
+            self._inode = _inode(self._path)
             self._connection = self._opened()
         return self._connection
 
@@ -129,7 +145,7 @@ class Database:
                     return sqlite3.connect(address, uri=True, isolation_level=None)
 
     def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What `work` gives; where the file turns out to be damaged, on a new one."""
+        """What `work` returns; if the file turns out to be damaged, on a new one."""
         if self._is_out_of_reach:
             return None
         try:
@@ -145,13 +161,12 @@ class Database:
                 return work(self._connected())
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._is_out_of_reach = self._connection is None
-            self._trouble.note(f"records in {self._path}", error)
+            self._errors.note(f"records in {self._path}", error)
             return None
 
     def _put_aside(self) -> None:
         self.close()
-        found = stamp_of(self._path)
-        if found is not None and self._inode not in (None, found.inode):
+        if _inode(self._path) not in (None, self._inode) and self._inode is not None:
             return  # another process has done so already
         aside = self._path.parent / "aside"
         aside.mkdir(exist_ok=True)
@@ -159,10 +174,17 @@ class Database:
         self._path.replace(damaged)
         for suffix in ("-wal", "-shm"):  # they belong to the damaged file
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        self._trouble.say(
+        self._errors.warn(
             f"the records in {self._path} were damaged, and are begun anew; "
             f"the damaged file lies in {damaged}"
         )
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _is_busy(error: Exception) -> bool:

@@ -1,15 +1,37 @@
-"""Digests of files, remembered by size, modification time and inode."""
+"""Digests of files, remembered by stamp: size, modification time and inode."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import msgspec
+
+from flowrun.store.database import Database
 from flowrun.store.files import file_digest
-from flowrun.store.stamps import stamp_of
+from flowrun.store.memo import SETTLED
 
-if TYPE_CHECKING:
-    from flowrun.store.database import Database
+
+class Stamp(msgspec.Struct, frozen=True):
+    """Size, time and inode of a file: if they are the same, so is its content."""
+
+    size: int
+    mtime: int  # ns
+    inode: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the file is old enough that a later change must show in its time."""
+        return time.time_ns() - self.mtime > SETTLED
+
+
+def stamp_of(path: str | Path) -> Stamp | None:
+    """A file's stamp; None if there is no such file."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 class FileDigests:
@@ -19,7 +41,7 @@ class FileDigests:
         self._database = database
 
     def of(self, path: Path) -> str | None:
-        """The digest of a file's bytes; None where there is no such file, or none can be read."""
+        """The digest of a file's bytes; None if there is no such file, or none can be read."""
         stamp = stamp_of(path)
         if stamp is None or not path.is_file():  # to read a pipe would be to wait for its writer
             return None

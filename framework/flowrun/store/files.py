@@ -22,8 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; at the end it takes the place of `path`.
 
     The file and its folder are synced before the old content goes, so that a crash leaves the old
-    file or the new one. Where the block raises, `path` is untouched and the temporary file gone.
-    What a killed process left behind beside `path` is removed by the next one that writes there.
+    file or the new one. If the block raises, `path` is untouched and the temporary file is removed.
+    Temporary files of killed processes beside `path` are removed by the next write there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path.parent)
@@ -51,7 +51,7 @@ def file_digest(path: Path) -> str:
 
 
 def digest_of(path: Path) -> str | None:
-    """The digest of a file's bytes; None where there is no such file."""
+    """The digest of a file's bytes; None if there is no such file."""
     return file_digest(path) if path.is_file() else None
 
 

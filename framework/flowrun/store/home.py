@@ -1,4 +1,4 @@
-"""Where flowrun keeps its records and its store."""
+"""The folder in which flowrun keeps its records and its store."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def home_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """Where records of runs are kept."""
+    """The folder of the records of runs."""
     return home_folder() / "runs"

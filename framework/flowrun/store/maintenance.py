@@ -1,4 +1,4 @@
-"""The store looked after: how large it is and why, what may go, and whether all of it is whole."""
+"""Maintenance of the store: its size, removal of old values, verification."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Cleaned(msgspec.Struct):
-    """What a cleaning took away, or would take."""
+    """What a cleaning removed, or would remove."""
 
     runs: int = 0
     records: int = 0
@@ -50,7 +50,7 @@ class Maintenance:
         self._store = store
 
     def parts(self) -> list[Part]:
-        """What there is, by kind."""
+        """The contents of the store, by kind."""
         runs = self._store.folder.parent / "runs"
         folders = [path for path in _children(runs) if path.is_dir()]
         run_bytes = sum(path.stat().st_size for folder in folders for path in _children(folder))
@@ -67,7 +67,7 @@ class Maintenance:
         ]
 
     def holders(self, most: int) -> list[Holder]:
-        """The steps whose kept values take the most space."""
+        """The steps whose stored values take the most space."""
         sizes = {name: size for name, size, _ in self._store.objects.least_used()}
         recipes = {row.id: row.recipe for row in self._store.runs.rows()}
         found = []
@@ -81,9 +81,9 @@ class Maintenance:
     def clean(
         self, *, keep_days: float | None, max_size: int | None, dry_run: bool = False
     ) -> Cleaned:
-        """Take away what is not needed; gives what went, or with `dry_run` what would go.
+        """Remove what is not needed; returns what was removed, or with `dry_run` what would be.
 
-        keep_days: runs older than that go, then the records that no remaining run names and nobody
+        keep_days: older runs are removed, then the records that no remaining run names and nobody
             made since, and the values not used since.
         max_size: of the values that remain the least recently used go, until their bytes are no
             more than this. A record that a remaining run names is never taken away.
@@ -121,7 +121,7 @@ class Maintenance:
         return cleaned
 
     def verify(self, values: Codecs) -> Iterator[str]:
-        """Everything read, and each thing that is not what was kept, in words."""
+        """Read everything, and describe each thing that differs from what was stored."""
         if not self._store.database.is_whole():
             yield "the tables (records.sqlite) are damaged; the next run puts them aside"
         for key in self._store.records.damaged():
@@ -144,11 +144,11 @@ class Maintenance:
                     yield f"the value `{name}` of `{record.step}` is damaged: {wrong}"
 
     def _remove_abandoned(self, before: float) -> None:
-        """Locks, checkpoints, damaged and temporary files that nobody has touched since."""
+        """Locks, checkpoints, damaged and temporary files older than `before`."""
         folder = self._store.folder
         for part in ("objects", "checkpoints"):
             remove_abandoned(folder / part)
-        self._store.claims.remove_dead()
+        self._store.locks.remove_unused(before)
         for part in ("aside", "checkpoints"):
             for path in _children(folder / part):
                 if path.stat().st_mtime < before:

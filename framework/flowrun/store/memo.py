@@ -1,9 +1,9 @@
-"""A command whose every step would be kept, answered from what it printed when that was found out.
+"""A command that would keep every step, answered from a note of an earlier run of it.
 
-Reading a recipe, loading plugins and planning takes several times as long as Python takes to start.
-So a command leaves a note of all it depends on: its arguments, the files it read and wrote, the
-code it ran, the environment. Where all of that is as it was, the answer is too: the same lines,
-the same metrics, a record of the run. Where anything differs, the command runs as ever.
+Reading a recipe, loading plugins and planning take several times as long as the start of Python.
+So a command leaves a note of everything it depends on: its arguments, the files it read and wrote,
+the code it ran, the environment. If all of that is unchanged, so is the answer: the same lines, the
+same metrics, a record of the run. If anything differs, the command runs as usual.
 
 This module is imported before any other, so it imports next to nothing.
 """
@@ -21,7 +21,7 @@ from flowrun.store.run_ids import iso_moment, new_run_id
 FORMAT = 1  # of the notes; one of another format is no note
 _VARIABLES = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "COLUMNS", "TZ")
 SETTLED = 1_000_000_000  # ns after which a change of a file must show in its time
-SECONDS, RUN = "\0seconds\0", "\0run\0"  # what is another one each time, in a note's text
+SECONDS, RUN = "\0seconds\0", "\0run\0"  # stand in a note's text for what differs each time
 _ACCELERATORS = ("nvidia", "kfd", "dri", "dxg")  # what their device files' names begin with
 _START = time.perf_counter()
 _PATH = list(sys.path)  # as Python set it up; plugins of a recipe add their folders later
@@ -30,7 +30,7 @@ Note = dict[str, Any]
 
 
 def replay(arguments: list[str]) -> int | None:
-    """Answer a command from its note; None where there is none, or where it does not hold."""
+    """Answer a command from its note; None if there is none, or if something has changed."""
     path = note_path(arguments)
     note = _read(path)
     if note is None or note["format"] != FORMAT:
@@ -48,7 +48,7 @@ def sealed(note: Note) -> str:
 
 
 def _read(path: str) -> Note | None:
-    """A note; None where there is none, or where it is not what was written."""
+    """A note; None if there is none, or if it is not what was written."""
     try:
         with open(path, "rb") as file:
             seal, _, text = file.read().partition(b"\n")
@@ -64,7 +64,7 @@ def _seal(text: bytes) -> str:
 
 
 def note_path(arguments: list[str]) -> str:
-    """Where the note of a command lies."""
+    """The file of a command's note."""
     import zlib
 
     home = os.environ.get("FLOWRUN_HOME") or ".flowrun"
@@ -73,7 +73,7 @@ def note_path(arguments: list[str]) -> str:
 
 
 def identity(arguments: list[str]) -> Note:
-    """What must be equal beside files: arguments, folder, Python, and the environment it heeds."""
+    """What must be equal beside files: arguments, folder, Python, and the variables it reads."""
     variables = [name for name in os.environ if name.startswith("FLOWRUN_") or name in _VARIABLES]
     return {
         "arguments": arguments,
@@ -86,7 +86,7 @@ def identity(arguments: list[str]) -> Note:
 
 
 def _devices() -> list[str]:
-    """The device files by which a GPU would show under Linux."""
+    """The device files that Linux has for GPUs."""
     try:
         return sorted(name for name in os.listdir("/dev") if name.startswith(_ACCELERATORS))
     except OSError:
@@ -94,7 +94,7 @@ def _devices() -> list[str]:
 
 
 def stamp(path: str) -> list[int] | None:
-    """Size, time and inode of a file; None where there is none."""
+    """Size, time and inode of a file; None if there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -103,7 +103,7 @@ def stamp(path: str) -> list[int] | None:
 
 
 def _holds(note: Note) -> bool:
-    """Whether every file is as it was: by its stamp, or where that cannot tell, by its bytes."""
+    """Whether every file is unchanged: by its stamp, or by its bytes if it was too new for that."""
     for path, was, digest in note["files"]:
         is_same = stamp(path) == was if digest is None else _digest(path) == digest
         if not is_same:
@@ -112,7 +112,7 @@ def _holds(note: Note) -> bool:
 
 
 def _settle(note: Note, path: str) -> None:
-    """Let stamps tell of files that have not been touched for a while: next time none is read."""
+    """Note the stamps of files that are old enough for them, so that none is read next time."""
     is_changed = False
     for file in note["files"]:
         now = stamp(file[0])
@@ -137,7 +137,7 @@ def _digest(path: str) -> str | None:
 
 
 def _answer(note: Note, path: str) -> int | None:
-    """Leave a record of the run, and print what the command printed; None where that fails."""
+    """Leave a record of the run, and print what the command printed; None if that fails."""
     moment = time.time()
     run = new_run_id(moment)
     record = {**note["record"], "id": run, "started": iso_moment(moment)}
@@ -170,7 +170,7 @@ def _write_run(run: str, record: Note, events: list[Note]) -> None:
 
 
 def _plain(text: str) -> str:
-    """The text without colours: nobody watches it on a terminal."""
+    """The text without colours, for an output that is no terminal."""
     import re
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

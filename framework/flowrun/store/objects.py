@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flowrun.store.database import Database
-from flowrun.store.store_errors import StoreErrors
+from flowrun.store.database import Database, StoreErrors
 from flowrun.store.value_files import (
     DamagedValueError,
+    NoCodecError,
     NotKeepableError,
     read_value,
     taken_apart,
@@ -29,14 +29,14 @@ _COARSE = 3600  # seconds within which a further use is not written down
 class Objects:
     """The folder of kept values, with their sizes and last uses in the tables."""
 
-    def __init__(self, folder: Path, database: Database, trouble: StoreErrors) -> None:
+    def __init__(self, folder: Path, database: Database, errors: StoreErrors) -> None:
         self._folder = folder
         self._database = database
-        self._trouble = trouble
+        self._errors = errors
 
     def keep(self, value: object, digest: str, values: Codecs) -> str | None:
-        """Keep a value; gives its name, or None where it could not be kept."""
-        if not self._trouble.may_write:
+        """Keep a value; gives its name, or None if it could not be kept."""
+        if not self._errors.may_write:
             return None
         try:
             name = _name(value, digest, values)
@@ -50,15 +50,15 @@ class Objects:
         except NotKeepableError:
             return None
         except Exception as error:  # a codec writes by whatever library it likes
-            self._trouble.note(f"values in {self._folder}", error)
+            self._errors.note(f"values in {self._folder}", error)
             return None
         return name
 
     def read(self, name: str, digest: str, values: Codecs) -> Any:
-        """A kept value, or MISSING where it is not there or not what it was."""
+        """A kept value; MISSING if it is gone or damaged, or if no codec reads its type."""
         try:
             value = read_value(self._folder, name, digest, values)
-        except FileNotFoundError:
+        except (FileNotFoundError, NoCodecError):
             return MISSING
         except (OSError, DamagedValueError) as error:
             self._put_aside(name, error)
@@ -70,7 +70,7 @@ class Objects:
         return value
 
     def check(self, name: str, digest: str, values: Codecs) -> str | None:
-        """What is wrong with a kept value; None where nothing is."""
+        """What is wrong with a kept value; None if nothing is."""
         try:
             read_value(self._folder, name, digest, values)
         except (OSError, DamagedValueError) as error:
@@ -83,7 +83,7 @@ class Objects:
         return [(str(name), int(size), float(used)) for name, size, used in rows]
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove kept values; a record that names one finds it missing, and has it made again."""
+        """Remove kept values; a record that names one finds it missing, and it is recomputed."""
         for name in names:
             for path in value_paths(self._folder, name):
                 path.unlink(missing_ok=True)
@@ -107,8 +107,8 @@ class Objects:
                     path.replace(aside / path.name)
             self._database.write("delete from objects where name = ?", [(name,)])
         except OSError as failure:
-            self._trouble.note(f"damaged values in {self._folder} put aside", failure)
-        self._trouble.say(
+            self._errors.note(f"damaged values in {self._folder} put aside", failure)
+        self._errors.warn(
             "a kept value was damaged, and is made again; "
             f"the damaged file lies in {aside}: {error}"
         )

@@ -1,15 +1,15 @@
 """A table of all runs, so that ten thousand are listed without reading ten thousand files.
 
-The truth is each run's `run.json`; a row is made again from it where it is missing or unfinished.
+The source of every row is the run's `run.json`: it is read again if the row is missing, or if the
+run had not ended.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -23,10 +23,31 @@ UNFINISHED = ("running", "killed")
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}")
 
 T = TypeVar("T")
+ProcessId = msgspec.Meta(gt=0, lt=1 << 31)  # what the system takes for the number of a process
+
+
+class _StepKey(msgspec.Struct):
+    key: str | None = None
+
+
+class _Listed(msgspec.Struct):
+    """The part of a run's record that its row holds; `running.record` has the whole."""
+
+    status: str
+    started: str = ""
+    recipe: str = ""
+    file: str | None = None
+    seconds: float = 0.0
+    process: Annotated[int, ProcessId] | None = None
+    metrics: dict[str, Any] = {}
+    steps: list[_StepKey] = []
+
+
+_DECODER = msgspec.json.Decoder(_Listed)
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
-    """One run in a list. keys: those of its steps in the store."""
+    """One run in a list. keys_text: the keys of its steps in the store, as JSON."""
 
     id: str
     started: str
@@ -39,12 +60,12 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The run's metrics, as plain numbers; none where the row is damaged."""
+        """The run's metrics, as plain numbers; none if the row is damaged."""
         return dict(_decoded(self.metrics_text, dict))
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the run's steps; none where the row is damaged."""
+        """The keys of the run's steps; none if the row is damaged."""
         return list(_decoded(self.keys_text, list))
 
 
@@ -55,15 +76,12 @@ class RunIndex:
         self._database = database
         self._folder = folder
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Add a run, or replace what is known of it."""
-        self._database.write(
-            f"insert or replace into runs ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [msgspec.structs.astuple(_row(record))],
-        )
+    def add(self, run: str, content: bytes) -> None:
+        """Add a run, or replace its row. content: of its `run.json`."""
+        self._write([_row(run, content)])
 
     def rows(self) -> list[RunRow]:
-        """Every run whose folder is there, the latest first; an unreadable one says so."""
+        """Every run that has a folder, the latest first; the row of an unreadable one says so."""
         there = self.ids()
         if not there:  # then there may be no store either, and listing makes none
             return []
@@ -73,20 +91,17 @@ class RunIndex:
         for run in unread:
             remove_abandoned(self._folder / run)
         new = {run: self._read_row(run) for run in unread}
-        self._database.write(
-            f"insert or replace into runs ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [msgspec.structs.astuple(row) for row in new.values() if row is not None],
-        )
+        self._write([row for row in new.values() if row is not None])
         for run in unread:
             row = new[run] or _unreadable(run)
             if row is not None:
                 found[run] = row
         rows = [row for run, row in found.items() if run in there]
-        # Ids tell the second of the start, and chance orders those of one second.
+        # Ids hold the second of the start; runs of the same second have no known order.
         return sorted(rows, key=lambda row: (row.started, row.id), reverse=True)
 
     def latest_of(self, file: str | None, recipe: str) -> RunRow | None:
-        """The latest run of a recipe, by its file, or by its name where it has none."""
+        """The latest run of a recipe, by its file, or by its name if it has no file."""
         column, value = ("file", file) if file is not None else ("recipe", recipe)
         row = self._database.row(
             f"select {_COLUMNS} from runs where {column} = ? "
@@ -94,15 +109,6 @@ class RunIndex:
             (value,),
         )
         return None if row is None else RunRow(*row)
-
-    def record(self, run: str) -> dict[str, Any] | None:
-        """The record of a run, or None where it cannot be read."""
-        try:
-            text = (self._folder / run / RECORD).read_text(encoding="utf-8")
-            record = json.loads(text)
-        except (OSError, ValueError):
-            return None
-        return dict(record) if isinstance(record, dict) and "id" in record else None
 
     def remove(self, runs: list[str]) -> None:
         """Remove runs with their folders."""
@@ -121,12 +127,17 @@ class RunIndex:
             return set()
 
     def _read_row(self, run: str) -> RunRow | None:
-        """The row of a run made from its record; None where that is not one."""
-        record = self.record(run)
+        """The row of a run, from its record; None if that is unreadable."""
         try:
-            return None if record is None else _row({**record, "id": run})
-        except (TypeError, ValueError, KeyError, AttributeError):
+            return _row(run, (self._folder / run / RECORD).read_bytes())
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+
+    def _write(self, rows: list[RunRow]) -> None:
+        self._database.write(
+            f"insert or replace into runs ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [msgspec.structs.astuple(row) for row in rows],
+        )
 
 
 def _decoded(text: str, kind: type[T]) -> T:
@@ -137,28 +148,29 @@ def _decoded(text: str, kind: type[T]) -> T:
     return found if isinstance(found, kind) else kind()
 
 
-def true_status(status: str, process: object) -> str:
-    """The status of a record; `killed` where it was running in a process that is no more."""
-    is_alive = isinstance(process, int) and is_running(process)
+def true_status(status: str, process: int | None) -> str:
+    """The status of a record; `killed` if it says `running` and its process is gone."""
+    is_alive = process is not None and is_running(process)
     return "killed" if status == "running" and not is_alive else status
 
 
-def _row(record: dict[str, Any]) -> RunRow:
-    steps = record.get("steps", [])
+def _row(run: str, content: bytes) -> RunRow:
+    """The row of a run whose `run.json` holds this; raises what msgspec raises for other text."""
+    record = _DECODER.decode(content)
     return RunRow(
-        id=str(record["id"]),
-        started=str(record.get("started", "")),
-        recipe=str(record.get("recipe", "")),
-        file=None if record.get("file") is None else str(record["file"]),
-        status=true_status(str(record["status"]), record.get("process")),
-        seconds=float(record.get("seconds", 0.0)),
-        metrics_text=json.dumps(dict(record.get("metrics", {})), allow_nan=False),
-        keys_text=json.dumps([step["key"] for step in steps if step.get("key")]),
+        id=run,
+        started=record.started,
+        recipe=record.recipe,
+        file=record.file,
+        status=true_status(record.status, record.process),
+        seconds=record.seconds,
+        metrics_text=msgspec.json.encode(record.metrics).decode(),
+        keys_text=msgspec.json.encode([step.key for step in record.steps if step.key]).decode(),
     )
 
 
 def _unreadable(run: str) -> RunRow | None:
-    """The row of a run without a record that can be read; None where its folder is of no run."""
+    """The row of a run whose record is unreadable; None if the folder's name is not a run's id."""
     match = _ID.fullmatch(run)
     if match is None:
         return None

@@ -1,24 +1,73 @@
-"""Records of steps that ran: found by key, held against what they depend on."""
+"""Records of steps that ran, and of expectations that were checked, found by key.
+
+A key is a digest of everything that a result depends on. Its parts are kept with the record, so
+that a changed key can be explained part by part.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from blake3 import blake3
 
+from flowrun.store.code import Code
 from flowrun.store.database import Database
-from flowrun.store.keys import BASE_LENGTH
+from flowrun.values.digests import parts_digest
 
+BASE_LENGTH = 32  # digits of a key that are those of its base: 128 bits
+_KEEP = "insert or replace into steps values (?, ?, ?, ?)"
 _MOST_FOUND = 20  # records of one base key that are looked at, the last used first
 
 
-class OutputRecord(msgspec.Struct):
-    """One output: its digest, its summary, and where its value is to be had.
+class KeyParts(msgspec.Struct):
+    """What a step's result depends on, as far as it is known before the step is called.
 
-    plain: the value itself, where it is small and of plain parts; `[document]`, or None.
+    plugin: name and version of the plugin that gives it. version: the step's own `version=`.
+    code: digests of its modules, by name. packages: versions of those that the code imports.
+    around: digests of the code that plugins wrap round each step, by plugin.
+    options: the converted options. inputs: content digests, by parameter.
+    device: the type alone. seed: if the step is random.
+    """
+
+    step: str
+    plugin: str
+    version: str
+    code: dict[str, str]
+    packages: dict[str, str]
+    around: dict[str, str]
+    options: dict[str, Any]
+    inputs: dict[str, str]
+    dtype: str
+    device: str
+    seed: int | None
+
+    def digest(self) -> str:
+        """The step's base key."""
+        return parts_digest(self)
+
+
+def code_parts(code: Code) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests of modules and the versions of packages, Python's own among them."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return code.modules, {"python": python, **code.packages}
+
+
+def full_key(base: str, states: Mapping[str, str]) -> str:
+    """The whole key: the base, and the states of what the step looked at while it ran.
+
+    It begins with the first half of the base, so that the records of one base lie together.
+    """
+    return base[:BASE_LENGTH] + parts_digest(dict(states))[:BASE_LENGTH]
+
+
+class OutputRecord(msgspec.Struct):
+    """One output: its digest, its summary, and its value or the place of its bytes.
+
+    plain: the value itself, if it is small and of plain parts; `[document]`, or None.
     object: the name under which its bytes are kept, or None. is_keepable: whether it has a form
     on disk, as far as that has been tried.
     """
@@ -31,7 +80,7 @@ class OutputRecord(msgspec.Struct):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the value can be had in a later run without making it again."""
+        """Whether the value can be had in a later run without recomputing it."""
         return self.plain is not None or self.object is not None
 
 
@@ -39,7 +88,7 @@ class StepRecord(msgspec.Struct):
     """What is kept of a step that ran.
 
     base: the key of what was known before it was called. key: with the states of what it looked
-    at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, where known.
+    at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, if known.
     read, files: digests of the files it read and wrote. run: the run that made it.
     """
 
@@ -49,14 +98,14 @@ class StepRecord(msgspec.Struct):
     parts: dict[str, Any]
     states: dict[str, str]
     outputs: dict[str, OutputRecord]
-    seconds: float
-    work: float
-    peak_bytes: int | None
-    messages: list[tuple[str, bool]]
-    read: dict[str, str | None]
-    files: dict[str, str | None]
     run: str
     made: float
+    seconds: float = 0.0
+    work: float = 0.0
+    peak_bytes: int | None = None
+    messages: list[tuple[str, bool]] = []
+    read: dict[str, str | None] = {}
+    files: dict[str, str | None] = {}
 
 
 class StepRecords:
@@ -79,9 +128,16 @@ class StepRecords:
         row = self._database.row("select record, seal from steps where key = ?", (key,))
         return None if row is None else _decoded(*row)
 
+    def is_known(self, base: str) -> bool:
+        """Whether there is a record of a base key, or of one that begins like this."""
+        keys = (base[:BASE_LENGTH], base[:BASE_LENGTH] + "g")
+        return (
+            self._database.row("select 1 from steps where key >= ? and key < ?", keys) is not None
+        )
+
     def keep(self, record: StepRecord) -> None:
         """Keep a record; one of the same key is replaced."""
-        self._database.write_all([keeping(record)])
+        self._database.write(_KEEP, [_row(record)])
 
     def all(self) -> Iterator[StepRecord]:
         """Every record that is whole."""
@@ -109,18 +165,16 @@ class StepRecords:
         self._database.write("delete from steps where key = ?", [(key,) for key in keys])
 
 
-def keeping(record: StepRecord) -> tuple[str, tuple[object, ...]]:
-    """The statement, and its row, that keep a record."""
+def _row(record: StepRecord) -> tuple[object, ...]:
     try:
         encoded = _ENCODER.encode(record)
     except OverflowError:  # a whole number of more than 64 bits, which JSON has
         encoded = json.dumps(msgspec.to_builtins(record)).encode()
-    row = (record.key, record.made, encoded, blake3(encoded).digest())
-    return "insert or replace into steps values (?, ?, ?, ?)", row
+    return record.key, record.made, encoded, blake3(encoded).digest()
 
 
 def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:
-    """The record of a row; None where the row is not what was written."""
+    """The record of a row; None if the row is not what was written."""
     if blake3(encoded).digest() != seal:
         return None
     try:

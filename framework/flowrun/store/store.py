@@ -1,42 +1,40 @@
-"""The store of one run: its records, values, digests, locks and checkpoints, under one folder."""
+"""The store of one run: its records, values, digests, locks and checkpoints, in one folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from flowrun.store.checkpoint_files import remove_finished
-from flowrun.store.claims import Claims
 from flowrun.store.code import Code, CodeIndex
-from flowrun.store.database import Database
+from flowrun.store.database import Database, StoreErrors
 from flowrun.store.file_digests import FileDigests
+from flowrun.store.files import remove_abandoned
+from flowrun.store.locks import Locks
 from flowrun.store.objects import Objects
-from flowrun.store.outcomes import Outcomes
 from flowrun.store.run_index import RunIndex
-from flowrun.store.step_records import StepRecords
-from flowrun.store.store_errors import StoreErrors
+from flowrun.store.step_records import BASE_LENGTH, StepRecords
+from flowrun.store.value_files import remove_value
 
 
 class Store:
     """Everything kept below `store` in one folder, by default `.flowrun`.
 
     home: that folder, which also holds the `runs`.
-    complain: is told, in a sentence, what could not be kept or was found damaged.
+    warn: is called with a sentence about what could not be kept or was found damaged.
     """
 
-    def __init__(self, home: Path, complain: Callable[[str], None]) -> None:
+    def __init__(self, home: Path, warn: Callable[[str], None]) -> None:
         folder = home / "store"
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
-        self.trouble = StoreErrors(complain)
-        self.database = Database(folder / "records.sqlite", self.trouble)
+        self.errors = StoreErrors(warn)
+        self.database = Database(folder / "records.sqlite", self.errors)
         self.records = StepRecords(self.database)
-        self.objects = Objects(folder / "objects", self.database, self.trouble)
+        self.objects = Objects(folder / "objects", self.database, self.errors)
         self.runs = RunIndex(self.database, home / "runs")
-        self.outcomes = Outcomes(self.database)
         self.files = FileDigests(self.database)
         self.code = CodeIndex(self.database)
-        self.claims = Claims(folder / "locks", self.database, self.trouble)
+        self.locks = Locks(folder, self.errors)
         self._sources_kept: set[str] = set()
 
     def keep_sources(self, code: Code) -> None:
@@ -68,8 +66,23 @@ class Store:
         self.database.compact()
 
     def close(self) -> None:
-        """Give back what is claimed, close the tables, and say what could not be kept."""
-        self.claims.end()
-        remove_finished(self.checkpoints, self.database)
+        """Close everything, and warn of what could not be kept."""
+        self._remove_finished_checkpoints()
+        self.locks.close()
         self.database.close()
-        self.trouble.tell()
+        self.errors.report()
+
+    def _remove_finished_checkpoints(self) -> None:
+        """Remove the checkpoints of steps that are on record and that no run is computing.
+
+        A process killed after it kept a step's record leaves one behind, and nobody calls that
+        step again.
+        """
+        remove_abandoned(self.checkpoints)
+        try:
+            found = [path.name for path in self.checkpoints.iterdir()]
+        except OSError:
+            return
+        for name in {name[:BASE_LENGTH] for name in found if not name.startswith(".")}:
+            if self.records.is_known(name) and self.locks.is_free(name):
+                remove_value(self.checkpoints, name)

@@ -24,12 +24,16 @@ class DamagedValueError(Exception):
     """Bytes on disk that are not the value they should be."""
 
 
+class NoCodecError(DamagedValueError):
+    """A value of a type that no loaded plugin has a codec for."""
+
+
 class NotKeepableError(Exception):
     """A value that has no form on disk."""
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """A value taken apart: what JSON holds, and the leaves that their codecs write."""
+    """A value split into its JSON part and the leaves that codecs write."""
 
     document: Any
     leaves: dict[str, dict[str, Any]]
@@ -38,7 +42,7 @@ class Structure(msgspec.Struct, frozen=True):
 def taken_apart(value: object, values: Codecs) -> Structure:
     """A value as JSON with its leaves apart, by the name of their type and by path.
 
-    Raises NotKeepableError for what no codec can write.
+    Raises NotKeepableError for a value that no codec can write.
     """
     leaves: dict[str, dict[str, Any]] = {}
     return Structure(_split(value, "value", values, leaves), leaves)
@@ -65,7 +69,7 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
         }
     codec = None if values is None else values.codec_named(kind)
     if codec is None:
-        raise DamagedValueError(f"no codec for {kind}")
+        raise NoCodecError(f"no codec for {kind}")
     if "leaf" in content:
         return leaves[kind][content["leaf"]]
     if codec.unpack is None:
@@ -76,14 +80,14 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
 def write_value(folder: Path, name: str, value: object, digest: str, values: Codecs) -> int:
     """Write a value whole or not at all; gives the number of bytes.
 
-    Raises NotKeepableError, OSError, and whatever a codec raises.
+    Raises NotKeepableError, OSError, and any exception of a codec.
     """
     apart = taken_apart(value, values)
     files, size = {}, 0
     for kind, leaves in apart.leaves.items():
         codec = values.codec_named(kind)
         assert codec is not None
-        assert codec.write is not None  # `_split` took apart only what can be written
+        assert codec.write is not None  # `_split` accepted only values that can be written
         path = folder / f"{name}-{digest[:16]}{codec.suffix}"
         with replacing(path) as temporary:
             codec.write(temporary, leaves)
@@ -96,10 +100,10 @@ def write_value(folder: Path, name: str, value: object, digest: str, values: Cod
 
 
 def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> Any:
-    """A value written by `write_value`, held against its digest (its own, where none is given).
+    """A value written by `write_value`, compared with its digest.
 
-    Raises FileNotFoundError where it is not there, DamagedValueError where it is not what was
-    written.
+    digest: by default the one in the file. Raises FileNotFoundError if there is no such value, and
+    DamagedValueError if it is not the one that was written.
     """
     content = (folder / f"{name}.json").read_bytes()
     try:
@@ -108,11 +112,13 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
         for kind, file in document["files"].items():
             codec = values.codec_named(kind)
             if codec is None or codec.read is None:
-                raise DamagedValueError(f"no codec reads {kind}")
+                raise NoCodecError(f"no codec reads {kind}")
             leaves[kind] = codec.read(folder / file)
         value = put_together(document["value"], leaves, values)
         found = value_digest(value, values)
         wanted = document["digest"] if digest is None else digest
+    except NoCodecError:
+        raise
     except Exception as error:  # a codec reads foreign bytes: it may raise anything
         raise DamagedValueError(f"{name}: {error}") from error
     if found != wanted:

@@ -16,7 +16,7 @@ _SHOWN_ITEMS = 6
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a message and a record say of a value without holding it."""
+    """A short description of a value for messages and records."""
 
     type: str
     shape: tuple[int, ...] | None = None
@@ -31,26 +31,26 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Codec(msgspec.Struct, frozen=True):
-    """How values of one type are summarised, compared, digested and kept.
+    """How values of one type are summarised, compared, digested and stored.
 
     type: the type, or its full name, such as `torch.Tensor`, so that naming it imports nothing.
     summary: a `Summary` of the value.
     plain: the value as numbers, strings and lists, for expectations and JSON.
     difference: called with the value, a wanted plain value or another value of the type, `rtol`
-        and `atol` (None where not given); None where they are equal within that, else how and
-        where they differ. Without it the plain values are compared.
+        and `atol` (None if not given); returns None if they are equal within that, else a text
+        that says how and at which place they differ. Without it the plain values are compared.
 
     For the store, either `pack` and `unpack`, or the four that follow; a type that has neither is
-    never kept, and the steps that take such a value run each time.
+    never stored, and the steps that take such a value run each time.
 
     pack, unpack: the value as values of other types (tensors, numbers, lists, dicts), and back.
     digest: bytes that tell the content, the same in every process: of equal values equal ones.
     write: called with a path and a dict of values by name, writes them as one file. It may raise
-        for a value that has no form on disk; that value is then not kept.
+        for a value that has no form on disk; that value is then not stored.
     read: called with such a path, gives the dict back.
     suffix: the suffix of these files.
-    layout: what else of a value results may depend on, to the last bit, beside its content (how it
-        lies in memory); it belongs to the name under which bytes are kept.
+    layout: the properties beside its content on which the last bits of a result may depend (its
+        layout in memory); part of the name under which the bytes are stored.
     portable: gives a value of the same content as every machine can read it back: a tensor on the
         CPU. Golden values are written so.
     """
@@ -84,7 +84,7 @@ def _shape_text(shape: tuple[int, ...]) -> str:
 
 
 class Codecs:
-    """The codecs of one run, and what they say of values."""
+    """The codecs of one run, and the descriptions that they give of values."""
 
     def __init__(self, codecs: Mapping[str, Codec], usual_dtype: str = "") -> None:
         self._codecs = codecs
@@ -143,7 +143,7 @@ class Codecs:
     def text(self, summary: Mapping[str, Any]) -> str:
         """A summarised value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.
 
-        The dtype is left out where it is the recipe's, and the device where it is the CPU.
+        The dtype is left out if it is the recipe's, and the device if it is the CPU.
         """
         kind, items = summary["type"], summary.get("items")
         value: Any = summary.get("value")
@@ -152,7 +152,7 @@ class Codecs:
             more = ", ..." if len(items) > _SHOWN_ITEMS else ""
             return f"{{{', '.join(shown)}{more}}}"
         if "length" in summary:
-            is_short = value is not None and len(value) <= _SHOWN_ITEMS
+            is_short = isinstance(value, list) and len(value) <= _SHOWN_ITEMS
             if is_short and all(isinstance(item, (int, float)) for item in value):
                 return f"[{', '.join(number_text(item) for item in value)}]"
             return f"[{summary['length']}]"
@@ -176,10 +176,10 @@ class Codecs:
     def difference(
         self, value: object, wanted: Any, rtol: float | None, atol: float | None
     ) -> str | None:
-        """None where the value equals the wanted plain one, else how and where it differs.
+        """None if the value equals the wanted plain one, else a text that says how it differs.
 
-        Numbers are equal within `atol + rtol * |wanted|`. Where neither is given, both are those of
-        torch.testing for the value's dtype (1e-7 for Python's floats); where one is given, the
+        Numbers are equal within `atol + rtol * |wanted|`. If neither is given, both are those of
+        torch.testing for the value's dtype (1e-7 for Python's floats); if one is given, the
         other is 0.
         """
         codec = self.codec(value)
@@ -195,7 +195,7 @@ class Codecs:
         return _difference(found, wanted, rtol, atol)
 
     def plain(self, value: object) -> Any:
-        """The value as plain Python numbers, lists and dicts, where a codec knows how."""
+        """The value as plain Python numbers, lists and dicts, if a codec can convert it."""
         codec = self.codec(value)
         if codec is not None:
             return codec.plain(value)

@@ -1,83 +1,86 @@
-"""How far two values differ: the largest difference of their numbers, and where it lies."""
+"""How two values differ: each part that does, by the path to it, and by how much."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
 from flowrun.values.codecs import Codecs, number_text
 
+Path = tuple[str | int, ...]
+List = list[Any] | tuple[Any, ...]
 
-def differences(old: Any, new: Any, values: Codecs, path: str) -> Iterator[str]:
-    """A line for each part of the values that differs, by the path that leads to it."""
+
+class Bounds(NamedTuple):
+    """How far two numbers may be apart and count as equal: `atol + rtol * |old|`."""
+
+    rtol: float = 0.0
+    atol: float = 0.0
+
+    def allow(self, old: float, new: float) -> bool:
+        """Whether two numbers count as equal; `nan` equals `nan`."""
+        if old == new or (old != old and new != new):
+            return True
+        try:
+            limit = self.atol + self.rtol * abs(old)
+            return any(self) and limit < math.inf and abs(new - old) <= limit
+        except OverflowError:  # a whole number that no float holds
+            return False
+
+
+class Difference(NamedTuple):
+    """One part of a value that differs. path: the keys and positions that lead to it."""
+
+    path: Path
+    text: str
+
+
+EXACT = Bounds()
+
+
+def differences(
+    old: Any, new: Any, values: Codecs, bounds: Bounds = EXACT, path: Path = ()
+) -> Iterator[Difference]:
+    """Each part of two values that differs by more than the bounds."""
     if isinstance(old, dict) and isinstance(new, dict):
-        yield from _of_mappings(old, new, values, path)
+        for key in dict.fromkeys([*old, *new]):
+            inner = (*path, key)
+            if key not in new:
+                yield Difference(inner, " went")
+            elif key not in old:
+                yield Difference(inner, " came")
+            else:
+                yield from differences(old[key], new[key], values, bounds, inner)
     elif isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
-        yield from _of_lists(old, new, values, path)
+        yield from _of_lists(old, new, values, bounds, path)
     elif is_number(old) and is_number(new):
-        if not _is_same(old, new):
-            yield f"{path}: {_numbers(old, new)}"
-    else:
-        codec = values.codec(new)
-        if codec is not None and codec.difference is not None and type(old) is type(new):
-            found = codec.difference(new, old, 0.0, 0.0)
-            if found is not None:
-                yield f"{path}, B against A: {found}"
-        elif type(old) is not type(new) or values.plain(old) != values.plain(new):
-            yield f"{path}: {values.described(old)} -> {values.described(new)}"
+        if not bounds.allow(old, new):
+            yield Difference(path, f": {_change_text(old, new)}")
+    elif (text := _of_others(old, new, values, bounds)) is not None:
+        yield Difference(path, text)
 
 
-def _of_mappings(
-    old: dict[Any, Any], new: dict[Any, Any], values: Codecs, path: str
-) -> Iterator[str]:
-    for key in dict.fromkeys([*old, *new]):
-        if key not in new:
-            yield f"{path}.{key} went"
-        elif key not in old:
-            yield f"{path}.{key} came"
-        else:
-            yield from differences(old[key], new[key], values, f"{path}.{key}")
+def path_text(name: str, path: Path) -> str:
+    """The path into a named value as a recipe writes it: `params.W1[0]`."""
+    return name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
-def _of_lists(
-    old: list[Any] | tuple[Any, ...], new: list[Any] | tuple[Any, ...], values: Codecs, path: str
-) -> Iterator[str]:
-    """Lists of numbers by their largest difference, any other item by item."""
-    if len(old) != len(new):
-        yield f"{path}: {len(old)} items -> {len(new)} items"
-        return
-    if not all(is_number(item) for item in (*old, *new)):
-        for index, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from differences(before, after, values, f"{path}[{index}]")
-        return
-    apart = [index for index in range(len(old)) if not _is_same(old[index], new[index])]
-    if apart:
-        worst = max(apart, key=lambda index: _distance(old[index], new[index]))
-        shown = _numbers(old[worst], new[worst])
-        yield f"{path}: {len(apart)} of {len(old)} numbers differ, most at [{worst}]: {shown}"
-
-
-def _is_same(old: float, new: float) -> bool:
-    return old == new or (old != old and new != new)  # `nan` is no other `nan`
-
-
-def _distance(old: float, new: float) -> float:
-    """How far two numbers are apart; infinitely where nobody can say."""
-    change = number_change(old, new)
-    return math.inf if change is UNSET or math.isnan(change) else abs(change)
-
-
-def _numbers(old: float, new: float) -> str:
-    change = number_change(old, new)
-    by = "" if change is UNSET else f" ({change:+.5g})"
-    return f"{number_text(old)} -> {number_text(new)}{by}"
+def differing(
+    old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Each value inside two mappings that differs, by its keys; UNSET if there is none."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    for path in dict.fromkeys([*before, *after]):
+        one, other = before.get(path, UNSET), after.get(path, UNSET)
+        if one != other or type(one) is not type(other):
+            yield path, one, other
 
 
 def number_change(old: Any, new: Any) -> float | UnsetType:
-    """By how much a number has changed; UNSET where the two are none, or none that floats hold."""
+    """By how much a number has changed; UNSET if one of the two is no number that floats hold."""
     if not (is_number(old) and is_number(new)):
         return UNSET
     try:
@@ -89,3 +92,52 @@ def number_change(old: Any, new: Any) -> float | UnsetType:
 def is_number(value: object) -> bool:
     """Whether a value is a number, and not true or false."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _of_lists(
+    old: List, new: List, values: Codecs, bounds: Bounds, path: Path
+) -> Iterator[Difference]:
+    """Lists of numbers by their largest difference, any other item by item."""
+    if len(old) != len(new):
+        yield Difference(path, f": {len(old)} items -> {len(new)} items")
+        return
+    if not all(is_number(item) for item in (*old, *new)):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from differences(before, after, values, bounds, (*path, index))
+        return
+    apart = [index for index in range(len(old)) if not bounds.allow(old[index], new[index])]
+    if apart:
+        worst = max(apart, key=lambda index: _distance(old[index], new[index]))
+        change = _change_text(old[worst], new[worst])
+        text = f": {len(apart)} of {len(old)} numbers differ, most at [{worst}]: {change}"
+        yield Difference(path, text)
+
+
+def _of_others(old: Any, new: Any, values: Codecs, bounds: Bounds) -> str | None:
+    codec = values.codec(new)
+    if codec is not None and codec.difference is not None and type(old) is type(new):
+        found = codec.difference(new, old, *bounds)
+        return None if found is None else f", B against A: {found}"
+    if type(old) is type(new) and values.plain(old) == values.plain(new):
+        return None
+    return f": {values.described(old)} -> {values.described(new)}"
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not isinstance(value, Mapping):
+        yield path, value
+        return
+    for key, item in value.items():
+        yield from _leaves(item, (*path, str(key)))
+
+
+def _distance(old: float, new: float) -> float:
+    """How far two numbers are apart; infinity if that cannot be computed."""
+    change = number_change(old, new)
+    return math.inf if change is UNSET or math.isnan(change) else abs(change)
+
+
+def _change_text(old: float, new: float) -> str:
+    change = number_change(old, new)
+    by = "" if change is UNSET else f" ({change:+.5g})"
+    return f"{number_text(old)} -> {number_text(new)}{by}"

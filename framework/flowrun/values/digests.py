@@ -12,14 +12,14 @@ from flowrun.values.codecs import Codecs
 
 
 class NoDigestError(Exception):
-    """A value whose content cannot be told: it has no codec that knows how."""
+    """A value that cannot be digested: it has no codec with a digest."""
 
 
 def value_digest(value: object, values: Codecs) -> str | None:
-    """The digest of a value's content, in hexadecimal; None where it cannot be told.
+    """The digest of a value's content, in hexadecimal; None if it cannot be digested.
 
     Numbers, strings, bools, None, and lists, tuples and dicts are digested by type and content, in
-    order; anything else by its codec: a tensor by dtype, shape and bytes, whatever its strides.
+    order; anything else by its codec: a tensor by dtype, shape and bytes, not by its strides.
     """
     try:
         return _digest(value, values).hex()
@@ -28,9 +28,9 @@ def value_digest(value: object, values: Codecs) -> str | None:
 
 
 def parts_digest(document: object) -> str:
-    """The digest of a document of plain values, whatever the order of the keys of its dicts.
+    """The digest of a document of plain values, independent of the order of keys in its dicts.
 
-    What MessagePack does not have is taken by its `repr`: an option may be of any type.
+    A type that MessagePack lacks is digested by its `repr`: an option may be of any type.
     """
     try:
         encoded = _ENCODER.encode(document)

@@ -1,4 +1,4 @@
-"""The metrics of a run, told from the summary of its value `metrics`: nothing is made for them."""
+"""The metrics of a run, read from the summary of its value `metrics`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def told_by(summary: Mapping[str, Any]) -> Any:
-    """What a summary tells of a value; None where it tells only of what kind the value is."""
+    """The plain value in a summary; None if the summary has only the type."""
     items = summary.get("items")
     if items is None:
         return summary.get("value")

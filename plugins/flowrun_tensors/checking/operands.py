@@ -1,4 +1,4 @@
-"""Functions of torch and their operands in a user's words."""
+"""Functions of torch by name, and their operands in words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Any
 
 from flowrun_tensors.lazy_torch import torch
 
+# Functions of two tensors that are broadcast against each other.
+BROADCASTING = frozenset(
+    "add sub subtract rsub mul multiply div divide true_divide floor_divide remainder fmod pow "
+    "float_power maximum minimum fmax fmin atan2 arctan2 hypot logaddexp logaddexp2 xlogy copysign "
+    "nextafter eq ne lt le gt ge not_equal less less_equal greater greater_equal logical_and "
+    "logical_or logical_xor bitwise_and bitwise_or bitwise_xor and or xor where lerp isclose "
+    "squared_difference".split()
+)
 _MOST_SHOWN = 6  # operands, and items of a list
 _OPERATORS = {
-    "truediv": "div", "floordiv": "floor_divide", "getitem": "index", "setitem": "index_put_",
+    "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
+    "getitem": "index", "setitem": "index_put_",
 }  # fmt: skip
 
 
@@ -32,6 +41,11 @@ def function_name(function: Callable[..., Any]) -> str:
     return name
 
 
+def plain_name(function: Callable[..., Any]) -> str:
+    """The same for all forms of a function: `add` for `+`, `+=` and `add_`."""
+    return function_name(function).rstrip("_")
+
+
 def call_text(
     function: Callable[..., Any], arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> str:
@@ -48,7 +62,7 @@ def call_text(
 
 
 def is_reversed(function: Callable[..., Any]) -> bool:
-    """Whether a function is that of an operator with its operands the other way round."""
+    """Whether a function is that of an operator with its operands swapped: `__rsub__`."""
     name = str(getattr(function, "__name__", ""))
     return name.startswith("__r") and hasattr(torch.Tensor, f"__{name[3:]}")
 
@@ -56,7 +70,8 @@ def is_reversed(function: Callable[..., Any]) -> bool:
 def operand_text(value: Any) -> str:
     """A tensor by shape, dtype and device; anything else as Python writes it, shortened."""
     if isinstance(value, torch.Tensor):
-        return tensor_text(value)
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"{tuple(value.shape)} {dtype} {value.device}"
     if isinstance(value, (list, tuple)):
         items = [operand_text(item) for item in value[:_MOST_SHOWN]]
         items += ["..."] if len(value) > _MOST_SHOWN else []
@@ -74,12 +89,6 @@ def operand_text(value: Any) -> str:
     return text if len(text) <= 40 else f"{type(value).__name__} object"
 
 
-def tensor_text(tensor: torch.Tensor) -> str:
-    """`(1000, 11) float32 cuda:0`."""
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    return f"{tuple(tensor.shape)} {dtype} {tensor.device}"
-
-
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """The tensors among operands, those in lists, tuples and dicts included."""
     if isinstance(value, torch.Tensor):
@@ -87,6 +96,6 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from tensors_in(item)
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors_in(item)

@@ -1,18 +1,23 @@
-"""A backend of torch's own making that stands for every device this machine does not have.
+"""A backend registered with torch that stands for every device this machine does not have.
 
-No tensor may be made on a real device that is absent: in a build of torch without it, the process
-ends in places. Under torch's name for backends of others, one backend is registered for the whole
-process, which has no memory and no kernels; fake tensors need neither. Each absent device is an
-index of it.
+No tensor may be made on a real device that is absent: a build of torch without it can end the
+process. Torch lets one more backend be registered ("PrivateUse1"), once for a process. This one has
+no memory and no kernels, which fake tensors do not need. Each absent device is an index of it.
+
+All that the check uses of torch's private ways to register a backend is in this file: the hooks
+class of `torch._C._acc` and `_setup_privateuseone_for_python_backend`. Tested with torch 2.13;
+`make oldest` tests the oldest torch that setup.cfg allows, before which neither existed.
 """
 
 from __future__ import annotations
+
+import threading
 
 from flowrun import FlowrunError
 from flowrun_tensors.lazy_torch import torch
 
 BACKEND = "standin"
-_MOST_DEVICES = 128  # an index of a device is an int8
+_MOST_DEVICES = 128  # torch keeps the index of a device in an int8
 
 _names: list[str] = []  # of the absent devices, by their index
 _is_registered = False
@@ -21,7 +26,7 @@ _is_registered = False
 def index_of(name: str) -> int:
     """The index that stands for a device by its full name: `cuda:0`.
 
-    Raises FlowrunError where there is none: a backend of another library is registered already.
+    Raises FlowrunError if another library has registered a backend already.
     """
     _register()
     if name not in _names:
@@ -32,7 +37,7 @@ def index_of(name: str) -> int:
 
 
 def name_of(index: int) -> str | None:
-    """The full name of the device that an index stands for; None where it stands for none."""
+    """The full name of the device that an index stands for; None if it stands for none."""
     return _names[index] if 0 <= index < len(_names) else None
 
 
@@ -43,7 +48,7 @@ def _register() -> None:
     from torch.utils import backend_registration
 
     class Hook(torch._C._acc.PrivateUse1Hooks):
-        """What torch asks of a backend: this one is none that tensors could be moved to."""
+        """What torch asks of a backend: no tensor can be moved to this one."""
 
         def is_available(self) -> bool:
             return False
@@ -54,32 +59,30 @@ def _register() -> None:
         def is_built(self) -> bool:
             return True
 
-    _begin_autograd()
+    # Autograd starts a thread for each backend at its first backward pass in the process. One for
+    # this backend would break every later fork that differentiates, so the pass is made before. It
+    # is made in a new thread because a check's modes, which are local to a thread, are off there.
+    thread = threading.Thread(target=_first_backward_pass)
+    thread.start()
+    thread.join()
     try:
         backend_registration._setup_privateuseone_for_python_backend(
             BACKEND, backend_module=_Module(), hook=Hook()
         )
     except RuntimeError as error:
         raise FlowrunError(
-            "a check for a device that is not in this machine needs torch's place for a further "
+            "a check for a device that is not in this machine needs torch's place for one more "
             f"backend, and that is taken: {error}"
         ) from error
     _is_registered = True
 
 
-def _begin_autograd() -> None:
-    """Have autograd start the threads of its devices, which it does once, without one for this.
-
-    A process with such a thread must not fork and differentiate.
-    """
-    from torch._subclasses.fake_tensor import unset_fake_temporarily
-
-    with unset_fake_temporarily(), torch._C.DisableTorchFunction(), torch.enable_grad():
-        torch.ones((), device="cpu", requires_grad=True).backward()
+def _first_backward_pass() -> None:
+    torch.ones((), device="cpu", requires_grad=True).backward()
 
 
 class _Module:
-    """`torch.standin`: what torch asks the module of a backend, whether anything runs on it."""
+    """`torch.standin`: torch asks the module of a backend whether anything runs on it."""
 
     def is_initialized(self) -> bool:
         return True

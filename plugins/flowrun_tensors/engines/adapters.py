@@ -1,6 +1,6 @@
 """Each engine's walk from a task to its trained parameters and losses.
 
-What an engine needs is imported when it walks: planning a recipe loads no NumPy.
+An engine's libraries are imported when it runs, so planning a recipe loads no NumPy.
 """
 
 from __future__ import annotations
@@ -99,6 +99,10 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
     losses, params = walk.losses, walk.named()
     lrs = settings.rates
     state = partial(_state, walk, batches, validation)
+
+    def loss_now() -> float:
+        return float(losses[walk.taken - 1])
+
     while walk.taken < settings.steps:
         step = walk.taken
         is_last = validation is not None and validation.look(params, step)
@@ -107,8 +111,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
             break
         if walk.taken % BLOCK == 0:
             require_finite(losses, walk.taken - BLOCK, walk.taken, settings.lr)
-        if ctx.wants_progress:
-            ctx.progress(walk.taken, settings.steps, loss=float(losses[step]))
+        ctx.progress(walk.taken, settings.steps, loss=loss_now)
         ctx.checkpoint(state)
     require_finite(losses, 0, walk.taken, settings.lr)
     return trained(walk.parameters(), losses[: walk.taken], validation)

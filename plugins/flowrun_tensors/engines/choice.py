@@ -1,4 +1,4 @@
-"""Which engine walks the path of a training: one table, and what speaks against each."""
+"""Which engine runs a training: one table of engines, and the reason against each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flowrun import Context, FlowrunError
+from flowrun import CheckContext, Context, FlowrunError
 from flowrun_tensors.engines import adapters as walking
 from flowrun_tensors.engines import shapes
 from flowrun_tensors.engines.results import NotCoveredError
@@ -25,7 +25,7 @@ WalkOnShapes = Callable[[Task, Context], dict[str, Any]]
 class Engine:
     """One way along the path.
 
-    suits: what it is for. obstacle: why it cannot take a task, None where it can. on_shapes: what
+    suits: its purpose. obstacle: why it cannot run a task, None if it can. on_shapes: what
     stands for the walk in a check. is_offered: whether `auto` may choose it.
     """
 
@@ -45,7 +45,7 @@ class Chosen(NamedTuple):
 
 
 def _linear(task: Task) -> str | None:
-    """What keeps a descent from being known by the moments of its data."""
+    """Why a descent cannot be computed from the moments of its data, or None."""
     if task.predictor.activation is None:
         return "the model is a plugin's own"
     if task.validated is not None:
@@ -115,8 +115,8 @@ ENGINES = (
 def walked(name: str, task: Task, ctx: Context) -> Trained:
     """Trained parameters and losses, by the engine of that name, or by the first that can.
 
-    What walked, and why, is said in the step's messages. Raises FlowrunError where the engine that
-    is asked for cannot.
+    The step's messages name the engine and the reason. Raises FlowrunError if the requested engine
+    cannot run the task.
     """
     passed = ""
     for chosen in _candidates(name, task):
@@ -132,16 +132,16 @@ def walked(name: str, task: Task, ctx: Context) -> Trained:
     raise AssertionError("autograd takes every task")
 
 
-def walked_on_shapes(name: str, task: Task, ctx: Context) -> dict[str, Any]:
-    """What `gd_train` gives in a check, where no data is looked at.
+def walked_on_shapes(name: str, task: Task, ctx: CheckContext) -> dict[str, Any]:
+    """The outputs of `gd_train` in a check, computed without data.
 
-    Raises FlowrunError where the engine that is asked for cannot walk.
+    Raises FlowrunError if the requested engine cannot run the task.
     """
     return next(_candidates(name, task)).engine.on_shapes(task, ctx)
 
 
 def _candidates(name: str, task: Task) -> Iterator[Chosen]:
-    """The engines that may take a task, the best first. Raises FlowrunError where `name` cannot."""
+    """The engines that can run a task, best first. Raises FlowrunError if `name` cannot."""
     for engine in ENGINES:
         obstacle = engine.obstacle(task)
         if name == engine.name:

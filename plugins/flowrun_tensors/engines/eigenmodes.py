@@ -74,7 +74,7 @@ class Modes:
             return ~(losses * self.elements <= self.limit)
 
     def require_excited(self, growth: Array) -> None:
-        """Raise NotCoveredError where a coordinate grows `(p,)`-fold from nearly nothing.
+        """Raise NotCoveredError if a coordinate grows `(p,)`-fold from nearly nothing.
 
         In the loop it grows from its rounding errors, of which no closed form knows.
         """
@@ -99,7 +99,7 @@ def modes(
 
     params: `W1` `(d, k)` and `b1` `(k,)`. reach: about how far the descent goes, the sum of its
     learning rates, without momentum; it says near which point losses are to be most exact. Raises
-    NotCoveredError where there are no rows or a number is not finite.
+    NotCoveredError if there are no rows or a number is not finite.
     """
     d, elements = X.shape[1], y.numel()
     moments = moment_matrix(X, y)

@@ -16,7 +16,7 @@ from flowrun_tensors.lazy_torch import torch
 
 Kernel = Literal["auto", "torch", "numba"]
 
-# Where `auto` takes numba's kernel, as measured with torch 2.13 and numba 0.68.
+# When `auto` picks numba's kernel, as measured with torch 2.13 and numba 0.68.
 # Rows x parameters x steps above which it saves more than the second or two that loading it takes;
 # what is compiled at its first use on a machine (some 5 s) is kept.
 _WORTH_LOADING = 4e10
@@ -37,7 +37,7 @@ class Fused:
     """A descent that is taken a step at a time.
 
     losses: `(steps,)`, of the dtype and on the device of `X`; of its first `taken` elements each is
-    the loss before that update. kernel, reason: what computes the gradient, and why that.
+    the loss before that update. kernel, reason: the kernel that computes the gradient, and why.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Fused:
         `relu`, `maximum` (as `torch.maximum(x, 0)`, whose slope at zero is 1/2), `tanh` or
         `sigmoid`, between layers. loss: `mse`, `mae`, `huber` (delta 1) against `y` `(n, k)`, or
         `cross_entropy` against classes `(n,)` int64; means. batch_size: the most rows of a step,
-        None where each takes all. optimizer, optimizer_options: `sgd`, `adam` or `adamw`, with
-        torch.optim's options. kernel: what computes the gradient; `auto` takes numba's where it can
+        None if each takes all. optimizer, optimizer_options: `sgd`, `adam` or `adamw`, with
+        torch.optim's options. kernel: computes the gradient; `auto` picks numba's if it can
         and the descent is long enough.
         """
         self._network = FlatNetwork(params)
@@ -86,7 +86,7 @@ class Fused:
     def step(self, lr: float, rows: torch.Tensor | None = None) -> None:
         """Update the parameters once, and put the loss before that into `losses`.
 
-        rows: those to take, int64 on the data's device; None takes all, where there is no
+        rows: those to take, int64 on the data's device; None takes all, if there is no
         batch_size.
         """
         self._gradient.compute(rows)
@@ -103,7 +103,7 @@ class Fused:
         return {name: value.clone() for name, value in self._network.named().items()}
 
     def state(self) -> dict[str, Any]:
-        """From what the descent goes on to the same bits; its tensors are live, not copies."""
+        """The state from which the descent resumes with equal bits; its tensors are live."""
         return {
             "steps": self.taken,
             "params": self._network.named(),
@@ -128,12 +128,12 @@ def _gradient_of(
     y: torch.Tensor,
     options: dict[str, Any],
 ) -> tuple[_Gradient, str]:
-    """What computes the gradient, and why that."""
+    """The kernel that computes the gradient, and the reason for it."""
     from flowrun_tensors.engines.fused_numba import NumbaGradient, why_not
     from flowrun_tensors.engines.fused_torch import TorchGradient
 
     if kernel == "torch":
-        return TorchGradient(network, X, y, **options), "it was asked for"
+        return TorchGradient(network, X, y, **options), "as requested"
     reason = _why_not_worth_it(work, network) if kernel == "auto" else None
     reason = reason or why_not(X, options["loss"], options["batch_size"])
     if reason is None:
@@ -142,12 +142,12 @@ def _gradient_of(
         except (ImportError, RuntimeError) as error:
             reason = f"numba could not be used: {error}"
         else:
-            return found, "it was asked for" if kernel == "numba" else "the descent is long"
+            return found, "as requested" if kernel == "numba" else "the descent is long"
     return TorchGradient(network, X, y, **options), reason
 
 
 def _why_not_worth_it(work: int, network: FlatNetwork) -> str | None:
-    """Why numba's kernel would not end a descent sooner; None where it would."""
+    """Why numba's kernel would not end a descent sooner; None if it would."""
     if work < _WORTH_LOADING:
         return "the descent is over before numba would be loaded"
     if max(network.widths) > _MOST_UNITS:

@@ -44,7 +44,7 @@ def _maximum(before: torch.Tensor, after: torch.Tensor) -> list[Operation]:
 def _maximum_backward(
     derivative: torch.Tensor, before: torch.Tensor, _: torch.Tensor
 ) -> list[Operation]:
-    """Twice what autograd takes for `torch.maximum(x, 0)`, whose slope at zero is 1/2."""
+    """Twice the derivative of `torch.maximum(x, 0)` in autograd, whose value at zero is 1/2."""
     return [before.sign_, partial(derivative.addcmul_, derivative, before)]
 
 

@@ -22,8 +22,8 @@ from numba.extending import overload
 RELU, MAXIMUM, TANH, SIGMOID = range(4)
 MSE, MAE, HUBER = range(3)
 
-# Only what is called from outside is cached: with it goes all that it calls.
-# No flag that lets a value that is not finite pass unseen: a descent that diverges is to be told.
+# Only functions called from outside are cached: the cache includes all that they call.
+# No fast-math flag that hides values that are not finite: divergence must be reported.
 _compiled = partial(njit, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
@@ -199,7 +199,7 @@ def _add_four(sums, first, *added):  # type: ignore[no-untyped-def]
 
 @_compiled()
 def _activate(before, after, activation):  # type: ignore[no-untyped-def]
-    """The activation of a few units; of what is not a number `max` gives its first argument."""
+    """The activation of a few units; given a NaN, `max` returns its first argument."""
     zero, one = before.dtype.type(0), before.dtype.type(1)
     for j in range(len(before)):
         z, a = before[j], after[j]
@@ -271,7 +271,7 @@ def _exp(x: Any) -> Any:
 
     `exp(x) = 2^n exp(r)` with `|r| <= ln 2 / 2`, exp(r) by its Taylor series (Muller, Elementary
     Functions, 2016), and 2^n written as the bits of a number. Where the result or its inverse would
-    leave the dtype's range, the last one that does not; of what is not a number, the same.
+    leave the dtype's range, the last value within it; NaN gives NaN.
     """
     return math.exp(x)
 

@@ -12,7 +12,7 @@ from flowrun_tensors.lazy_torch import torch
 
 
 class BlockLoss:
-    """Where the predictions of a block go, and the loss's derivative comes from.
+    """Takes the predictions of a block and computes the derivative of the loss.
 
     name: `mse`, `mae` or `huber` (delta 1) against targets `(rows, outputs)`, or `cross_entropy`
     against classes `(rows,)` int64. like: a table like those of the block. derivative: of the

@@ -17,7 +17,7 @@ _MOST_LANES = 64 * _LANES
 
 
 def why_not(X: torch.Tensor, loss: str, batch_size: int | None = None) -> str | None:
-    """Why the kernel cannot do this; None where it can."""
+    """Why the kernel cannot do this; None if it can."""
     if batch_size is None and X.numel() * X.element_size() > _MOST_BYTES:
         return "numba's kernel lays the data out in a copy, and the data is large"
     if X.device.type != "cpu":
@@ -34,9 +34,9 @@ def why_not(X: torch.Tensor, loss: str, batch_size: int | None = None) -> str | 
 class NumbaGradient:
     """Fills a network's gradient, and `loss` `(1, 1)`, as `TorchGradient` does.
 
-    Sums over rows are made in blocks and the blocks added in float64. Raises ImportError where
-    numba cannot be loaded, and RuntimeError where it cannot compile, or finds no folder to keep
-    what it compiles.
+    Sums over rows are made in blocks and the blocks added in float64. Raises ImportError if
+    numba cannot be loaded, and RuntimeError if it cannot compile, or finds no folder to cache
+    compiled code.
     """
 
     name = "numba"
@@ -90,14 +90,14 @@ class NumbaGradient:
         if batch_size is None:
             self._lay_out(every)
         try:
-            # Compiled where it was not before, while there is still a choice; nothing is updated.
+            # Compile now, while another kernel can still be chosen; nothing is updated.
             self.compute(None if batch_size is None else every)
         except NumbaError as error:
             first_line = str(error).partition("\n")[0]
             raise RuntimeError(f"it cannot compile the kernel: {first_line}") from error
 
     def compute(self, rows: torch.Tensor | None = None) -> None:
-        """Do it for `rows`, int64 `(at most batch_size,)`; None where all are taken each time."""
+        """Do it for `rows`, int64 `(at most batch_size,)`; None if all are taken each time."""
         count = self._count
         if rows is not None:
             count = len(rows)

@@ -2,7 +2,7 @@
 
 The tables of a layer are `(units + 1, rows)`, the last row ones: products with a layer's matrix
 `(inputs + 1, outputs)` then hold the bias on the way forward, and its gradient on the way back.
-What a step does is put together once, as a list of operations on tensors that stay where they are.
+A step is compiled once into a list of operations on preallocated tensors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TorchGradient:
     """Fills a network's gradient, and `loss` `(1, 1)`, from all rows or from those it is given.
 
     X: `(n, d)`; y: `(n, k)`, or `(n,)` int64 of classes for `cross_entropy`. batch_size: the most
-    rows of one step; None takes all each time. Rows of more than one block are not held twice.
+    rows of one step; None takes all each time. Rows of several blocks are not stored twice.
     """
 
     name = "torch"
@@ -64,7 +64,7 @@ class TorchGradient:
         self._operations: dict[int, list[Operation]] = {}
 
     def compute(self, rows: torch.Tensor | None = None) -> None:
-        """Do it for `rows`, int64 `(at most batch_size,)`; None where all are taken each time."""
+        """Do it for `rows`, int64 `(at most batch_size,)`; None if all are taken each time."""
         count = len(self._X)
         if rows is not None:
             count = len(rows)
@@ -85,7 +85,7 @@ class TorchGradient:
             targets = self._targets[start:end]
             if self._is_laid_out:
                 inputs = self._inputs[start:end].t()
-            else:  # the data is held once: each block of it is laid out where the last one was
+            else:  # the data is stored once: each block is laid out in the buffer of the last
                 block = self._inputs[: end - start]
                 operations.append(partial(block[:, :-1].copy_, self._X[start:end]))
                 inputs = block.t()
@@ -94,7 +94,7 @@ class TorchGradient:
         return operations
 
     def _tables_for(self, rows: int) -> tuple[list[_Layer], BlockLoss]:
-        """What a block of so many rows is computed in."""
+        """The buffers for a block of so many rows."""
         if rows not in self._tables:
             *hidden, outputs = self._network.widths[1:]
             in_place = self._activation.in_place

@@ -42,7 +42,7 @@ def iterated(
     weight_decay: float = 0.0,
     tolerance: float = 0.0,
 ) -> Descended:
-    """Where full-batch gradient descent from `params` ends, and the loss before each update.
+    """The end of full-batch gradient descent from `params`, and the loss before each update.
 
     `X` `(n, d)` and `y` `(n, k)` floating, read once in blocks; `params` `W1` `(d, k)` and `b1`
     `(k,)`; the loss is the mean of squares over all n k elements. lrs: the learning rate of each
@@ -50,8 +50,8 @@ def iterated(
     torch.optim.SGD, without dampening. tolerance: stop after the first step whose loss is less than
     this from the one before, losses taken in the dtype of `y`; 0 takes every step.
 
-    Raises DivergedError where the loop's loss stops being finite within the steps taken, and
-    NotCoveredError where only the loop itself can tell.
+    Raises DivergedError if the loop's loss stops being finite within the steps taken, and
+    NotCoveredError if only the loop itself can compute the result.
     """
     rates = rounded(lrs, y.dtype)
     momentum, weight_decay = rounded([momentum, weight_decay], y.dtype).tolist()
@@ -102,11 +102,11 @@ class _Walk:
         self._eigenvalues = eigenvalues
         self._momentum = momentum
         self._nesterov = nesterov
-        # What remains, and the velocity.
+        # The remaining fraction, and the velocity.
         self._state = np.stack([np.ones_like(eigenvalues), np.zeros_like(eigenvalues)])
 
     def walk(self, rates: Array) -> tuple[Array, Array]:
-        """What remains before each of the next steps, and their directions, `(steps, p)` each."""
+        """The fraction that remains before each of the next steps, and directions, `(steps, p)`."""
         count = -(-len(rates) // self._block)
         # Steps that lead nowhere fill up the last block.
         padded = np.zeros(count * self._block)

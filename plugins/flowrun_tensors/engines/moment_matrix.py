@@ -20,8 +20,8 @@ def moment_matrix(
 
     `X` `(n, d)` and `y` `(n, k)` of any floating dtype, on one device, in any memory layout. They
     are read once, in blocks of `rows` (by default as many as a cache holds), so a memory-mapped
-    table is never held whole. Products and sums are float64: those of float32 numbers are exact,
-    and a sum over n rows is off by about 1e-16 of the sum of absolute values.
+    table is never in memory whole. Products and sums are float64: those of float32 numbers are
+    exact, and a sum over n rows is off by about 1e-16 of the sum of absolute values.
     """
     width = X.shape[1] + 1 + y.shape[1]
     moments = np.zeros((width, width))
@@ -29,7 +29,7 @@ def moment_matrix(
         if block.is_cpu:
             # NumPy computes half of a product with its own transpose; torch computes all of it.
             values = block.numpy()
-            with np.errstate(all="ignore"):  # what is not finite is seen in the moments
+            with np.errstate(all="ignore"):  # values that are not finite show in the moments
                 moments += values.T @ values
         else:
             moments += (block.T @ block).cpu().numpy()

@@ -1,4 +1,4 @@
-"""What an engine gives, and how it says that a descent diverges or is not for it."""
+"""The result of an engine, and the errors for a descent that diverges or is not covered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DivergedError(FlowrunError):
     """The loss stops being finite, found without a step being taken.
 
     step: counted from 0, that of the first loss that is not finite. last_loss: the last finite one,
-    None where there is none. largest_lr: with a constant learning rate below this it converges.
+    None if there is none. largest_lr: with a constant learning rate below this it converges.
     """
 
     def __init__(self, step: int, last_loss: float | None, lr: float, largest_lr: float) -> None:
@@ -50,4 +50,4 @@ class DivergedError(FlowrunError):
 
 
 class NotCoveredError(FlowrunError):
-    """The engine cannot say where the loop would go; the text says why. The loop itself can."""
+    """The engine cannot compute the path of the loop, for the reason given; the loop itself can."""

@@ -1,11 +1,11 @@
-"""What stands for a training in a check: its shapes, and what it needs in memory and operations."""
+"""A training in a check: the shapes of its outputs, its memory and its operations."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Any
 
-from flowrun import Context, Unknown
+from flowrun import CheckContext, Unknown
 from flowrun_tensors.batches import require_rows
 from flowrun_tensors.engines.moment_matrix import block_shape
 from flowrun_tensors.engines.task import Task
@@ -15,7 +15,7 @@ from flowrun_tensors.training import plain, tracked
 from flowrun_tensors.updates import update_of
 
 
-def of_the_loop(task: Task, ctx: Context) -> dict[str, Any]:
+def of_the_loop(task: Task, ctx: CheckContext) -> dict[str, Any]:
     """One update, and its backward pass, in the place of all."""
     settings, X, y = task.settings, task.X, task.y
     losses, params, validation = _losses(task), tracked(task.params), task.validation()
@@ -35,7 +35,7 @@ def of_the_loop(task: Task, ctx: Context) -> dict[str, Any]:
     return made
 
 
-def of_moments(task: Task, ctx: Context) -> dict[str, Any]:
+def of_moments(task: Task, ctx: CheckContext) -> dict[str, Any]:
     """A block of the one pass over the data, in the place of all."""
     rows, columns = block_shape(task.X, task.y)
     with ctx.repeated(-(-len(task.X) // rows)):

@@ -32,15 +32,15 @@ def spectral(
     weight_decay: float = 0.0,
     tolerance: float = 0.0,
 ) -> Descended:
-    """Where full-batch gradient descent from `params` ends, and the loss before each update.
+    """The end of full-batch gradient descent from `params`, and the loss before each update.
 
     `X` `(n, d)` and `y` `(n, k)` floating, read once in blocks; `params` `W1` `(d, k)` and `b1`
     `(k,)`; the loss is the mean of squares over all n k elements. lr, weight_decay: as in
     torch.optim.SGD. tolerance: stop after the first step whose loss is less than this from the one
     before, losses taken as the loop has them, in the dtype of `y`; 0 takes every step.
 
-    Raises DivergedError where the loop's loss stops being finite within the steps taken, and
-    NotCoveredError where only the loop itself can tell.
+    Raises DivergedError if the loop's loss stops being finite within the steps taken, and
+    NotCoveredError if only the loop itself can compute the result.
     """
     lr, weight_decay = rounded([lr, weight_decay], y.dtype).tolist()
     found = modes(X, y, params, weight_decay, reach=lr * steps)
@@ -66,7 +66,7 @@ def spectral(
 class _Powers:
     """Powers of `1 - rate` for the rates `lr λ`, `(p,)`, by their logarithms.
 
-    `log1p` keeps what a subtraction from 1 would round away, which ten million steps would show.
+    `log1p` keeps digits that a subtraction from 1 would round away: they show after 1e7 steps.
     """
 
     def __init__(self, rates: Array) -> None:
@@ -96,7 +96,7 @@ class _Powers:
         return way / found.eigenvalues
 
     def overflow(self, found: Modes, steps: int) -> int:
-        """The first step whose loss is not finite in the loop; `steps` where there is none.
+        """The first step whose loss is not finite in the loop; `steps` if there is none.
 
         The loss is a sum of exponentials of the step: below the limit at first, it passes it once.
         """
@@ -118,7 +118,7 @@ class _Powers:
     def losses(self, found: Modes, start: int, count: int) -> Array:
         """Losses before so many updates from step `start` on, `(count,)`."""
         if self.grow:
-            # Factors could overflow where their product does not, so each power is taken whole.
+            # A factor could overflow although the product does not, so each power is whole.
             return found.losses(self.remaining(_column(start, start + count)))
         side = math.isqrt(count - 1) + 1
         inner = self.remaining(_column(0, side))

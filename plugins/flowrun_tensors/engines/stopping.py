@@ -1,4 +1,4 @@
-"""The losses of a descent as it goes, and whether it has come to where it stops."""
+"""The losses of a descent so far, and whether it should stop."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LossRecord:
 
     @property
     def last(self) -> float | None:
-        """The last loss, None where there is none yet."""
+        """The last loss, None if there is none yet."""
         return float(self._losses[self.taken - 1]) if self.taken else None
 
     @property

@@ -1,4 +1,4 @@
-"""What an engine is given: parameters, data, model, loss, and the settings of the descent."""
+"""The task of an engine: parameters, data, model, loss, and the settings of the descent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Task:
 
     params: `W1, b1, ...`, or those of a plugin's model. X: `(n, d)`. y: `(n, k)`, of one dtype and
     device with X, or classes `(n,)` int64. loss: by name. validated: the same as X and y of the
-    rows to validate with, None where the loss on them is not wanted. patience: see `Validation`.
+    rows to validate with, None if the loss on them is not wanted. patience: see `Validation`.
     """
 
     params: Params
@@ -35,7 +35,7 @@ class Task:
         return loss_at(self.predictor.predict, self.loss)
 
     def validation(self) -> Validation | None:
-        """What follows the loss on the rows to validate with; None where it is not wanted."""
+        """Tracks the loss on the validation rows; None if it is not wanted."""
         if self.validated is None:
             return None
         X, y = self.validated

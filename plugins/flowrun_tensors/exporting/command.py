@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import filecmp
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import flowrun  # and not its names: each start of flowrun loads this file, and they load the core
+
+if TYPE_CHECKING:
+    from flowrun_tensors.exporting.exported import Exported
 
 
 @click.command("export")
@@ -37,20 +43,45 @@ import flowrun  # and not its names: each start of flowrun loads this file, and 
     help="Load a plugin: a .py file or a module. May be repeated.",
 )
 def export_command(run_or_recipe: str, output: Path | None, **arguments: Any) -> None:
-    """Write a recipe as one Python script that needs torch, and no flowrun.
+    """Write a recipe as the Python script that a person would write, without flowrun.
 
-    The script holds the steps' own code and ends in a `main` that calls them. It gives the same
-    values as the run, to the last bit. RUN_OR_RECIPE is a recipe file, or the id of a run.
+    With -o, the data and the modules of plugins that it reads are written beside it. Its training
+    gives the values of a run with `engine: autograd`, to the last bit. RUN_OR_RECIPE is a recipe
+    file, or the id of a run.
     """
-    from flowrun_tensors.exporting.exported import export_script
+    from flowrun_tensors.exporting.exported import export_plan
 
-    script = export_script(_plan(run_or_recipe, arguments))
+    made = export_plan(_plan(run_or_recipe, arguments))
     if output is None:
-        click.echo(script, nl=False)
+        click.echo(made.text, nl=False)
         return
+    for path in _write(made, output):
+        click.echo(f"wrote {path}")
+
+
+def _write(made: Exported, output: Path) -> Iterator[Path]:
+    """Write the files that are not beside the script yet, and the script last; gives their paths.
+
+    Raises FlowrunError before anything is written if another file is in the place of one.
+    """
+    missing = {}
+    for where, source in made.files.items():
+        target = output.parent / where
+        if not target.exists():
+            missing[target] = source
+        elif not filecmp.cmp(source, target, shallow=False):
+            raise flowrun.FlowrunError(
+                f"{target} is another file than the script needs there ({source})\n"
+                "    move it away, or write the script to another folder"
+            )
+    for target, source in missing.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with flowrun.replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+        yield target
     with flowrun.replacing(output) as temporary:
-        temporary.write_text(script, encoding="utf-8")
-    click.echo(f"wrote {output}")
+        temporary.write_text(made.text, encoding="utf-8")
+    yield output
 
 
 def _plan(run_or_recipe: str, arguments: dict[str, Any]) -> flowrun.Plan:
@@ -60,10 +91,11 @@ def _plan(run_or_recipe: str, arguments: dict[str, Any]) -> flowrun.Plan:
         return flowrun.plan(path, **arguments)
     if path.suffix in (".yaml", ".yml"):
         raise flowrun.FlowrunError(f"there is no file `{run_or_recipe}`")
+    plugins = arguments.pop("plugins")
     given = [name for name, value in arguments.items() if value not in (None, ())]
     if given:
         options = ", ".join(f"--{name.removesuffix('s')}" for name in given)
         raise flowrun.FlowrunError(
             f"{options} cannot change what a run did; export its recipe instead"
         )
-    return flowrun.plan_of_run(run_or_recipe)
+    return flowrun.plan_of_run(run_or_recipe, plugins=plugins)

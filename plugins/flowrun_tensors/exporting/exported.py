@@ -2,130 +2,176 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flowrun import FlowrunError, Plan
-from flowrun_tensors.exporting.collecting import Collector, ExportError, Piece
-from flowrun_tensors.exporting.data import data_of
-from flowrun_tensors.exporting.recipe_code import (
-    SETTINGS,
-    RecipeCode,
-    require_function,
-    step_title,
+from flowrun_tensors import steps
+from flowrun_tensors.exporting import descent, loading, saving, tables, tensors, training
+from flowrun_tensors.exporting.assembling import libraries, script_text
+from flowrun_tensors.exporting.own_code import OwnCode
+from flowrun_tensors.exporting.own_steps import own_step
+from flowrun_tensors.exporting.script import (
+    ExportError,
+    Script,
+    StepLines,
+    shown_values,
 )
-from flowrun_tensors.exporting.script import Sections, script_text
-from flowrun_tensors.exporting.sources import Library, Module
-from flowrun_tensors.exporting.structs import make_dataclasses
+from flowrun_tensors.exporting.text import comment, literal
 
-_HERE = "flowrun_tensors.exporting"
-_TEMPLATES = (f"{_HERE}.prelude", f"{_HERE}.surroundings", f"{_HERE}.safetensors_files")
-_IN_PLACE_OF = {
-    "flowrun": _TEMPLATES[0],
-    "safetensors": _TEMPLATES[2],
-    "flowrun_tensors.formats.csv_engine": f"{_HERE}.no_csv_engine",
-    "flowrun_tensors.engines.choice": f"{_HERE}.training_loop",
-}
-_RECIPE = "flowrun_exported_recipe"
+SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
+    "load": loading.load, "save": saving.save,
+    "shuffle": tables.shuffle, "split": tables.split, "normalize": tables.normalize,
+    "init_params": training.init_params, "gd_train": descent.gd_train,
+    "evaluate": training.evaluate, "predict": training.predict,
+    "tensor": tensors.tensor, "random": tensors.random, "compute": tensors.compute,
+    "cast": tensors.cast, "place": tensors.place, "numpy": tensors.numpy,
+    "grad": tensors.grad, "minimize": tensors.minimize, "bench": tensors.bench,
+}  # fmt: skip
+
+_PLACED = [
+    "def NAME(value, device=None, dtype=None):",
+    '    """A value with its tensors on a device, and floating ones in a dtype."""',
+    "    if isinstance(value, dict):",
+    "        return {key: NAME(item, device, dtype) for key, item in value.items()}",
+    "    if isinstance(value, (list, tuple)):",
+    "        return type(value)(NAME(item, device, dtype) for item in value)",
+    "    if not isinstance(value, torch.Tensor):",
+    "        return value",
+    "    value = value if device is None else value.to(device)",
+    "    return value if dtype is None or not value.is_floating_point() else value.to(dtype)",
+]
 
 
-def export_script(plan: Plan) -> str:
-    """One plain Python script that does what a plan does.
+@dataclass(frozen=True)
+class Exported:
+    """A script, and what must lie beside it.
 
-    It gives the bits that a run gives whose trainings take the engine `autograd`: a script trains
-    by that loop, whatever the recipe says of engines.
-
-    It needs torch, and what the steps import themselves. Running it calls its `main`, which prints
-    the metrics and gives the final values by name. Raises FlowrunError, naming step, file and line,
-    where code cannot become part of a script, and DataError where a data set cannot be had.
+    files: each by the path that it has from the script's folder. variables: that of each value of
+    the recipe, by the value's name.
     """
-    modules = [step.step.function.__module__ for step in plan.steps]
-    modules += [getattr(each.module, "__name__", "") for each in plan.registry.plugins.values()]
-    library = Library(modules, _IN_PLACE_OF)
-    collector = Collector(library)
-    data = data_of(plan)
-    sections: Sections = []
+
+    text: str
+    files: dict[str, Path]
+    variables: dict[str, str]
+
+
+def export_plan(plan: Plan) -> Exported:
+    """The script of a plan: what a person would write, with torch alone where the steps allow it.
+
+    It ends with the bits of the run whose trainings have `engine: autograd`. Raises FlowrunError,
+    naming the recipe's line, for a step or an option that has no form in a script; DataError if a
+    data set cannot be had.
+    """
+    script = Script(plan, _device(plan.recipe.device, plan))
+    own = OwnCode(script)
+    script.own_function = own.function
+    for step in plan.steps:  # whose names are the script's before its values are named
+        if not _is_built_in(step):
+            _said_of(step, lambda step=step: own.function(step.step.function))
     for step in plan.steps:
-        with _said_of(f"{step.mark}: the step `{step.id}`"):
-            function = inspect.unwrap(step.step.function)
-            sections.append((step_title(step), _collected(function, library, collector)))
-    for chosen in data.formats:
-        with _said_of(f"{plan.recipe.source.name}: the format {chosen.name}"):
-            pieces = _collected(chosen.read, library, collector)
-            if chosen.write is not None:
-                pieces += _collected(chosen.write, library, collector)
-            sections.append((f"{chosen.name} files", pieces))
-    with _said_of(f"{plan.recipe.source.name}: the recipe"):
-        code = RecipeCode(plan, data)
-        recipe = Module(_RECIPE, "", Path(_RECIPE), code.text.encode())
-        library.add(recipe)
-        sections.append(("the recipe", collector.collect(recipe, "main")))
-        make_dataclasses(piece for _, inside in sections for piece in inside)
-        text = script_text(_header(plan), _arranged(sections, recipe, collector), recipe, collector)
+        model = plan.registry.items("flowrun_tensors_models").get(step.options.get("model") or "")
+        if _is_built_in(step) and model is not None:
+            _said_of(
+                step, lambda model=model: own.function(model.init) and own.function(model.forward)
+            )
+    script.name_values(name for step in plan.steps for name in step.wires.outputs.values())
+    for step in plan.steps:
+        _said_of(step, lambda step=step: _write(script, step, own))
+    _print_values(script)
+    text = script_text(script, _header(script), own.lines())
+    return Exported(text, script.files, script.variables)
+
+
+def _said_of(step: Any, write: Callable[[], object]) -> None:
+    """Write, or raise what is wrong as an error of the step."""
     try:
-        ast.parse(text)
-    except SyntaxError as error:
-        message = f"what is made of it is no Python: {error.msg}: {(error.text or '').strip()}"
-        raise FlowrunError(f"{plan.recipe.name} cannot be exported\n    {message}") from None
-    return text
-
-
-def _collected(function: Callable[..., Any], library: Library, collector: Collector) -> list[Piece]:
-    """The pieces of a function that stands at the top of a module."""
-    require_function(function)
-    if not library.holds(function.__module__):
-        return []  # a library's own, which is imported
-    module = library.find(function.__module__)
-    if module is None or not module.giving(function.__name__):
-        message = f"the source of `{function.__module__}.{function.__name__}` cannot be had"
-        raise ExportError(f"{message}\n    export takes the code from .py files")
-    return collector.collect(module, function.__name__)
-
-
-@contextmanager
-def _said_of(what: str) -> Iterator[None]:
-    try:
-        yield
+        write()
     except ExportError as error:
-        raise FlowrunError(f"{what} cannot be exported\n    {error}") from None
+        raise FlowrunError(
+            f"{step.mark}: the step `{step.id}` cannot be exported\n    {error}"
+        ) from None
+    except ValueError as error:
+        message = f"an option holds {error}, which no literal makes"
+        raise FlowrunError(
+            f"{step.mark}: the step `{step.id}` cannot be exported\n    {message}"
+        ) from None
 
 
-def _header(plan: Plan) -> list[str]:
-    recipe = plan.recipe
-    where = f" ({recipe.source.name})" if recipe.source.name else ""
-    header = [f"The recipe {recipe.name}{where} as one script, made by `flowrun export`."]
-    if recipe.about:
-        header.append(recipe.about)
+def _is_built_in(step: Any) -> bool:
+    return any(step.step is one for one in steps.STEPS)
+
+
+def _device(name: str, plan: Plan) -> str:
+    """The device by its name in the script; `auto` is the best one of this machine."""
+    if name == "auto":
+        name = next(iter(plan.registry.devices), "cpu")
+    return "cpu" if name == "cpu:0" else name
+
+
+def _write(script: Script, step: Any, own: OwnCode) -> None:
+    """One step: what is set for it, and its lines."""
+    lines = StepLines(script, step)
+    dtype = step.dtype or script.plan.recipe.dtype
+    device = _device(step.device or script.plan.recipe.device, script.plan)
+    if dtype != script.dtype:
+        lines.add(f"torch.set_default_dtype(torch.{dtype})")
+        script.dtype = dtype
+    if device != script.default_device:
+        lines.add(f"torch.set_default_device({literal(device)})")
+        script.default_device = script.device = device
+    if step.device or step.dtype:
+        _place_inputs(lines, step)
+    if _is_built_in(step):
+        SHORT_FORMS[step.step.name](lines)
+    else:
+        own_step(lines, own)
+    lines.finish()
+    title = step.id if step.id == step.step.name else f"{step.id} ({step.step.name})"
+    failing = script.plan.expectations.error
+    title += ": the recipe expects it to fail" if failing and failing.step == step.id else ""
+    script.body += [*comment(title), *lines.lines, ""]
+
+
+def _place_inputs(lines: StepLines, step: Any) -> None:
+    """Inputs of a step with a device or a dtype of its own, on that device and in that dtype."""
+    named = {"device": literal(lines.script.device)} if step.device else {}
+    named |= {"dtype": f"torch.{step.dtype}"} if step.dtype else {}
+    more = ", ".join(f"{name}={code}" for name, code in named.items())
+    for name, value in lines.named.items():
+        if value.kind in ("number", "size", "text"):
+            continue
+        placed = lines.script.helper("placed", _PLACED)
+        local = lines.local(f"{name}_placed")
+        lines.add(f"{local} = {placed}({value.name}, {more})")
+        is_cast = step.dtype and value.dtype in ("float16", "bfloat16", "float32", "float64")
+        dtype = step.dtype if is_cast else value.dtype
+        lines.named[name] = replace(value, name=local, dtype=dtype)
+
+
+def _print_values(script: Script) -> None:
+    for name in shown_values(script.plan):
+        if name not in script.printed and name not in ("losses", "val_losses"):
+            script.body.append(f"print({literal(f'{name}:')}, {script.values[name].name})")
+
+
+def _header(script: Script) -> list[str]:
+    """The comment at the top. Its first lines are fixed: Python looks for an encoding in them."""
+    recipe, needed = script.plan.recipe, libraries(script)
+    names = f"{', '.join(needed[:-1])} and {needed[-1]}" if needed[1:] else needed[0]
+    header = ["# A recipe of flowrun as a plain script, written by `flowrun export`.", "#"]
+    header += comment(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
+    beside = f", and beside it {', '.join(sorted(script.files))}" if script.files else ""
+    header += ["#", *comment(f"It needs {names}{beside}.")]
+    for note in script.notes:
+        header += comment(note)
+    if recipe.needs.texts:
+        header += comment(f"The machine it is for: {', '.join(recipe.needs.texts)}.")
     own = __name__.partition(".")[0]
-    for plugin in plan.registry.plugins.values():
-        name = str(getattr(plugin.module, "__name__", ""))
-        if hasattr(plugin.module, "flowrun_step_call") and name.partition(".")[0] != own:
-            header.append(f"What the plugin `{plugin.name}` does round each step is left out.")
+    for plugin in script.plan.registry.plugins.values():
+        module = str(getattr(plugin.module, "__name__", ""))
+        if hasattr(plugin.module, "flowrun_backend") and module.partition(".")[0] != own:
+            header += comment(f"What the plugin {plugin.name} does round each step is left out.")
     return header
-
-
-def _arranged(sections: Sections, recipe: Module, collector: Collector) -> Sections:
-    """The settings first, then what steps have of flowrun, then the steps, and the recipe last."""
-    found = {piece: None for _, inside in sections for piece in inside}
-    settings = {piece for piece in found if piece.module is recipe and _is_setting(piece)}
-    shared: dict[Piece, None] = {}
-    waiting = [piece for piece in found if piece.module.name in _TEMPLATES]
-    while waiting:
-        piece = waiting.pop()
-        if piece not in shared:
-            shared[piece] = None
-            waiting += piece.needs
-    arranged = [("settings", list(settings)), ("what the steps have of flowrun", list(shared))]
-    first = {*settings, *shared}
-    arranged += [(title, [piece for piece in inside if piece not in first])
-                 for title, inside in sections]  # fmt: skip
-    return [(title, collector.in_order(inside)) for title, inside in arranged]
-
-
-def _is_setting(piece: Piece) -> bool:
-    """Whether a piece of the recipe's module is one of its constants, and no table."""
-    return any(name in SETTINGS or name.endswith("_FILE") for name in piece.statement.binds)

@@ -1,78 +1,235 @@
-"""The script put together: its imports, and its pieces in sections."""
+"""A script while it is written: its imports, helpers and lines, and what is known of its values."""
 
 from __future__ import annotations
 
-import ast
-import textwrap
-from collections.abc import Iterator
-from itertools import pairwise
+import builtins
+import keyword
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from flowrun_tensors.exporting.collecting import Collector, ExportError, Piece
-from flowrun_tensors.exporting.editing import PieceEditor, whole_span
-from flowrun_tensors.exporting.import_lines import import_blocks, libraries
-from flowrun_tensors.exporting.layout import WIDTH
-from flowrun_tensors.exporting.naming import ScriptNames
-from flowrun_tensors.exporting.sources import Imported, Module
+from flowrun import FlowrunError, Plan
+from flowrun_tensors.exporting.text import laid_out
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-Sections = list[tuple[str, list[Piece]]]
-
-
-def script_text(header: list[str], sections: Sections, recipe: Module, collector: Collector) -> str:
-    """The whole script. header: paragraphs for the comment at its top. recipe: where `main` is."""
-    pieces = [piece for _, own in sections for piece in own]
-    names = ScriptNames(pieces, recipe)
-    needed = libraries(names.imports)
-    need = f"It needs {_in_a_row(needed)}, and nothing of flowrun."
-    inside = libraries(found for piece in pieces for found in _imported_inside(piece, collector))
-    if later := [one for one in inside if one not in needed]:
-        need += f" Functions in it import {_in_a_row(later)} when they are called."
-    comment = [*header, need]
-    parts = [
-        "\n#\n".join(textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
-                     for text in comment),
-        "from __future__ import annotations",
-        *import_blocks(names.imports),
-    ]  # fmt: skip
-    for title, own in sections:
-        if own:
-            text = _section(title, own, names, collector)
-            parts.append(text if title is sections[0][0] else f"\n{text}")
-    parts.append('\nif __name__ == "__main__":\n    main()')
-    return "\n\n".join(parts) + "\n"
+_TAKEN = {"HERE", "Path", "Timer", "copy", "csv", "json", "load_file", "numpy", "os", "random",
+          "safetensors", "save_file", "sys", "torch", *keyword.kwlist, *keyword.softkwlist,
+          *dir(builtins)}  # fmt: skip
 
 
-def _in_a_row(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+class ExportError(FlowrunError):
+    """A step, or code of a step, that has no place in a script; the text says why."""
 
 
-def _imported_inside(piece: Piece, collector: Collector) -> Iterator[Imported]:
-    """What the functions of a piece import themselves."""
-    for node in ast.walk(piece.statement.node):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                if not collector.is_inlined(piece.module, node, alias):
-                    yield piece.module.imported(node, alias)
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of a value of the recipe before the script runs.
+
+    name: the variable. kind: `tensor`, `number`, `size`, `list`, `dict`, `dtype` or `device`; empty
+    if it is not known. dtype, shape: of a tensor, as far as they are known. is_own: whether a
+    tensor has a contiguous memory of its own. detail: of parameters and models, see `networks`;
+    of a list, its items.
+    """
+
+    name: str
+    kind: str = ""
+    dtype: str | None = None
+    shape: tuple[int | None, ...] | None = None
+    is_own: bool = False
+    detail: Any = None
+
+    @property
+    def is_plain_float(self) -> bool:
+        """Whether it is certainly float32 or float64, of which rounding is the same either way."""
+        return self.dtype in ("float32", "float64")
 
 
-def _section(title: str, pieces: list[Piece], names: ScriptNames, collector: Collector) -> str:
-    try:
-        texts = [PieceEditor(piece, names, collector.is_inlined).text for piece in pieces]
-    except ExportError as error:
-        raise ExportError(f"{title}: {error}") from None
-    begin = "\n\n\n" if isinstance(pieces[0].statement.node, _DEFINITIONS) else "\n\n"
-    made = [f"# --- {title} ---{begin}{texts[0]}"]
-    for (before, piece), text in zip(pairwise(pieces), texts[1:], strict=True):
-        made.append(_between(before, piece) + text)
-    return "".join(made)
+@dataclass
+class Script:
+    """All that a script is made of.
+
+    imports: names by module, none for a module itself. files: what must lie beside the script, by
+    the path it has there. taken: names that no value may have. written: what `save` steps have
+    written, by path.
+    """
+
+    plan: Plan
+    device: str
+    imports: dict[str, set[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    constants: list[str] = field(default_factory=list)
+    helpers: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    body: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=lambda: set(_TAKEN))
+    values: dict[str, Value] = field(default_factory=dict)
+    written: dict[Path, Any] = field(default_factory=dict)
+    places: dict[str, Path] = field(default_factory=dict)
+    constant_of: dict[str, str] = field(default_factory=dict)
+    printed: set[str] = field(default_factory=set)
+    own_function: Callable[[Callable[..., Any]], str] = str
+    dtype: str = "float32"
+    default_device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        self.use("torch")
+        self.variables: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self.moves = any(step.device or step.step.name == "place" for step in self.plan.steps)
+
+    def name_values(self, names: Iterable[str]) -> None:
+        """Give every value of the recipe a variable; the names taken so far are left free."""
+        for name in names:
+            if name not in self.variables:
+                self.variables[name] = self.free(name)
+                self.taken.add(self.variables[name])
+
+    def variable(self, name: str) -> str:
+        """The variable of a value of the recipe."""
+        return self.variables[name]
+
+    def free(self, wish: str) -> str:
+        """A name like this one that nothing has."""
+        name = unicodedata.normalize("NFKC", wish)  # as Python reads it
+        while name in self.taken:
+            name += "_"
+        return name
+
+    def use(self, module: str, *names: str) -> None:
+        """Import a module, or names of it."""
+        self.imports.setdefault(module, set()).update(names or {""})
+
+    def helper(self, wish: str, lines: list[str]) -> str:
+        """The name of a function that stands above the steps; `NAME` in its lines becomes that."""
+        key = "\n".join(lines)
+        if key not in self.helpers:
+            name = self.free(wish)
+            self.taken.add(name)
+            self.helpers[key] = name, [line.replace("NAME", name, 1) for line in lines]
+        return self.helpers[key][0]
+
+    def is_seen(self, key: str) -> bool:
+        """Whether this is not the first time that it is asked; what is said once asks it."""
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return not is_new
+
+    def constant(self, wish: str, code: str) -> str:
+        """The name of a new constant."""
+        name = self.free(wish)
+        self.taken.add(name)
+        self.constants += laid_out(f"{name} = {code}")
+        return name
+
+    def here(self) -> str:
+        """The name of the script's own folder."""
+        self.use("pathlib", "Path")
+        line = "HERE = Path(__file__).parent"
+        if line not in self.constants:
+            self.constants.insert(0, line)
+        return "HERE"
 
 
-def _between(before: Piece, piece: Piece) -> str:
-    """The line ends between two pieces: two blank lines round definitions, else as they stood."""
-    if any(isinstance(one.statement.node, _DEFINITIONS) for one in (before, piece)):
-        return "\n\n\n"
-    end = whole_span(before.module, before.statement.node)[1]
-    start = whole_span(piece.module, piece.statement.node)[0]
-    is_next = before.module is piece.module and piece.module.text[end:start] == b"\n"
-    return "\n" if is_next else "\n\n"
+class StepLines:
+    """The lines of one step while they are written.
+
+    named: its inputs by the step's own names, those of `in` that follow from options among them.
+    """
+
+    def __init__(self, script: Script, step: Any) -> None:
+        self.script = script
+        self.step = step
+        self.options = SimpleNamespace(**step.options)
+        self.lines: list[str] = []
+        self.depth = 0
+        wires = {**step.wires.inputs, **(step.wires.named or {})}
+        self.named = {name: script.values[source] for name, source in wires.items()}
+        self._given: dict[str, Value] = {}
+        self._late: list[str] = []
+
+    def add(self, *statements: str) -> None:
+        """Add statements at the depth of now."""
+        for statement in statements:
+            self.lines += laid_out(statement, self.depth)
+
+    def begin(self, statement: str) -> None:
+        """Add a statement whose block follows; `end` ends it."""
+        self.add(statement)
+        self.depth += 1
+
+    def end(self) -> None:
+        """End the innermost block."""
+        self.depth -= 1
+
+    def block(self, statement: str, *inside: str) -> None:
+        """Add a statement with a block of its own."""
+        self.begin(statement)
+        self.add(*inside)
+        self.end()
+
+    def seed(self) -> None:
+        """Let the step draw its own random numbers."""
+        is_said = self.script.is_seen("seed")
+        why = "" if is_said else "  # each step draws from a seed of its own"
+        self.add(f"torch.manual_seed({self.step.seed}){why}")
+
+    def local(self, wish: str) -> str:
+        """A name for what only this step needs."""
+        return self.script.free(wish)
+
+    def locals(self, names: str) -> SimpleNamespace:
+        """Such names by their wishes, which are divided by spaces."""
+        return SimpleNamespace(**{name: self.local(name) for name in names.split()})
+
+    def wants(self, output: str) -> bool:
+        """Whether a step below takes this output, or it is shown at the end."""
+        target = self.step.wires.outputs[output]
+        steps = self.script.plan.steps
+        position = next(at for at, one in enumerate(steps) if one is self.step)
+        for later in steps[position + 1 :]:
+            if target in (*later.wires.inputs.values(), *(later.wires.named or {}).values()):
+                return True
+            if target in later.wires.outputs.values():
+                return False
+        return target in shown_values(self.script.plan)
+
+    def target(self, output: str, *, over: tuple[str, ...] = ()) -> str:
+        """The variable of an output that is written before all inputs have been read.
+
+        over: the inputs that are not read after it. If it is the variable of another input, the
+        output has another name until the step's end.
+        """
+        name = self.script.variable(self.step.wires.outputs[output])
+        if name not in (one.name for key, one in self.named.items() if key not in over):
+            return name
+        early = self.local(f"new_{name}")
+        self._late.append(f"{name} = {early}")
+        return early
+
+    def give(self, output: str, kind: str = "", **known: Any) -> str:
+        """The variable of an output, and what is known of it below."""
+        target = self.step.wires.outputs[output]
+        self._given[target] = Value(self.script.variable(target), kind, **known)
+        return self._given[target].name
+
+    def give_like(self, output: str, value: Value, **changed: Any) -> str:
+        """The same, for an output of which as much is known as of another value."""
+        target = self.step.wires.outputs[output]
+        name = self.script.variable(target)
+        self._given[target] = replace(value, name=name, **changed)
+        return name
+
+    def finish(self) -> None:
+        """Let the steps below see what this one gives."""
+        self.add(*self._late)
+        self.script.values.update(self._given)
+
+
+def shown_values(plan: Plan) -> list[str]:
+    """The values that a script prints: what the recipe expects something of, or gives last."""
+    roots = (path.partition(".")[0].partition("[")[0] for path in plan.recipe.expect)
+    given = {name for step in plan.steps for name in step.wires.outputs.values()}
+    expected = [root for root in dict.fromkeys(roots) if root in given]
+    return expected or [*plan.steps[-1].wires.outputs.values()]

@@ -49,7 +49,7 @@ def evaluate(
 
     An augmented assignment changes a copy of its target in place, as torch does. `library` is
     where functions come from, and `kind` its class of arrays: torch and its Tensor, unless NumPy's
-    are given. Raises ExpressionError where a number or tensor would become too large, and where
+    are given. Raises ExpressionError if a number or tensor would become too large, and if
     the operations do not fit the values; torch's own errors come through as they are.
     """
     evaluator = _Evaluator(values, library, kind or torch.Tensor)
@@ -196,7 +196,7 @@ def _check_broadcast(*operands: Any) -> None:
     try:
         shape = torch.broadcast_shapes(*(tuple(operand.shape) for operand in operands))
     except RuntimeError:
-        return  # the operation itself says what does not fit
+        return  # the operation itself reports what does not fit
     _check_elements(tuple(shape))
 
 
@@ -218,7 +218,7 @@ def _check_index(value: Any, index: Any) -> None:
 
 
 def _check_call(name: str, operands: list[Any]) -> None:
-    """Refuse the calls whose result may be far larger than what they take."""
+    """Refuse calls whose result may be far larger than their arguments."""
     if name == "outer":
         _check_elements(tuple(math.prod(operand.shape) for operand in operands))
     elif name == "diag" and operands and operands[0].ndim == 1:

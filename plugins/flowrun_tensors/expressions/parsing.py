@@ -1,4 +1,4 @@
-"""Expressions parsed and held against the vocabulary; nothing of torch is needed for that."""
+"""Expressions parsed and checked against the vocabulary, without torch."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Expression(msgspec.Struct, frozen=True):
 def parse_expression(text: str) -> Expression:
     """Parse an expression, or one augmented assignment to a name such as `a += b`.
 
-    Raises ExpressionError with the offset of what is not of the language, and the nearest name.
+    Raises ExpressionError with the offset of the part outside the language, and the nearest name.
     """
     _check_size(text)
     try:
@@ -99,7 +99,7 @@ def _check_size(text: str) -> None:
 
 
 class _Reader:
-    """Walks a tree once: refuses what is not of the language, collects the names of values."""
+    """Walks a tree once: refuses nodes outside the language, collects the names of values."""
 
     def __init__(self, text: str) -> None:
         self.names: dict[str, None] = {}
@@ -178,7 +178,7 @@ class _Reader:
         raise ExpressionError(f"{what} is not part of expressions", self._offset(node))
 
     def _offset(self, node: ast.AST) -> int:
-        """Where a node's own name begins: that of an attribute stands after its dot."""
+        """The offset of a node's own name: that of an attribute is after its dot."""
         if isinstance(node, ast.Attribute):
             return int(node.end_col_offset or 0) - len(node.attr) + self._indent
         return int(getattr(node, "col_offset", 0)) + self._indent

@@ -1,8 +1,8 @@
-"""Large delimited text, read by Arrow (pyarrow) where that is installed: `flowrun[csv]`.
+"""Large delimited text, read by Arrow (pyarrow) if that is installed: `flowrun[csv]`.
 
 Arrow is one of three engines that were compared (docs/data.md): that with the shortest import. It
 rounds decimals to the nearest float64, as Python does. It takes some texts that a strict reader
-refuses, so it is given only what both read alike; the rest is left to `csv_text`.
+refuses, so it gets only files that both read alike; the rest is left to `csv_text`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from flowrun_tensors.lazy_torch import torch
 # importing it takes 0.03 s, in which `csv_text` reads 1 MB. Below that, it would save nothing.
 LARGE = 2**20
 
-_BLOCK = 2**22  # bytes that one thread parses at a time; a few blocks are held beside the result
+_BLOCK = (
+    2**22
+)  # bytes that one thread parses at a time; a few blocks are in memory beside the result
 _MOST_THREADS = 8  # more would wait for the one that puts the rows in place
 
 
@@ -32,8 +34,8 @@ def read_large(
 
     names_end: the bytes up to the end of the line of names, without a mark of the encoding.
 
-    None where the file is not large, no engine is installed, or the engine does not read what the
-    file holds, or not for certain as a strict reader would: then that one reads it, or says what
+    None if the file is not large, no engine is installed, or the engine does not read what the
+    file holds, or not certainly as the strict reader would: then that one reads it, or reports what
     is wrong. Takes no more memory than the result and a few blocks.
     """
     if path.stat().st_size < LARGE or not _is_separator(delimiter):
@@ -55,14 +57,14 @@ def read_large(
 
 
 def _is_separator(delimiter: str) -> bool:
-    """Whether the engine can be told of this delimiter."""
+    """Whether the engine supports this delimiter."""
     return delimiter.isascii() and delimiter not in '"\r\n'
 
 
 def _fill(table: torch.Tensor, file: FileIO, delimiter: str) -> bool:
     """Read all rows of a file into a table; whether they were as many, some, and beyond doubt.
 
-    Raises pyarrow.ArrowInvalid for what is no number, and for a row of another width.
+    Raises pyarrow.ArrowInvalid for a cell that is not a number, and for a row of another width.
     """
     filled = 0
     for batches in _parsed_in_turn(_blocks(file), delimiter, table.shape[1]):
@@ -79,7 +81,7 @@ def _fill(table: torch.Tensor, file: FileIO, delimiter: str) -> bool:
 def _parsed_in_turn(
     blocks: Iterable[bytes], delimiter: str, width: int
 ) -> Iterator[list[list[torch.Tensor]]]:
-    """What each block holds, in order, while other threads parse those that follow.
+    """The content of each block, in order, while other threads parse the following ones.
 
     The threads are Python's: with its own, Arrow sometimes aborts the process when that ends soon
     after (https://github.com/apache/arrow/issues/34314).
@@ -96,7 +98,7 @@ def _parsed_in_turn(
 
 
 def _blocks(file: FileIO) -> Iterator[bytes]:
-    """The bytes of a file in blocks, each of which ends where a line does."""
+    """The bytes of a file in blocks, each of which ends at the end of a line."""
     begun = b""
     while read := file.read(_BLOCK):
         whole = begun + read
@@ -138,7 +140,7 @@ def _is_finite(column: torch.Tensor) -> bool:
 
 
 def _quotes_are_plain(block: bytes, delimiter: str) -> bool:
-    """Whether quotes stand at both ends of cells alone, and no cell holds what divides cells."""
+    """Whether quotes are only at both ends of cells, and no cell holds a delimiter or line end."""
     if b'"' not in block:
         return True
     import numpy

@@ -27,12 +27,12 @@ def csv_header(
     header: bool | None = None,
     dtype: str = "float64",
 ) -> dict[str, Any]:
-    """What `read_csv` gives, `data` without its numbers.
+    """The result of `read_csv`, with `data` as an empty tensor of the same shape.
 
-    Of the first rows, everything is held against the rules; those below are counted. The count is
-    exact for every file that can be read: quotes are where cells begin and end, and nowhere else.
+    The first rows are checked in full; those below are only counted. The count is exact for every
+    file that can be read: quotes are only at the beginning and end of cells.
 
-    Raises DataError as `read_csv` does, for what the first rows tell.
+    Raises DataError as `read_csv` does, for faults in the first rows.
     """
     with opened_text(path) as lines:
         sizes: list[int] = []
@@ -40,7 +40,7 @@ def csv_header(
         below = _to_line(reader, SAMPLE)
         numbers, row_lines = table_numbers(reader, below, first, columns, path)
         rows = len(numbers) // len(first)
-        if delimiter == '"':  # then what is a quote depends on what stands before it
+        if delimiter == '"':  # then whether a character is a quote depends on the text before it
             rows += sum(1 for row in reader if row)
         else:
             with opened_rows(path, sum(sizes[: reader.line_num])) as file:

@@ -22,10 +22,10 @@ def opened_rows(path: Path, offset: int) -> Iterator[FileIO]:
 
 
 def count_rows(file: FileIO) -> int:
-    r"""The lines that are not blank, from where the file stands at the beginning of one.
+    r"""The lines that are not blank, from the file's position, the beginning of a line.
 
     A line ends with "\n", "\r\n" or "\r", and not within quotes. So there are as many as there are
-    places where an end follows on something else. Raises csv.Error where a quote is not closed.
+    places where an end follows on something else. Raises csv.Error if a quote is not closed.
     """
     import numpy
 

@@ -27,11 +27,11 @@ def read_csv(
 ) -> dict[str, Any]:
     """`data`, `(rows, columns)`, and `columns`, the names (None without a header line).
 
-    delimiter: found among `;`, tab, `|` and `,` where it is not given.
-    header: whether the first line holds names; by default it does where a cell is no number.
-    dtype: of the data. A number is the float64 nearest to what is written, cast to it.
+    delimiter: found among `;`, tab, `|` and `,` if it is not given.
+    header: whether the first line holds names; by default, if one of its cells is not a number.
+    dtype: of the data. A number is the float64 nearest to its text, cast to it.
 
-    A large file is read by an engine where one is installed; whatever that one does not take, and
+    A large file is read by an engine if one is installed; the files that it does not support, and
     each file that has a fault, is read here, so that values and errors are the same.
 
     Raises DataError that names the line and the column of a cell that is not a finite number,
@@ -57,7 +57,7 @@ def read_csv(
 
 @contextmanager
 def opened_text(path: Path) -> Iterator[TextIO]:
-    """A file's text, its line ends as they are; raises DataError where it is no text, or no CSV."""
+    """A file's text, its line ends as they are; raises DataError if it is no text, or no CSV."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield file

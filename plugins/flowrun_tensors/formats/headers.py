@@ -1,6 +1,6 @@
-"""What files of tensors hold, from their headers: names, shapes and dtypes.
+"""The content of tensor files from their headers: names, shapes and dtypes.
 
-Each function gives what the `read_...` of its format gives, and raises what that raises, as far as
+Each function returns what `read_...` of its format returns, and raises the same errors, as far as
 the header tells. They are for a check, inside of torch's FakeTensorMode: nothing takes memory.
 """
 
@@ -33,7 +33,7 @@ _ZIP = b"PK\x03\x04"  # with which a file of torch.save begins since torch 1.6
 
 
 def pt_header(path: Path) -> dict[str, Any]:
-    """What `read_pt` gives, tensors without their data and all else as it is."""
+    """The result of `read_pt`, with tensors without data and everything else as it is."""
     try:
         value = _loaded_without_data(path)
     except FileNotFoundError:
@@ -47,7 +47,7 @@ def pt_header(path: Path) -> dict[str, Any]:
 
 
 def _loaded_without_data(path: Path) -> Any:
-    """What torch.load gives, which reads no data in FakeTensorMode."""
+    """The result of torch.load, which reads no data in FakeTensorMode."""
     with path.open("rb") as file:
         is_zip = file.read(len(_ZIP)) == _ZIP
         file.seek(0)
@@ -86,7 +86,7 @@ def _is_of_fakes(error: Exception) -> bool:
 
 
 def safetensors_header(path: Path) -> dict[str, Any]:
-    """What `read_safetensors` gives, tensors without their data."""
+    """The result of `read_safetensors`, with tensors without data."""
     return safetensors_by_name(path, tensors_without_data)
 
 
@@ -122,7 +122,7 @@ def require_safetensors(tensors: dict[str, torch.Tensor]) -> None:
 
 
 def numpy_header(path: Path) -> dict[str, Any]:
-    """What `read_numpy` gives, tensors without their data; of an archive, no more is unpacked."""
+    """The result of `read_numpy`, with tensors without data; only headers are unpacked."""
     return arrays_by_name(
         path,
         lambda array: _like_array(array.shape, array.flags.fnc, array.dtype),
@@ -154,7 +154,7 @@ def _member_without_data(archive: Any, name: str) -> torch.Tensor:
 
 
 def _like_array(shape: tuple[int, ...], is_fortran: bool, dtype: Any) -> torch.Tensor:
-    """A tensor such as torch.from_numpy makes; raises its TypeError where torch lacks the dtype.
+    """A tensor such as torch.from_numpy makes; raises its TypeError if torch lacks the dtype.
 
     is_fortran: whether the first axis, not the last, is the one along which elements are adjacent.
     """

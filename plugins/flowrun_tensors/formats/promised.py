@@ -1,4 +1,4 @@
-"""What a file of tensors will hold, before it is written."""
+"""The content of a tensor file before it is written."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MAYBE_TENSOR = ("tensor", "unknown")  # kinds of unknown values that can be ten
 
 
 def values_as_written(chosen: Format, path: Path, named: dict[str, Any]) -> dict[str, Any] | None:
-    """What `chosen.read` will give of a file that `chosen.write` makes of these values.
+    """The values that `chosen.read` will return from a file that `chosen.write` writes.
 
-    For a check: nothing is written. None where the format is another plugin's, which alone knows.
-    Raises DataError where `chosen.write` would fail. A tensor of which nothing is known stays so.
+    For a check: nothing is written. None if the format is another plugin's, which alone knows.
+    Raises DataError if `chosen.write` would fail. A tensor of which nothing is known stays so.
     """
     write: Any = chosen.write
     makers: dict[Any, Callable[[str, torch.Tensor], torch.Tensor]] = {

@@ -10,9 +10,9 @@ from flowrun_tensors.lazy_torch import torch
 
 
 def without_data(value: Any) -> Any:
-    """The value, each tensor in it made anew on the CPU, with nothing in it.
+    """The value, with each tensor in it replaced by an empty one on the CPU.
 
-    Raises NeedsDataError for a tensor that is not dense, whose memory depends on what it holds.
+    Raises NeedsDataError for a tensor that is not dense, whose memory depends on its content.
     """
     if isinstance(value, torch.Tensor):
         if value.layout is not torch.strided or value.is_quantized:

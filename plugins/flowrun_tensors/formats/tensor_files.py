@@ -15,7 +15,7 @@ def read_pt(path: Path) -> dict[str, Any]:
     """A file of torch.save: one tensor (as `data`), or a dict of values.
 
     Read with `weights_only=True`, so that a file cannot run code, and memory-mapped where its form
-    allows. Raises DataError where it holds anything else.
+    allows. Raises DataError if it holds anything else.
     """
     try:
         try:
@@ -56,7 +56,7 @@ def tensors_in(path: Path) -> dict[str, torch.Tensor]:
 def safetensors_by_name(
     path: Path, tensors_of: Callable[[Path], dict[str, torch.Tensor]]
 ) -> dict[str, Any]:
-    """What `tensors_of` finds in a safetensors file; raises DataError where that is not whole."""
+    """The values of a safetensors file, by `tensors_of`; raises DataError if it is incomplete."""
     from safetensors import SafetensorError
 
     try:
@@ -81,9 +81,9 @@ def arrays_by_name(
     tensor_of: Callable[[Any], torch.Tensor],
     member_of: Callable[[Any, str], torch.Tensor],
 ) -> dict[str, Any]:
-    """What `tensor_of` makes of a lone array, or `member_of` of each in an archive, by its name.
+    """A lone array through `tensor_of`, or each member of an archive through `member_of`, by name.
 
-    Raises DataError where the file holds no arrays of numbers.
+    Raises DataError if the file holds no arrays of numbers.
     """
     import numpy
 
@@ -141,7 +141,7 @@ def no_tensor(name: str, kind: str) -> DataError:
 
 
 def by_name(value: Any, path: Path) -> dict[str, Any]:
-    """What a file holds, by name: a lone tensor is the `data`; raises DataError."""
+    """The values of a file by name: a lone tensor is `data`; raises DataError."""
     if isinstance(value, torch.Tensor):
         return {"data": value}
     if not isinstance(value, dict):

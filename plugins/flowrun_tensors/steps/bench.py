@@ -10,20 +10,8 @@ from flowrun_tensors.lazy_torch import torch
 _SIZES = {"add": 1_000_000, "matmul": 2_000}
 
 
-def _on_shapes(*, measure: str, n: int | None, seconds: float, ctx: Context) -> dict[str, Any]:
-    """One call of what is measured, without a measurement."""
-    size = n or _SIZES[measure]
-    if measure == "add":
-        torch.empty(size, dtype=torch.int64) + torch.empty(size, dtype=torch.int64)
-        return {"n": size} | {name: Unknown("float") for name in ("lists", "tensors", "ratio")}
-    for device in ctx.present:
-        torch.empty(size, size, device=device) @ torch.empty(size, size, device=device)
-    measured = {"seconds": Unknown("float"), "gflops": Unknown("float")}
-    return {"n": size} | {device.replace(":", "_"): measured for device in ctx.present}
-
-
 # A measurement is not skipped.
-@step(outputs="timings", random=True, effect=True, fake=_on_shapes)
+@step(outputs="timings", random=True, effect=True)
 def bench(
     *,
     measure: Annotated[
@@ -51,8 +39,21 @@ def bench(
     if measure == "add":
         return _add(size, seconds)
     return {"n": size} | {
-        device.replace(":", "_"): _matmul(size, device, seconds) for device in ctx.present
+        device.replace(":", "_"): _matmul(size, device, seconds) for device in ctx.plugins.devices
     }
+
+
+@bench.on_shapes
+def _on_shapes(*, measure: str, n: int | None, seconds: float, ctx: Context) -> dict[str, Any]:
+    """One call of what is measured, without a measurement."""
+    size = n or _SIZES[measure]
+    if measure == "add":
+        torch.empty(size, dtype=torch.int64) + torch.empty(size, dtype=torch.int64)
+        return {"n": size} | {name: Unknown("float") for name in ("lists", "tensors", "ratio")}
+    for device in ctx.plugins.devices:
+        torch.empty(size, size, device=device) @ torch.empty(size, size, device=device)
+    measured = {"seconds": Unknown("float"), "gflops": Unknown("float")}
+    return {"n": size} | {device.replace(":", "_"): measured for device in ctx.plugins.devices}
 
 
 def _add(n: int, seconds: float) -> dict[str, Any]:

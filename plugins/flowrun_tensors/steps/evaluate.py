@@ -15,21 +15,7 @@ _OF_NUMBERS = ("mae", "mse", "rmse", "r2")
 _OF_CLASSES = ("accuracy", "cross_entropy")
 
 
-def _on_shapes(
-    params: dict[str, torch.Tensor],
-    X_val: torch.Tensor,
-    y_val: torch.Tensor,
-    model: dict[str, Any] | None = None,
-    *,
-    metrics: tuple[str, ...],
-    ctx: Context,
-) -> dict[str, Unknown]:
-    """Numbers that only a run can tell, of predictions whose shapes fit."""
-    _targets(_predictions(params, X_val, model, ctx), y_val, metrics, is_data=False)
-    return {name: Unknown("float") for name in metrics}
-
-
-@step(outputs="metrics", fake=_on_shapes)
+@step(outputs="metrics")
 def evaluate(
     params: dict[str, torch.Tensor],
     X_val: torch.Tensor,
@@ -53,6 +39,21 @@ def evaluate(
     y_hat = _predictions(params, X_val, model, ctx)
     y_val = _targets(y_hat, y_val, metrics)
     return {name: metric(name, y_hat, y_val) for name in metrics}
+
+
+@evaluate.on_shapes
+def _on_shapes(
+    params: dict[str, torch.Tensor],
+    X_val: torch.Tensor,
+    y_val: torch.Tensor,
+    model: dict[str, Any] | None = None,
+    *,
+    metrics: tuple[str, ...],
+    ctx: Context,
+) -> dict[str, Unknown]:
+    """Numbers that only a run can tell, of predictions whose shapes fit."""
+    _targets(_predictions(params, X_val, model, ctx), y_val, metrics, is_data=False)
+    return {name: Unknown("float") for name in metrics}
 
 
 def _predictions(

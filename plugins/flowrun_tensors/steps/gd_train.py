@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
-from flowrun import Context, Meta, OptionError, step
+from flowrun import CheckContext, Context, Meta, OptionError, step
 from flowrun_tensors.engines.task import Task
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Predictor, predictor_of
@@ -31,64 +31,7 @@ def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
     return ("params", "losses", *(["val_losses"] if _is_validated(options) else []))
 
 
-def _check_options(options: SimpleNamespace) -> None:
-    """Hold the settings of schedule and optimizer against each other."""
-    check_schedule(options.schedule)
-    for name in _SGD:
-        if getattr(options, name) and options.optimizer != "sgd":
-            raise OptionError(
-                f"`{name}` is of sgd, and the optimizer is {options.optimizer}", option=(name,)
-            )
-    if options.nesterov and not options.momentum:
-        raise OptionError(
-            "`nesterov` needs `momentum`", option=("nesterov",), hint="`momentum: 0.9` is usual"
-        )
-    if options.optimizer == "lbfgs" and options.weight_decay:
-        raise OptionError("lbfgs has no `weight_decay`", option=("weight_decay",))
-
-
-def _on_shapes(
-    validation: dict[str, torch.Tensor],
-    params: dict[str, torch.Tensor],
-    X_train: torch.Tensor,
-    y_train: torch.Tensor,
-    model: dict[str, Any] | None = None,
-    *,
-    lr: float,
-    steps: int,
-    loss: str,
-    batch_size: int | None,
-    tolerance: float,
-    optimizer: str,
-    momentum: float,
-    nesterov: bool,
-    weight_decay: float | None,
-    schedule: dict[str, Any] | None,
-    validate: bool,
-    patience: int | None,
-    engine: str,
-    ctx: Context,
-) -> dict[str, Any]:
-    """What the engine needs, and the shapes of what it gives."""
-    from flowrun_tensors.engines.choice import walked_on_shapes
-
-    options = _of_optimizer(momentum, nesterov, weight_decay)
-    settings = Descent(lr, steps, batch_size, tolerance, optimizer, options)
-    task = _task(
-        validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience,
-        is_data=False,
-    )  # fmt: skip
-    return walked_on_shapes(engine, task, ctx)
-
-
-@step(
-    inputs=_inputs,
-    outputs=_outputs,
-    random=True,
-    check_options=_check_options,
-    fake=_on_shapes,
-    seconds=lambda options: 2e-4 * options.steps,
-)
+@step(inputs=_inputs, outputs=_outputs, random=True)
 def gd_train(
     validation: dict[str, torch.Tensor],
     params: dict[str, torch.Tensor],
@@ -173,6 +116,58 @@ def gd_train(
     least = int(val_losses.argmin())
     ctx.log(f"least loss on X_val {float(val_losses[least]):.5g}, after {least} updates")
     return {"params": trained, "losses": losses, "val_losses": val_losses}
+
+
+@gd_train.check_options
+def _check_options(options: SimpleNamespace) -> None:
+    """Check the settings of schedule and optimizer against each other."""
+    check_schedule(options.schedule)
+    for name in _SGD:
+        if getattr(options, name) and options.optimizer != "sgd":
+            raise OptionError(
+                f"`{name}` is of sgd, and the optimizer is {options.optimizer}", option=(name,)
+            )
+    if options.nesterov and not options.momentum:
+        raise OptionError(
+            "`nesterov` needs `momentum`", option=("nesterov",), hint="`momentum: 0.9` is usual"
+        )
+    if options.optimizer == "lbfgs" and options.weight_decay:
+        raise OptionError("lbfgs has no `weight_decay`", option=("weight_decay",))
+
+
+@gd_train.on_shapes
+def _on_shapes(
+    validation: dict[str, torch.Tensor],
+    params: dict[str, torch.Tensor],
+    X_train: torch.Tensor,
+    y_train: torch.Tensor,
+    model: dict[str, Any] | None = None,
+    *,
+    lr: float,
+    steps: int,
+    loss: str,
+    batch_size: int | None,
+    tolerance: float,
+    optimizer: str,
+    momentum: float,
+    nesterov: bool,
+    weight_decay: float | None,
+    schedule: dict[str, Any] | None,
+    validate: bool,
+    patience: int | None,
+    engine: str,
+    ctx: CheckContext,
+) -> dict[str, Any]:
+    """What the engine needs, and the shapes of what it gives."""
+    from flowrun_tensors.engines.choice import walked_on_shapes
+
+    options = _of_optimizer(momentum, nesterov, weight_decay)
+    settings = Descent(lr, steps, batch_size, tolerance, optimizer, options)
+    task = _task(
+        validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience,
+        is_data=False,
+    )  # fmt: skip
+    return walked_on_shapes(engine, task, ctx)
 
 
 def _of_optimizer(momentum: float, nesterov: bool, weight_decay: float | None) -> dict[str, Any]:

@@ -12,27 +12,7 @@ from flowrun_tensors.models import known_model
 _OF_LAYERS = {"activation": "relu", "init": "randn", "scale": 1.0}
 
 
-def _check_options(options: SimpleNamespace) -> None:
-    """Either layers and how to draw them, or a plugin's model and its settings."""
-    if options.model is None and options.layers is None:
-        raise OptionError(
-            "`init_params` needs `layers`, or a plugin's `model`",
-            hint="`layers: [1]` is a linear model of one target",
-        )
-    if options.model is None and options.settings:
-        raise OptionError(
-            "`settings` are of a plugin's model, and there is none", option=("settings",)
-        )
-    given = [name for name, default in _OF_LAYERS.items() if getattr(options, name) != default]
-    for name in [*(["layers"] if options.layers else []), *given] if options.model else []:
-        raise OptionError(
-            f"`{name}` is of a network of layers, and the model is `{options.model}`",
-            option=(name,),
-            hint="what the model itself takes goes into `settings`",
-        )
-
-
-@step(outputs=("params", "model"), random=True, check_options=_check_options)
+@step(outputs=("params", "model"), random=True)
 def init_params(
     X_train: torch.Tensor,
     y_train: torch.Tensor | None = None,
@@ -96,6 +76,27 @@ def init_params(
         bias = torch.zeros(outputs, **like) if zero_bias else torch.randn(outputs, **like)
         params[f"b{layer}"] = bias * scale
     return params, {"layers": widths, "activation": activation}
+
+
+@init_params.check_options
+def _check_options(options: SimpleNamespace) -> None:
+    """Either layers and how to draw them, or a plugin's model and its settings."""
+    if options.model is None and options.layers is None:
+        raise OptionError(
+            "`init_params` needs `layers`, or a plugin's `model`",
+            hint="`layers: [1]` is a linear model of one target",
+        )
+    if options.model is None and options.settings:
+        raise OptionError(
+            "`settings` are of a plugin's model, and there is none", option=("settings",)
+        )
+    given = [name for name, default in _OF_LAYERS.items() if getattr(options, name) != default]
+    for name in [*(["layers"] if options.layers else []), *given] if options.model else []:
+        raise OptionError(
+            f"`{name}` is of a network of layers, and the model is `{options.model}`",
+            option=(name,),
+            hint="what the model itself takes goes into `settings`",
+        )
 
 
 def _is_table(y: torch.Tensor | None) -> TypeGuard[torch.Tensor]:

@@ -10,11 +10,10 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 from flowrun import (
+    CheckContext,
     Context,
     DataError,
-    Dataset,
     Format,
-    Found,
     Meta,
     NeedsDataError,
     did_you_mean,
@@ -31,36 +30,7 @@ def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
     return options.values or ("data", "columns")
 
 
-def _on_shapes(
-    *,
-    source: str,
-    values: tuple[str, ...],
-    sha256: str | None,
-    delimiter: str | None,
-    header: bool | None,
-    ctx: Context,
-) -> dict[str, Any]:
-    """What the file's header says of it, or the step above that will write it.
-
-    Nothing is downloaded: of a data set that is not here, the stand-in has the shapes.
-    """
-    settings = {"delimiter": delimiter, "header": header}
-    path = _promised_path(source, sha256, ctx)
-    if path is not None:
-        named = _promised_values(path, settings, ctx)
-    else:
-        path = _path_of(
-            source, sha256, ctx, partial(ctx.locate, fetch=False), partial(download, fetch=False)
-        )
-        if path.is_dir():
-            with ctx.mapped():
-                named = folder_header(path)
-        else:
-            named = _header_of(path, settings, ctx)
-    return _wanted(named, values, path, ctx)
-
-
-@step(outputs=_outputs, fake=_on_shapes)
+@step(outputs=_outputs)
 def load(
     *,
     source: Annotated[
@@ -100,13 +70,41 @@ def load(
     A data set is looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its
     address; where it cannot be had, its simulated stand-in is used, with a warning.
     """
-    path = _path_of(source, sha256, ctx, ctx.locate, download)
+    path = _path_of(source, sha256, ctx, download)
     if path.is_dir():
         named = read_folder(ctx.reads(path / "values.json").parent)
     else:
         settings = {"delimiter": delimiter, "header": header}
         chosen, given = _format_of(ctx.reads(path), settings, ctx)
         named = _in_dtype(chosen.read(path, **given), chosen, ctx)
+    return _wanted(named, values, path, ctx)
+
+
+@load.on_shapes
+def _on_shapes(
+    *,
+    source: str,
+    values: tuple[str, ...],
+    sha256: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    ctx: CheckContext,
+) -> dict[str, Any]:
+    """What the file's header says of it, or the step above that will write it.
+
+    Nothing is downloaded: of a data set that is not here, the stand-in has the shapes.
+    """
+    settings = {"delimiter": delimiter, "header": header}
+    path = _promised_path(source, sha256, ctx)
+    if path is not None:
+        named = _promised_values(path, settings, ctx)
+    else:
+        path = _path_of(source, sha256, ctx, partial(download, fetch=False))
+        if path.is_dir():
+            with ctx.mapped():
+                named = folder_header(path)
+        else:
+            named = _header_of(path, settings, ctx)
     return _wanted(named, values, path, ctx)
 
 
@@ -132,7 +130,6 @@ def _path_of(
     source: str,
     sha256: str | None,
     ctx: Context,
-    located: Callable[[Dataset], Found],
     fetched: Callable[[str, str], Path],
 ) -> Path:
     """The local path of a source, fetched or located where it is not one."""
@@ -145,9 +142,9 @@ def _path_of(
                 "    fetch the file once, look at it, and write down what `sha256sum` says"
             )
         return fetched(source, sha256 or "")
-    if source in ctx.datasets:
-        dataset = ctx.datasets[source]
-        found = located(dataset)
+    if source in ctx.plugins.datasets:
+        dataset = ctx.plugins.datasets[source]
+        found = ctx.locate(dataset)
         if found.kind == "stand-in":
             ctx.warn(
                 f"SIMULATED STAND-IN for {source} ({found.path.name}), not the real data;\n"
@@ -160,7 +157,7 @@ def _path_of(
         return found.path
     path = ctx.path(source)
     if not path.exists():
-        known = ", ".join(sorted(ctx.datasets))
+        known = ", ".join(sorted(ctx.plugins.datasets))
         hint = _near(source, path, ctx) or "a path starts from the recipe's folder"
         raise DataError(
             f"there is no file {path}, and no data set `{source}` (there are: {known})\n    {hint}"
@@ -171,12 +168,12 @@ def _path_of(
 def _near(source: str, path: Path, ctx: Context) -> str | None:
     """The question whether a data set, or a file of the same folder, of a like name was meant."""
     beside = {str(Path(source).with_name(found.name)) for found in path.parent.glob("*")}
-    return did_you_mean(source, {*ctx.datasets, *beside})
+    return did_you_mean(source, {*ctx.plugins.datasets, *beside})
 
 
 def _format_of(path: Path, settings: dict[str, Any], ctx: Context) -> tuple[Format, dict[str, Any]]:
     """The format of a file, and the settings that are given to it; raises DataError."""
-    formats = ctx.formats
+    formats = ctx.plugins.formats
     suffix = path.suffix.lower()
     if suffix not in formats:
         known = ", ".join(sorted(formats))
@@ -199,7 +196,7 @@ def _in_dtype(named: dict[str, Any], chosen: Format, ctx: Context) -> dict[str, 
     return named
 
 
-def _header_of(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+def _header_of(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[str, Any]:
     """What a file holds, its tensors without their data."""
     from flowrun_tensors.formats.shapes import without_data
 
@@ -217,9 +214,9 @@ def _header_of(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, 
     return _in_dtype(named, chosen, ctx)
 
 
-def _promised_path(source: str, sha256: str | None, ctx: Context) -> Path | None:
+def _promised_path(source: str, sha256: str | None, ctx: CheckContext) -> Path | None:
     """The path of a source that a step above will write; None where it is another source."""
-    if sha256 is not None or "://" in source or source in ctx.datasets:
+    if sha256 is not None or "://" in source or source in ctx.plugins.datasets:
         return None
     path = ctx.path(source)
     if path in ctx.promised:
@@ -229,14 +226,14 @@ def _promised_path(source: str, sha256: str | None, ctx: Context) -> Path | None
     return None
 
 
-def _promised_values(path: Path, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+def _promised_values(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[str, Any]:
     """What a file or folder will hold that a step above writes."""
     from flowrun_tensors.formats.promised import values_as_written
     from flowrun_tensors.formats.shapes import without_data
 
     with ctx.mapped():  # made anew: they may be of another recipe, and another mode
         values = without_data(ctx.promised[path])
-        if path.suffix.lower() not in ctx.formats:
+        if path.suffix.lower() not in ctx.plugins.formats:
             return values_as_saved(path, values)
     chosen, _ = _format_of(path, settings, ctx)
     with ctx.mapped() if chosen.mapped else nullcontext():

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from flowrun import Context, FlowrunError, step
+from flowrun import CheckContext, Context, FlowrunError, step
 from flowrun_tensors.lazy_torch import torch
 
 _HOST_ELEMENTS = 2**16  # of one block: 512 KiB in float64, which stays in a core's second cache
 _DEVICE_ELEMENTS = 2**22  # of one block on an accelerator, which wants much work at a time
 
 
-def _on_shapes(
-    X_train: torch.Tensor, X_val: torch.Tensor, columns: list[str] | None = None, *, ctx: Context
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As where no column is constant; one block stands for all."""
-    _check_rows(X_train)
-    count = _block_rows(X_train)
-    with ctx.repeated(-(-len(X_train) // count)):
-        mean, squares = _moments(X_train[:count])
-    return _scaled(X_train, X_val, *(value.to(X_train.dtype) for value in (mean, squares)))
-
-
-@step(outputs=("X_train", "X_val", "mean", "std"), fake=_on_shapes)
+@step(outputs=("X_train", "X_val", "mean", "std"))
 def normalize(
     X_train: torch.Tensor,
     X_val: torch.Tensor,
@@ -49,6 +38,22 @@ def normalize(
         ctx.warn(f"constant in the training rows, so kept at zero: column {', '.join(names)}")
         std = torch.where(constant, torch.ones_like(std), std)
     return _scaled(X_train, X_val, mean.to(X_train.dtype), std)
+
+
+@normalize.on_shapes
+def _on_shapes(
+    X_train: torch.Tensor,
+    X_val: torch.Tensor,
+    columns: list[str] | None = None,
+    *,
+    ctx: CheckContext,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As where no column is constant; one block stands for all."""
+    _check_rows(X_train)
+    count = _block_rows(X_train)
+    with ctx.repeated(-(-len(X_train) // count)):
+        mean, squares = _moments(X_train[:count])
+    return _scaled(X_train, X_val, *(value.to(X_train.dtype) for value in (mean, squares)))
 
 
 def _check_rows(X_train: torch.Tensor) -> None:

@@ -18,6 +18,28 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
     return expression_inputs(options.named)
 
 
+@step(inputs=_inputs, outputs=lambda options: tuple(options.named))
+def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
+    """Compute values as `compute` does, but with NumPy: `numpy: {c: a - a.mean()}`.
+
+    Tensors on the CPU are handed over as arrays on the same memory, nothing is copied, and arrays
+    come back as tensors likewise. The expressions are those of `compute`; functions and methods
+    are NumPy's of the same name, with NumPy's meaning (its `std` divides by n). Raises FlowrunError
+    where a tensor lies on another device.
+    """
+    import numpy as library
+
+    known = {name: _as_array(value, name) for name, value in values.items()}
+    made = {}
+    for name, text in named.items():
+        value = evaluate(parse_option(text, name), known, library, library.ndarray)
+        known[name] = value
+        is_array = isinstance(value, (library.ndarray, library.generic))
+        made[name] = torch.as_tensor(value, device="cpu") if is_array else value
+    return made
+
+
+@numpy.on_shapes
 def _on_shapes(values: dict[str, Any], **named: str) -> dict[str, Any]:
     """What NumPy makes of zeros, which has the same shapes and dtypes unless a mask chooses."""
     import numpy as library
@@ -55,27 +77,6 @@ def _on_shapes(values: dict[str, Any], **named: str) -> dict[str, Any]:
             made[name] = torch.empty(value.shape, dtype=getattr(torch, value.dtype.name))
         else:
             made[name] = value if isinstance(value, (str, list)) else Unknown(type(value).__name__)
-    return made
-
-
-@step(inputs=_inputs, outputs=lambda options: tuple(options.named), fake=_on_shapes)
-def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
-    """Compute values as `compute` does, but with NumPy: `numpy: {c: a - a.mean()}`.
-
-    Tensors on the CPU are handed over as arrays on the same memory, nothing is copied, and arrays
-    come back as tensors likewise. The expressions are those of `compute`; functions and methods
-    are NumPy's of the same name, with NumPy's meaning (its `std` divides by n). Raises FlowrunError
-    where a tensor lies on another device.
-    """
-    import numpy as library
-
-    known = {name: _as_array(value, name) for name, value in values.items()}
-    made = {}
-    for name, text in named.items():
-        value = evaluate(parse_option(text, name), known, library, library.ndarray)
-        known[name] = value
-        is_array = isinstance(value, (library.ndarray, library.generic))
-        made[name] = torch.as_tensor(value, device="cpu") if is_array else value
     return made
 
 

@@ -29,5 +29,7 @@ def place(values: dict[str, Any], *, ctx: Context, **named: Device) -> dict[str,
             placed[name] = values[name].to(device)
         except (AssertionError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
-            raise FlowrunError(f"{reason}\nthis machine has: {', '.join(ctx.present)}") from error
+            raise FlowrunError(
+                f"{reason}\nthis machine has: {', '.join(ctx.plugins.devices)}"
+            ) from error
     return placed

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from flowrun import Context, FlowrunError, Format, Meta, replacing, step
+from flowrun import CheckContext, Context, FlowrunError, Format, Meta, replacing, step
 from flowrun_tensors.saving import require_writable, values_as_saved, write_folder
 
 _USUAL = ("params?", "model?", "mean?", "std?", "columns?", "metrics?")
@@ -16,20 +16,7 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
     return options.values or _USUAL
 
 
-def _on_shapes(named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: Context) -> None:
-    """Nothing is written: what it would be is kept for a `load` below."""
-    from flowrun_tensors.formats.promised import values_as_written
-
-    path, chosen = _target(named, to, values, ctx)
-    if chosen is None:
-        values_as_saved(path, named)
-    else:
-        values_as_written(chosen, path, named)
-    require_writable(path, is_folder=chosen is None)
-    ctx.promised[path] = dict(named)
-
-
-@step(outputs=(), inputs=_inputs, effect=True, fake=_on_shapes)
+@step(outputs=(), inputs=_inputs, effect=True)
 def save(
     named: dict[str, Any],
     *,
@@ -64,6 +51,22 @@ def save(
     ctx.log(f"{', '.join(named)} -> {path}")
 
 
+@save.on_shapes
+def _on_shapes(
+    named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: CheckContext
+) -> None:
+    """Nothing is written: what it would be is kept for a `load` below."""
+    from flowrun_tensors.formats.promised import values_as_written
+
+    path, chosen = _target(named, to, values, ctx)
+    if chosen is None:
+        values_as_saved(path, named)
+    else:
+        values_as_written(chosen, path, named)
+    require_writable(path, is_folder=chosen is None)
+    ctx.promised[path] = dict(named)
+
+
 def _target(
     named: dict[str, Any], to: str, values: tuple[str, ...], ctx: Context
 ) -> tuple[Path, Format | None]:
@@ -71,7 +74,7 @@ def _target(
     if not named:
         raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")
     path = ctx.path(to)
-    chosen = ctx.formats.get(path.suffix.lower())
+    chosen = ctx.plugins.formats.get(path.suffix.lower())
     if chosen is not None and chosen.write is None:
         raise FlowrunError(f"{chosen.name} files ({path.name}) are only read, not written")
     if chosen is not None and not values:

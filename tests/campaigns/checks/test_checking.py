@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from tests.campaigns.checks.conftest import STEPS
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
+
+
+SENDING = """
+@step(outputs="answer", effect=True)
+def send(x: torch.Tensor) -> torch.Tensor:
+    import os
+    os.environ["SENT"] = "a tensor"
+    return x
+"""
 
 
 def states(checked: flowrun.Checked) -> dict[str, str]:
@@ -112,9 +122,24 @@ def test_an_effect_is_not_called(recipe: Callable[..., Path], tmp_path: Path) ->
     checked = flowrun.check(recipe("ones", "told"))
     assert checked.ok
     assert not (tmp_path / "told.txt").exists()
+    assert states(checked) == {"ones": "fits", "told": "fits"}
+    assert checked.findings == []
 
 
-def test_a_fake_function_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:
+def test_an_effect_is_not_called_for_what_it_gives(
+    recipe: Callable[..., Path], write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe("ones", "send", "compute: {y: answer + 1}")
+    write("steps.py", STEPS + SENDING)
+    monkeypatch.setenv("SENT", "nothing")
+    checked = flowrun.check(path)
+    assert os.environ["SENT"] == "nothing"
+    assert states(checked) == {"ones": "fits", "send": "unknown", "compute": "unknown"}
+    (finding,) = checked.findings
+    assert "it acts outside, and is not called in a check" in finding.problem.message
+
+
+def test_a_function_on_shapes_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:
     checked = flowrun.check(recipe("ones: {rows: 7}", "mean", "bounded", "compared"))
     by_id = {step.id: step for step in checked.steps}
     assert by_id["mean"].outputs["metrics"]["items"] == {
@@ -126,19 +151,33 @@ def test_a_fake_function_takes_the_place_of_the_step(recipe: Callable[..., Path]
     assert [finding.step for finding in checked.findings] == ["compared"]
 
 
-def test_a_fake_function_may_say_that_it_needs_the_data(recipe: Callable[..., Path]) -> None:
+def test_a_function_on_shapes_may_say_that_it_needs_the_data(recipe: Callable[..., Path]) -> None:
     checked = flowrun.check(recipe("ones", "cast: {x: int64}", "mean"))
     (finding,) = checked.findings
     assert finding.kind == "unknown"
     assert "whole numbers are counted first" in finding.problem.message
 
 
-def test_a_fake_function_with_other_parameters_is_refused() -> None:
-    with pytest.raises(flowrun.StepDefinitionError, match=r"`fake` must take .*\(x\).*\(y\)"):
+def test_a_function_on_shapes_with_other_parameters_is_refused() -> None:
+    @flowrun.step(outputs="z")
+    def doubled(x: int) -> int:
+        return x
 
-        @flowrun.step(outputs="z", fake=lambda y: y)
-        def doubled(x: int) -> int:
-            return x
+    refused = r"`@doubled.on_shapes` must take .*\(x\).*\(y\)"
+    with pytest.raises(flowrun.StepDefinitionError, match=refused):
+        doubled.on_shapes(lambda y: y)
+
+
+def test_a_step_has_one_function_on_shapes_and_one_check_of_its_options() -> None:
+    @flowrun.step(outputs="z")
+    def doubled(x: int) -> int:
+        return x
+
+    for decorator in ("on_shapes", "check_options"):
+        register = getattr(doubled, decorator)
+        register(lambda x: x)
+        with pytest.raises(flowrun.StepDefinitionError, match=f"two .*`@doubled.{decorator}`"):
+            register(lambda x: x)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +220,18 @@ def test_an_error_that_the_recipe_expects_is_none(recipe: Callable[..., Path]) -
     assert not flowrun.check(recipe("ones", "pair", more=more)).ok
 
 
+def test_the_warnings_of_a_step_that_is_expected_to_fail_are_shown(
+    recipe: Callable[..., Path],
+) -> None:
+    more = "expect:\n  error: {step: compute, matches: should return}\n"
+    steps = ("ones", "ones: {}\n    out: {x: z}", "compute: {d: 'x[:, 0] - z[:, :1]', e: x @ x}")
+    checked = flowrun.check(recipe(*steps, more=more))
+    assert states(checked)["compute"] == "fails"
+    (finding,) = checked.findings
+    assert (finding.kind, finding.step) == ("warning", "compute")
+    assert "(4,) and (4, 1)" in finding.problem.message
+
+
 def test_json_tells_it_all(recipe: Callable[..., Path], flowrun: Flowrun) -> None:
     done = flowrun("check", recipe("ones", "times: {rows: 4}", "positive"), "--json")
     assert done.returncode == 2
@@ -217,3 +268,10 @@ def test_more_memory_than_there_is_is_an_error_that_names_the_step(
     done = flowrun("check", path, "--memory", "plenty")
     assert done.returncode == 2
     assert "`plenty` is no size" in done.stderr
+
+
+def test_as_much_memory_as_is_needed_is_enough(recipe: Callable[..., Path]) -> None:
+    path = recipe("ones", "times")
+    (forecast,) = flowrun.check(path).forecasts
+    assert flowrun.check(path, memory=forecast.bytes).ok
+    assert not flowrun.check(path, memory=forecast.bytes - 1).ok

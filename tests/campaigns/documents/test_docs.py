@@ -30,7 +30,7 @@ import pytest
 
 import flowrun
 from flowrun import hookspecs
-from flowrun.recipes.document import STEP_KEYS, TOP_KEYS
+from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from tests import processes
 
 ROOT = Path(__file__).parents[3]

@@ -46,16 +46,21 @@ def test_a_page_that_is_not_current_is_named_and_made_anew(tmp_path: Path) -> No
     copy.mkdir()
     for script in DOCS.glob("*reference*.py"):
         shutil.copy(script, copy)
+    shutil.copy(DOCS / "recipes.md", copy)
     shutil.copytree(DOCS / "reference", copy / "reference")
     steps = copy / "reference" / "steps.md"
     current = steps.read_text(encoding="utf-8")
     steps.write_text(current.replace("shuffle", "scramble"), encoding="utf-8")
+    recipes = copy / "recipes.md"
+    language = recipes.read_text(encoding="utf-8")
+    recipes.write_text(language.replace("| `seed` |", "| `sed` |"), encoding="utf-8")
     (copy / "reference" / "gone.md").write_text("# Of a version before\n", encoding="utf-8")
     done = make(copy, "--check")
     assert done.returncode == 1
-    assert "docs/reference/gone.md, docs/reference/steps.md; run `make reference`" in done.stderr
+    assert "docs/recipes.md, docs/reference/gone.md, docs/reference/steps.md; run" in done.stderr
     assert make(copy).returncode == 0
     assert steps.read_text(encoding="utf-8") == current
+    assert recipes.read_text(encoding="utf-8") == language
     assert not (copy / "reference" / "gone.md").exists()
 
 

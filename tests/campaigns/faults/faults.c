@@ -1,4 +1,4 @@
-/* Faults of a file system, for LD_PRELOAD: every call that writes below one folder is counted, and
+/* Faults of a file system, for LD_PRELOAD: every call that writes or locks below one folder is counted, and
  * a chosen one fails, is cut short, or brings the process a signal. What it is told, by environment
  * variables:
  *
@@ -256,6 +256,22 @@ ssize_t writev(int file, const struct iovec *parts, int count)
         return halved(REAL(writev)(file, parts, count / 2));
     return verdict == PASS ? REAL(writev)(file, parts, count) : -1;
 }
+
+/* Locks of open files, which are flowrun's own; SQLite's are of the process, and pass. */
+#define FCNTL(name)                                                                                \
+    int name(int file, int command, ...)                                                           \
+    {                                                                                              \
+        va_list rest;                                                                              \
+        va_start(rest, command);                                                                   \
+        void *argument = va_arg(rest, void *);                                                     \
+        va_end(rest);                                                                              \
+        if (command == F_OFD_SETLK && judge_file("lock", file, 0) != PASS)                         \
+            return -1;                                                                             \
+        return REAL(name)(file, command, argument);                                                \
+    }
+
+FCNTL(fcntl)
+FCNTL(fcntl64)
 
 int mkdir(const char *path, mode_t mode)
 {

@@ -38,7 +38,7 @@ def test_no_bit_of_a_record_can_keep_runs_from_being_listed(
     world = plain.ran.copy(tmp_path / "world")
     (record,) = world.home.glob("runs/*/run.json")
     content = record.read_bytes()
-    store = Store(world.home, complain=print)
+    store = Store(world.home, warn=print)
     for bit in range(0, 8 * len(content), 5 if IS_WHOLE else 331):
         flip(record, *divmod(bit, 8))
         store.database.write("delete from runs where id = ?", [(record.parent.name,)])

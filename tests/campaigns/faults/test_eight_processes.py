@@ -84,7 +84,7 @@ def test_when_the_one_that_computes_is_killed_another_takes_over(
     assert world.leftovers() == []
 
 
-def test_a_process_waits_for_no_claim_of_one_that_was_killed_before_it_came(
+def test_a_process_waits_for_no_lock_of_one_that_was_killed_before_it_came(
     tmp_path: Path, plain: Undisturbed
 ) -> None:
     world: World = plain.world(tmp_path / "world")

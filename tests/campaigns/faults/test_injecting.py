@@ -1,4 +1,4 @@
-"""The library of faults sees every call that writes, whoever makes it."""
+"""The library of faults sees every call that writes or locks, whoever makes it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def test_the_calls_of_python_and_of_sqlite_are_seen(plain: Undisturbed, faults: 
         ("unlink", "records.sqlite-wal"),
         ("sync", "objects"),
         ("mkdir", "checkpoints"),
+        ("lock", "lock"),
     } <= seen
 
 

@@ -129,7 +129,7 @@ class World:
         for path in self.store.glob("records.sqlite*"):
             if not path.name.endswith("-shm"):
                 shutil.copy(path, copy / "store")
-        store = Store(copy, complain=print)
+        store = Store(copy, warn=print)
         found = {record.key: record.run for record in store.records.all()}
         store.close()
         shutil.rmtree(copy)
@@ -137,7 +137,7 @@ class World:
 
     def leftovers(self) -> list[str]:
         """Files that nobody will use any more, once the runs have been listed."""
-        store = Store(self.home, complain=print)
+        store = Store(self.home, warn=print)
         store.runs.rows()
         found = store.objects.strays()
         store.close()

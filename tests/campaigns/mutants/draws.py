@@ -192,7 +192,7 @@ DRAWS = (
     Regression(
         "a step's own dtype is ignored",
         "placement.py",
-        "if ctx.own_dtype:",
+        "if call.step.dtype is not None:",
         "if False:",
         caught_by="checks/by_hand_values",
         at="in_float64",

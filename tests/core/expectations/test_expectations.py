@@ -27,6 +27,8 @@ def outcomes(expect: dict[str, object], *more: object) -> list[dict[str, object]
         ("m", {"equals": [[1, 2], [3, 4.0001]]}, False),
         ("m", {"equals": [[1, 2], [3, 4.0001]], "atol": 1e-3}, True),
         ("m", {"equals": [[1, 2], [3, 4.1]], "rtol": 0.1}, True),
+        ("m", {"equals": [[1, 2], [3, 4.4]], "rtol": 0.095}, True),  # of 4.4, not of 4
+        ("m", {"equals": [[1, 2], [3, 3.6]], "rtol": 0.105}, False),
         ("m", {"equals": [1, 2]}, False),
         ("n", {"equals": [1, 2]}, True),
         ("n", {"equals": [1.4, 2]}, False),
@@ -39,12 +41,93 @@ def outcomes(expect: dict[str, object], *more: object) -> list[dict[str, object]
         ("m", {"device": "cuda"}, False),
         ("error", {"below": 3}, True),
         ("error", {"equals": 2.5}, True),
+        ("error", {"between": [2.5, 2.5]}, True),
     ],
 )
 def test_a_value_is_held_against_its_checks(
     path: str, checks: dict[str, object], met: bool
 ) -> None:
     assert all(outcome["met"] for outcome in outcomes({path: checks})) == met
+
+
+@pytest.mark.parametrize(
+    ("path", "difference"),
+    [
+        ("m", ""),
+        ("n", ""),
+        ("error", ""),
+        ("bad", "2 of 4 numbers are not finite, the first at [0, 1]: nan"),
+        ("bad[0, 1]", "1 of 1 numbers are not finite, the first at the value itself: nan"),
+        ("mixed", "1 of 3 numbers are not finite, the first at .rates[1]: -inf"),
+        ("mixed.name", "there is no number in it"),
+    ],
+)
+def test_finite_counts_what_is_not_and_names_the_first(
+    path: str, difference: str, tmp_path: Path
+) -> None:
+    (tmp_path / "strange.py").write_text(
+        "import torch\nfrom flowrun import step\n\n\n@step(outputs=('mixed', 'bad'))\n"
+        "def strange():\n"
+        "    inf = float('inf')\n"
+        "    mixed = {'name': 'red', 'is_new': True, 'rates': (0.5, -inf), 'n': 10**400}\n"
+        "    return mixed, torch.tensor([[1.0, inf - inf], [inf, 2.0]])\n"
+    )
+    recipe = {
+        "recipe": "r",
+        "plugins": [str(tmp_path / "strange.py")],
+        "steps": [MAKE, "strange"],
+        "expect": {path: {"finite": True}},
+    }
+    (outcome,) = flowrun.run(recipe).record["expectations"]
+    assert outcome["wanted"] == "finite"
+    assert outcome["met"] == (difference == "")
+    assert outcome.get("difference", "") == difference
+
+
+PATTERNS = {
+    "any size": ({"m": {"shape": ["n", 2]}}, ""),
+    "the same size twice": ({"m": {"shape": ["n", "n"]}}, ""),
+    "the same size in two values": ({"m": {"shape": ["n", 2]}, "n": {"shape": ["n"]}}, ""),
+    "another size in another value": (
+        {"m": {"shape": ["n", "k"]}, "long": {"shape": ["n"]}},
+        "`n` is 3 here, and 2 in `m`",
+    ),
+    "two names of one size": ({"m": {"shape": ["n", "k"]}}, ""),
+}
+
+
+@pytest.mark.parametrize(("expect", "difference"), PATTERNS.values(), ids=PATTERNS)
+def test_a_name_in_a_shape_is_one_size_in_a_run(expect: dict[str, object], difference: str) -> None:
+    found = outcomes(expect, {"tensor": {"long": [1, 2, 3]}})
+    assert [one.get("difference", "") for one in found if not one["met"]] == [difference] * bool(
+        difference
+    )
+
+
+@pytest.mark.parametrize(("expect", "difference"), PATTERNS.values(), ids=PATTERNS)
+def test_the_check_finds_the_same_on_shapes(expect: dict[str, object], difference: str) -> None:
+    steps = [MAKE, {"tensor": {"long": [1, 2, 3]}}]
+    checked = flowrun.check({"recipe": "r", "steps": steps, "expect": expect})
+    texts = [error.problem.message for error in checked.errors]
+    assert [text.partition("be met: ")[2] for text in texts] == [difference] * bool(difference)
+
+
+@pytest.mark.parametrize("pattern", [[2, "n", 2], ["n"], [3, "k"]])
+def test_a_shape_that_does_not_fit_a_pattern_is_shown_beside_it(pattern: list[object]) -> None:
+    (outcome,) = outcomes({"m": {"shape": pattern}})
+    assert (outcome["met"], outcome["found"]) == (False, "[2, 2]")
+    assert outcome["wanted"] == f"shape [{', '.join(map(str, pattern))}]"
+
+
+def test_a_name_stands_for_the_same_size_if_results_are_known_from_the_store(
+    flowrun: Flowrun,
+) -> None:
+    text = "recipe: r\nsteps: [tensor: {a: [[1, 2]], b: [1, 2, 3]}]\n"
+    Path("r.yaml").write_text(text + "expect: {a: {shape: [k, n]}, b: {shape: [n]}}\n")
+    for _ in range(2):
+        done = flowrun("r.yaml")
+        assert done.returncode == 1
+        assert "`n` is 3 here, and 2 in `a`" in done.stdout
 
 
 def test_a_comparison_that_fails_says_by_how_much_and_where() -> None:
@@ -61,6 +144,15 @@ def test_plain_values_are_compared_too() -> None:
     assert all(outcome["met"] for outcome in outcomes(expect, steps))
     (outcome,) = outcomes({"shape": {"equals": [2, 3]}}, steps)
     assert outcome["difference"] == "at [1]: off by 1"
+
+
+@pytest.mark.parametrize(("wanted", "rtol", "met"), [(2.5, 0.21, True), (1.6, 0.21, False)])
+def test_a_relative_difference_is_one_of_the_wanted_number(
+    wanted: float, rtol: float, met: bool
+) -> None:
+    steps = {"compute": {"shape": "m.shape"}}
+    (outcome,) = outcomes({"shape[0]": {"equals": wanted, "rtol": rtol}}, steps)
+    assert outcome["met"] == met
 
 
 FAILS = {"compute": {"c": "m @ m[0, :, None][:1]"}}
@@ -97,10 +189,17 @@ def test_values_that_the_failure_kept_from_being_made_are_not_met() -> None:
     ("expect", "message"),
     [
         ({"error": {"step": "comptue"}}, "did you mean `compute`?"),
-        ({"error": {"step": "compute", "matches": "("}}, "no regular expression"),
+        ({"error": {"step": "compute", "matches": "("}}, "not a regular expression"),
         ({"error": {"matches": "x"}}, "needs the `step`"),
         ({"error": {"step": "compute", "match": "x"}}, "did you mean `matches`?"),
         ({"m": {"shape": 3}}, "a list of whole numbers"),
+        ({"m": {"shape": [2, "2n"]}}, "names for sizes"),
+        ({"m": {"shape": [2, True]}}, "names for sizes"),
+        ({"m": {"finite": False}}, "`true`"),
+        ({"m": {"finite": 1}}, "`true`"),
+        ({"m": {"shape": [2, 2], "rtol": 0.1}}, "belongs to `equals`"),
+        ({"m": {"rtol": 0.1}}, "add for example `equals: "),
+        ({"m": {"finite": True, "mean": {"below": 1}}}, "add for example `seeds: 20`"),
         ({"m": {"dtype": 32}}, "a name"),
         ({"m": {"equals": {"a": 1}}}, "a nested list"),
     ],

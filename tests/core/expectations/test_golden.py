@@ -212,6 +212,35 @@ def test_what_was_made_on_another_kind_of_device_has_wider_bounds(recipe, flowru
     assert not outcome(path, set={"expect.value": own})["met"]
 
 
+ELSEWHERE = """
+from flowrun import Backend, hookimpl, step
+
+class Elsewhere(Backend):
+    def devices(self):
+        return {"cpu": "", "mps:0": "stand-in"}
+
+@hookimpl
+def flowrun_backend():
+    return Elsewhere()
+
+@step(outputs="value")
+def count(*, off: float = 0.0):
+    return [1 + number / 10 + off for number in range(1000)]
+"""
+
+
+def test_what_came_of_a_golden_value_holds_for_its_dtype_and_kind_of_device_alone(
+    write: Write, flowrun: Flowrun
+) -> None:
+    write("steps.py", ELSEWHERE)
+    path = write("r.yaml", RECIPE.replace("[read]", "[count]"))
+    update(flowrun)
+    write("r.yaml", RECIPE.replace("[read]", "[count: {off: 3.0e-5}]"))
+    for there in ({"set": {"dtype": "float16"}}, {"device": "mps"}):
+        met = [outcome(path, **arguments)["met"] for arguments in ({}, there, {}, there)]
+        assert met == [False, True, False, True], there
+
+
 def test_only_the_golden_values_that_are_tested_are_renewed(recipe, flowrun: Flowrun) -> None:
     path = recipe("{'a': torch.ones(300), 'b': torch.ones(300), 'c': 1}")
     path.write_text(RECIPE.replace("value: golden", "value.a: golden\n  value.b: golden"))

@@ -264,6 +264,57 @@ def test_nested_values_are_compared_part_by_part(run: Run, flowrun: Flowrun) -> 
     ]
 
 
+def test_values_are_compared_by_their_keys_not_by_the_text_of_their_paths(
+    run: Run, flowrun: Flowrun
+) -> None:
+    steps = ("  - add\n", "  - give: {value: {}}\n    id: nested\n  - add\n")
+    run(*steps, set={"nested.value": {"a.b": 1, "a": {"b": 2}}})
+    run(*steps, set={"nested.value": {"a.b": 3, "a": {"b": 2}}})
+    assert section(compared(flowrun), "options") == ["nested.value.a.b: 1 -> 3"]
+
+
+BOXES = '''
+from flowrun import Codec, Summary, hookimpl, step
+
+
+class Box:
+    """A type of the plugin's own."""
+
+    def __init__(self, items):
+        self.items = items
+
+
+@hookimpl
+def flowrun_codecs():
+    summary = lambda box: Summary("Box")
+    items = lambda box: box.items
+    return [Codec(type=Box, summary=summary, plain=items, pack=items, unpack=Box)]
+
+
+@step(outputs="box")
+def fill(*, items: list[int]):
+    """Fill a box."""
+    return Box(items)
+'''
+
+
+def test_values_of_a_plugins_own_type_are_compared_if_it_is_named(
+    flowrun: Flowrun, write: Write
+) -> None:
+    write("boxes.py", BOXES)
+    text = "recipe: b\nplugins: [./boxes.py]\nsteps: [{fill: {items: [1, 2]}, cache: true}]"
+    path = write("b.yaml", text)
+    fr.run(path)
+    fr.run(path, set={"fill.items": [1, 3]})
+    result = section(compared(flowrun), "result")
+    assert (
+        result[1] == "the bytes of A and B cannot be read: if a plugin's codec does, add -p PLUGIN"
+    )
+    done = flowrun("diff", "last~1", "last", "-p", "boxes.py")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert section(done.stdout, "result")[1].startswith("box: ")
+
+
 TENSORS = """
 recipe: tensors
 steps:
@@ -316,6 +367,38 @@ def test_values_without_a_digest_are_said_not_to_be_known(run: Run, flowrun: Flo
     assert section(compared(flowrun, 0), "result") == [
         "no digest tells whether these differ: `thing` of `thing`"
     ]
+
+
+def test_a_value_that_differs_is_shown_beside_one_that_is_not_known(
+    run: Run, flowrun: Flowrun
+) -> None:
+    steps = ("  - add\n", "  - thing\n  - add\n")
+    run(*steps)
+    run(*steps, set={"other.value": 1})
+    result = section(compared(flowrun, 1), "result")
+    assert "metrics.total: 3.5 -> 2 (-1.5)" in result
+    assert "no digest tells whether these differ: `thing` of `thing`" in result
+
+
+def test_the_same_value_of_another_step_is_no_difference_of_the_result(
+    run: Run, flowrun: Flowrun
+) -> None:
+    run()
+    run("id: other", "id: another")
+    shown = compared(flowrun, 0)
+    assert section(shown, "recipe")[:2] == [
+        "step `other` removed, after `give`",
+        "step `another` added, after `give`",
+    ]
+    assert shown.splitlines()[-1].endswith(", result")
+
+
+def test_another_value_of_another_step_is_shown_with_both_steps(run: Run, flowrun: Flowrun) -> None:
+    first = run()
+    second = run("2.5}\n    id: other", "1.5}\n    id: another")
+    old, new = (record["steps"][1]["digests"]["b"][:12] for record in (first, second))
+    result = section(compared(flowrun), "result")
+    assert f"`b`, of `other` in A and `another` in B, digest: {old} -> {new}" in result
 
 
 def test_numbers_that_are_none_are_compared_as_such(run: Run, flowrun: Flowrun) -> None:

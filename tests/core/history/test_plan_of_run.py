@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import flowrun as fr
-from flowrun import FlowrunError, Plan, RecipeError
+from flowrun import FlowrunError, Plan, PluginError, RecipeError
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
@@ -100,7 +100,8 @@ def test_paths_start_from_the_folders_they_started_from(
     elsewhere.mkdir()
     monkeypatch.setenv("FLOWRUN_HOME", str(tmp_path / ".flowrun"))
     monkeypatch.chdir(elsewhere)
-    again = fr.plan_of_run("last")
+    plugins = tuple(str(tmp_path / name) for name in ("base/steps.py", "own/more.py"))
+    again = fr.plan_of_run("last", plugins=plugins)
     assert [step.folder.name for step in again.steps] == ["base", "own", "own"]
     result = fr.run_plan(again, fresh=True)
     assert (result.values["text"], result.values["b"]) == ("base", "own")
@@ -117,7 +118,7 @@ def test_a_mapping_starts_from_the_folder_it_was_run_in(
     elsewhere.mkdir()
     monkeypatch.setenv("FLOWRUN_HOME", str(tmp_path / ".flowrun"))
     monkeypatch.chdir(elsewhere)
-    again = fr.plan_of_run("last")
+    again = fr.plan_of_run("last", plugins=("../steps.py",))
     assert again.recipe.path is None
     assert fr.run_plan(again, fresh=True).values["text"] == "here"
 
@@ -136,7 +137,8 @@ def test_plugins_of_the_command_line_and_modules_are_found_again(
     elsewhere.mkdir()
     monkeypatch.setenv("FLOWRUN_HOME", str(tmp_path / ".flowrun"))
     monkeypatch.chdir(elsewhere)
-    again = fr.plan_of_run("last")
+    monkeypatch.syspath_prepend(tmp_path / "recipes")
+    again = fr.plan_of_run("last", plugins=("../steps.py", "pack_of_steps"))
     assert [step.step.name for step in again.steps] == ["give", "offer"]
     assert all_kept(fr.run_plan(again))
 
@@ -175,7 +177,7 @@ def test_all_that_a_recipe_can_say_is_planned_again(write: Write) -> None:
     write("steps.py", STEPS)
     path = write("whole.yaml", WHOLE)
     planned, first = fr.plan(path), fr.run(path)
-    again = fr.plan_of_run("last")
+    again = fr.plan_of_run("last", plugins=("steps.py",))
     assert repr([step.options for step in again.steps]) == repr(
         [step.options for step in planned.steps]
     )
@@ -218,8 +220,8 @@ def test_a_run_of_a_run_is_planned_again_as_well(write: Write) -> None:
     write("steps.py", STEPS)
     path = write("r.yaml", "recipe: r\nplugins: [./steps.py]\nsteps: [{give: {value: 1}}]")
     fr.run(path, set={"give.value": 7})
-    fr.run_plan(fr.plan_of_run("last"))
-    again = fr.plan_of_run("last")
+    fr.run_plan(fr.plan_of_run("last", plugins=("steps.py",)))
+    again = fr.plan_of_run("last", plugins=("steps.py",))
     assert again.steps[0].options == {"value": 7}
     assert again.recipe.path == path
 
@@ -230,14 +232,14 @@ def test_what_no_longer_fits_the_steps_is_said_of_the_run(write: Write) -> None:
     record = fr.run(path).record
     write("steps.py", STEPS.replace("file: str", "path: str"))
     with pytest.raises(RecipeError) as caught:
-        fr.plan_of_run("last")
+        fr.plan_of_run("last", plugins=("steps.py",))
     said = str(caught.value)
-    assert f"recipe of run {record['id']}:5:" in said
+    assert f"recipe of run {record['id']}:6:" in said
     assert "read has no option `file`" in said
     assert '{"read": {"file": "r.yaml"}, "id": "read"}' in said
     Path("steps.py").unlink()
-    with pytest.raises(RecipeError, match=r"the plugin file steps\.py is not there"):
-        fr.plan_of_run("last")
+    with pytest.raises(PluginError, match=r"the plugin file steps\.py is not there"):
+        fr.plan_of_run("last", plugins=("steps.py",))
 
 
 def test_a_run_whose_record_holds_no_recipe_is_refused(write: Write) -> None:
@@ -246,3 +248,180 @@ def test_a_run_whose_record_holds_no_recipe_is_refused(write: Write) -> None:
     write(".flowrun/runs/20260101-150000-aaaaaa/run.json", '{"id": "20260101-150000-aaaaaa"}')
     with pytest.raises(FlowrunError, match="does not hold its recipe"):
         fr.plan_of_run("last")
+
+
+def test_texts_that_yaml_reads_in_its_own_way_are_planned_again(write: Write) -> None:
+    write("steps.py", STEPS)
+    value = [
+        "line\u2028line",
+        "next\u0085line",
+        "del\x7f",
+        "\U0001f347",
+        '"${.inf}"',
+        "no",
+        "1e3",
+        "${",
+        1e-7,
+    ]
+    given = {
+        "give": {
+            "value": [
+                text.replace("${", "$${") if isinstance(text, str) else text for text in value
+            ]
+        }
+    }
+    result = fr.run({"recipe": "m", "plugins": ["./steps.py"], "steps": [given]})
+    assert result.values["value"] == value
+    again = fr.plan_of_run("last", plugins=("steps.py",))
+    assert again.steps[0].options == {"value": value}
+
+
+# --- records of strangers ---
+
+EVIL = """
+from flowrun import step
+open("EXECUTED", "w")
+
+@step(outputs="x")
+def evil():
+    return 1
+"""
+
+
+@pytest.fixture
+def received(write: Write, tmp_path: Path) -> str:
+    """A run that someone else has made up: its record names a file beside it, and a module."""
+    run = "20261129-000000-aaaaaa"
+    folder = f".flowrun/runs/{run}"
+    write(f"{folder}/evil.py", EVIL)
+    write(f"{folder}/evil_module/__init__.py", EVIL)
+    record = {
+        "id": run,
+        "recipe": "r",
+        "status": "ok",
+        "device": "cpu",
+        "plan": [{"id": "tensor", "step": "tensor", "folder": str(tmp_path)}],
+        "plugins": [
+            {"name": f"{folder}/evil.py", "folder": ""},
+            {"name": "evil_module", "folder": folder},
+        ],
+        "resolved": {
+            "recipe": "r",
+            "plugins": [f"{folder}/evil.py", "evil_module"],
+            "steps": [{"tensor": {"a": [1.5]}, "id": "tensor"}],
+        },
+    }
+    write(f"{folder}/run.json", json.dumps(record))
+    return run
+
+
+def test_code_that_only_a_record_names_is_not_run(received: str, flowrun: Flowrun) -> None:
+    for command in (
+        ("export", "last", "-o", "script.py"),
+        ("show", "last"),
+        ("diff", "last", received),
+        ("runs",),
+    ):
+        done = flowrun(*command)
+        assert "Traceback" not in done.stderr
+    assert not Path("EXECUTED").exists()
+    assert not Path("script.py").exists()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"extends": "evil.yaml"},
+        {"a: 1\nextends: evil.yaml\nb": {"c": 1}},
+        {"vars": {"a: 1\nextends": "evil.yaml"}},
+        {"tags": ["a\nextends: evil.yaml"]},
+    ],
+)
+def test_a_record_cannot_name_a_recipe_that_names_code(
+    more: dict[str, Any], received: str, write: Write, flowrun: Flowrun
+) -> None:
+    folder = Path(".flowrun/runs", received)
+    write(str(folder / "evil.yaml"), "recipe: evil\nplugins: [./evil.py]\nsteps: []")
+    record = json.loads((folder / "run.json").read_text())
+    record |= {"plugins": [], "file": str(folder / "r.yaml")}
+    record["resolved"] |= more
+    (folder / "run.json").write_text(json.dumps(record))
+    done = flowrun("export", "last", "-o", "script.py")
+    assert "Traceback" not in done.stderr
+    assert not Path("EXECUTED").exists()
+
+
+def test_the_options_that_load_the_plugins_of_a_run_are_shown(
+    received: str, flowrun: Flowrun
+) -> None:
+    done = flowrun("export", "last", "-o", "script.py")
+    file = f".flowrun/runs/{received}/evil.py"
+    assert done.returncode == 2
+    assert f"used plugins that are not installed: {file}, evil_module" in done.stderr
+    assert f"add  -p {file} -p evil_module" in done.stderr
+    done = flowrun("export", "last", "-o", "script.py", "-p", file)
+    assert "used plugins that are not installed: evil_module" in done.stderr
+
+
+def test_a_run_is_exported_with_the_plugins_that_are_given(write: Write, flowrun: Flowrun) -> None:
+    write("steps.py", STEPS)
+    write("r.yaml", "recipe: r\nplugins: [./steps.py]\nsteps: [{give: {value: 1}}]")
+    assert flowrun("r.yaml").returncode == 0
+    done = flowrun("export", "last", "-p", "steps.py", "-o", "script.py")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_plugins_may_lie_elsewhere_by_now(write: Write) -> None:
+    write("steps.py", STEPS)
+    path = write("r.yaml", "recipe: r\nplugins: [./steps.py]\nsteps: [{give: {value: 1}}]")
+    fr.run(path)
+    write("moved/steps.py", STEPS)
+    Path("steps.py").unlink()
+    assert fr.plan_of_run("last", plugins=("moved/steps.py",)).steps[0].options == {"value": 1}
+
+
+def test_a_record_names_no_run_but_its_own(received: str, flowrun: Flowrun) -> None:
+    path = Path(".flowrun/runs", received, "run.json")
+    path.write_text(path.read_text().replace(f'"id": "{received}"', '"id": "../../elsewhere"'))
+    assert f"run           {received}" in flowrun("show", "last").stdout
+    assert json.loads(flowrun("show", "last", "--json").stdout)["recipe"] == "r"
+
+
+def test_a_record_that_is_not_well_formed_is_an_error_in_one_line(
+    received: str, flowrun: Flowrun
+) -> None:
+    path = Path(".flowrun/runs", received, "run.json")
+    whole = json.loads(path.read_text())
+    for change, said in (
+        (
+            {"plan": [{"id": 1, "step": "tensor"}]},
+            "Expected `str`, got `int` - at `$.plan[0].id`",
+        ),
+        (
+            {"steps": [{"id": "a", "step": "a", "outputs": {"x": {}}}]},
+            "$.steps[0].outputs[...]",
+        ),
+        ({"process": 10**30}, "$.process"),
+        ({"resolved": []}, "$.resolved"),
+    ):
+        path.write_text(json.dumps(whole | change))
+        for command in (("show", "last"), ("export", "last"), ("diff", "last", "last")):
+            done = flowrun(*command)
+            assert done.returncode == 2
+            (line,) = done.stderr.splitlines()
+            assert line.startswith("error: the record of the run")
+            assert str(path) in line
+            assert said in line
+
+
+def test_a_resolved_recipe_that_is_none_is_an_error_of_the_recipe(
+    received: str, flowrun: Flowrun
+) -> None:
+    path = Path(".flowrun/runs", received, "run.json")
+    whole = json.loads(path.read_text()) | {"plugins": []}
+    for resolved in ({"recipe": "r"}, {"recipe": 1, "steps": "x"}, {"recipe": "r", "steps": [{}]}):
+        path.write_text(json.dumps(whole | {"resolved": resolved}))
+        done = flowrun("export", "last")
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert f"recipe of run {received}:" in done.stderr

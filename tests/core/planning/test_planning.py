@@ -112,6 +112,7 @@ def test_options_are_converted_and_have_their_defaults(planned: Planned) -> None
         ("  - double", "4:5", ["needs `data`", "`double`, `load`, `make`", "put one above"]),
         ("  - make:\n    out: {data: red}\n  - double", "6:5", ["needs `data`", "red"]),
         ("  - make\n  - double:\n    in: {data: dat}", "6:16", ["needs `dat`", "mean `data`"]),
+        ("  - make\n  - cut: {at: 1}\n    in: {names: nmes}", "6:17", ["`nmes`", "mean `names`"]),
         ("  - make\n  - double:\n    in: {dta: data}", "6:10", ["no input `dta`", "`data`?"]),
         ("  - make\n  - double:\n    in: {data: null}", "6:16", ["cannot do without"]),
         ("  - make\n  - double: {data: 3}", "5:14", ["`data` is an input: wire it"]),

@@ -239,7 +239,7 @@ def test_a_run_asks_each_plugin_once_for_what_it_gives(write: Write) -> None:
     )
     code = (
         "from flowrun import hookimpl, step\n\n" + hooks + "@step(outputs='x')\ndef ask(*, ctx):\n"
-        "    return len(ctx.formats) + len(ctx.datasets) + len(ctx.formats) + len(ctx.datasets)\n"
+        "    given = ctx.plugins\n    return 2 * len(given.formats) + 2 * len(given.datasets)\n"
     )
     write("mine.py", code)
     output = io.StringIO()

@@ -44,7 +44,7 @@ steps:
     ("reference", "message"),
     [
         ("${trian}", "did you mean `train`?"),
-        ("${loop}", "vars` go round in a circle: loop -> other -> loop"),
+        ("${loop}", "vars` refer to each other in a circle: loop -> other -> loop"),
         ("${rows", "`${` without its `}`"),
         ("a ${many}", "cannot stand inside a text"),
         ("${many[7]}", "leads nowhere"),
@@ -123,7 +123,7 @@ def test_a_step_of_the_parent_keeps_the_parents_folder(write: Write, tmp_path: P
 def test_extends_in_a_circle_is_an_error(write: Write) -> None:
     write("a.yaml", "recipe: a\nextends: b.yaml\nsteps: [load]\n")
     found = error(write("b.yaml", "recipe: b\nextends: a.yaml\nsteps: [load]\n"))
-    assert "round in a circle: b.yaml -> a.yaml" in found
+    assert "leads in a circle: b.yaml -> a.yaml" in found
 
 
 def test_plugins_of_parent_and_child_are_joined(write: Write) -> None:
@@ -159,6 +159,28 @@ def test_set_changes_one_value(
     write: Write, setting: str, step: str, expected: dict[str, object]
 ) -> None:
     assert options(load_recipe(write("r.yaml", PARENT), set=[setting]), step) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "layers"), [("s.layers[0]=64", [64, 4, 1]), ("s.layers[2]=3", [8, 4, 3])]
+)
+def test_set_reaches_an_item_of_a_list(setting: str, layers: list[int]) -> None:
+    recipe = {"recipe": "r", "steps": [{"s": {"layers": [8, 4, 1]}}]}
+    assert options(load_recipe(recipe, set=[setting]), "s") == {"layers": layers}
+
+
+@pytest.mark.parametrize("path", ["s.layers[-1]", "s.layers[3]", "s.layers.x", "s.lr[0]"])
+def test_set_of_an_item_that_is_not_there_is_an_error(path: str) -> None:
+    recipe = {"recipe": "r", "steps": [{"s": {"layers": [8, 4, 1], "lr": 1}}]}
+    assert f"`s` has no `{path[2:]}` to set" in error(recipe, set={path: 2})
+
+
+def test_set_of_an_option_that_has_the_name_of_a_key_beside_a_step_sets_the_option() -> None:
+    recipe = {"recipe": "r", "steps": [{"record": {"device": "tape"}}, {"play": {"speed": 2}}]}
+    recipe = load_recipe(recipe, set={"record.device": "disc", "play.device": "cpu"})
+    assert (options(recipe, "record"), recipe.steps[0].beside) == ({"device": "disc"}, {})
+    assert options(recipe, "play") == {"speed": 2}
+    assert plain(recipe.steps[1].beside["device"].value) == "cpu"
 
 
 def test_set_reaches_the_keys_of_the_recipe_and_those_beside_a_step(write: Write) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def test_each_run_leaves_a_record_and_events(recipe: Make) -> None:
         {
             "path": "metrics.sum",
             "wanted": "below 1",
+            "check": "below",
             "found": "21",
             "met": False,
             "difference": "off by 20",
@@ -206,15 +208,22 @@ def flowrun_run_finished(run):
     heard.append(run.status)
 """
 
-WRAPPER = """
-from flowrun import hookimpl
+BACKEND = """
+from contextlib import contextmanager
+from flowrun import Backend, hookimpl
 
-@hookimpl(wrapper=True)
-def flowrun_step_call(step, call):
-    if "x" in call.inputs:
-        call.inputs["x"] += 100
-    returned = yield
-    return returned
+class Hundred(Backend):
+    @contextmanager
+    def around_step(self, step, ctx, call):
+        if "x" in call.inputs:
+            call.inputs["x"] += 100
+        yield
+        if step.name == "one":
+            call.returned *= 7
+
+@hookimpl
+def flowrun_backend():
+    return Hundred()
 """
 
 
@@ -255,10 +264,20 @@ def test_a_listener_has_the_values_of_a_run_that_is_over_kept_or_not(
     assert kept == f"ok [True, True] {outputs}"
 
 
-def test_a_wrapper_round_each_step_may_change_its_inputs(recipe: Make, write: Write) -> None:
-    write("wrapper.py", WRAPPER)
-    result = flowrun.run(recipe("  - one\n  - add"), plugins=("wrapper.py",))
-    assert result.values["x"] == 102.0
+def test_a_backend_may_change_the_inputs_of_a_step_and_what_it_returned(
+    recipe: Make, write: Write
+) -> None:
+    write("hundred.py", BACKEND)
+    result = flowrun.run(recipe("  - one\n  - add"), plugins=("hundred.py",))
+    assert result.values["x"] == 108.0  # 1 * 7, + 100, + 1
+
+
+def test_the_code_of_a_backend_belongs_to_the_key_of_every_step(recipe: Make, write: Write) -> None:
+    path = recipe("  - one\n  - add")
+    for factor in (7, 8):
+        write("hundred.py", BACKEND.replace("*= 7", f"*= {factor}"))
+        result = flowrun.run(path, plugins=("hundred.py",))
+        assert result.values["x"] == factor + 101.0
 
 
 @pytest.mark.parametrize(
@@ -283,13 +302,21 @@ def test_an_expectation_is_held_against_the_result(
     assert outcome[2] in found["found"]
 
 
-FORGETFUL = WRAPPER.replace("    return returned\n", "")
-
-
-def test_a_wrapper_that_loses_the_returned_value_is_blamed(recipe: Make, write: Write) -> None:
-    write("wrapper.py", FORGETFUL)
-    with pytest.raises(StepError, match="wrapper of flowrun_step_call lost what the step returned"):
-        flowrun.run(recipe("  - one"), plugins=("wrapper.py",))
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("None", "the plugin `odd.py` gave nothing for flowrun_backend"),
+        ("3", "gave 3 for flowrun_backend: return an object of a subclass of flowrun.Backend"),
+        ("1 / 0", "the plugin `odd.py` failed in flowrun_backend: ZeroDivisionError"),
+    ],
+)
+def test_a_backend_that_is_none_is_blamed_on_its_plugin(
+    recipe: Make, write: Write, returned: str, message: str
+) -> None:
+    hook = f"@hookimpl\ndef flowrun_backend():\n    return {returned}\n"
+    write("odd.py", f"from flowrun import hookimpl\n\n{hook}")
+    with pytest.raises(flowrun.PluginError, match=re.escape(message)):
+        flowrun.run(recipe("  - one"), plugins=("odd.py",))
 
 
 def test_numbers_json_does_not_have_are_kept_as_text(recipe: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,7 +58,7 @@ REASONS: dict[str, tuple[Callable[[World], None], list[str]]] = {
     ),
     "version": (
         replace("steps.py", '@step(outputs="text")', '@step(outputs="text", version=3)'),
-        ["the step's `version` none -> 3"],
+        ["the step's `version`: none -> 3"],
     ),
     "another step": (
         replace("r.yaml", "round_down", "{add: {by: 1}, id: round_down}"),
@@ -135,3 +136,38 @@ def test_explain_loads_no_torch(world: World) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 steps would be kept" in done.stdout
+
+
+def install(folder: Path, name: str, version: str, text: str) -> None:
+    """Put a module into a folder of installed packages, or another version in its place."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text(text)
+    for old in folder.glob(f"{name}-*.dist-info"):
+        shutil.rmtree(old)
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(f"[flowrun]\n{name} = {name}\n")
+
+
+def test_another_version_of_a_plugin_or_of_an_imported_package_is_a_reason_to_run(
+    world: World, flowrun: Flowrun
+) -> None:
+    packages = world.folder / "site-packages"
+    greet = "from flowrun import step\n\n@step(outputs='hi')\ndef greet():\n    return 'hi'\n"
+    steps = world.folder / "steps.py"
+    steps.write_text(f"import shades\n{steps.read_text()}")
+    world.recipe("[greet, one]")
+    install(packages, "greeting", "1.0", greet)
+    install(packages, "shades", "1.0", "")
+    assert flowrun("r.yaml", PYTHONPATH=str(packages)).returncode == 0
+    install(packages, "greeting", "1.1", greet)
+    install(packages, "shades", "2.0", "")
+    lines = [
+        line.strip()
+        for line in flowrun("explain", "r.yaml", PYTHONPATH=str(packages)).stdout.splitlines()
+    ]
+    assert lines[lines.index("greet         to run") + 1] == (
+        "plugin: greeting 1.0 -> greeting 1.1"
+    )
+    assert lines[lines.index("one           to run") + 1] == "package shades: 1.0 -> 2.0"

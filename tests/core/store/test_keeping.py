@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,54 @@ def test_a_file_that_a_step_reads_belongs_to_its_key(world: World) -> None:
     assert (called, result.values["text"]) == (["read"], "b")
     text.write_text("a")
     assert world.called() == []
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_read_again(world: World) -> None:
+    world.recipe("[{read: {file: t.txt}}]")
+    text, other = world.folder / "t.txt", world.folder / "other.txt"
+    long_ago = time.time_ns() - 10_000_000_000
+    for path, content in ((text, "a"), (other, "b")):
+        path.write_text(content)
+        os.utime(path, ns=(long_ago, long_ago))
+    world.called()
+    other.replace(text)
+    result, called = world.run()
+    assert (called, result.values["text"]) == (["read"], "b")
+
+
+def test_a_file_changed_within_the_clocks_step_is_read_again(world: World) -> None:
+    world.recipe("[{read: {file: t.txt}}]")
+    text = world.folder / "t.txt"
+    just_now = time.time_ns() + 10_000_000_000  # however long the first run takes
+    for content in ("a", "b"):
+        text.write_text(content)
+        os.utime(text, ns=(just_now, just_now))
+        result, called = world.run()
+        assert (called, result.values["text"]) == (["read"], content)
+
+
+def test_of_many_contents_of_a_file_the_last_one_is_known(world: World) -> None:
+    world.recipe("[{read: {file: t.txt}}]")
+    text = world.folder / "t.txt"
+    for number in range(21):
+        text.write_text(str(number))
+        world.called()
+    result, called = world.run()
+    assert (called, result.values["text"]) == ([], "20")
+
+
+def test_of_two_results_that_both_hold_the_last_one_is_used(world: World) -> None:
+    (world.folder / "mine.py").write_text(
+        "from pathlib import Path\nfrom flowrun import step\n\n@step(outputs='x')\n"
+        "def mine(*, ctx):\n    if Path('later').exists():\n        ctx.env('HOME')\n"
+        "        return 'second'\n    return 'first'\n"
+    )
+    world.path.write_text("recipe: r\nplugins: [./mine.py]\nsteps: [mine]\n")
+    world.called()
+    (world.folder / "later").touch()
+    world.called(fresh=True)
+    result, called = world.run()
+    assert (called, result.values["x"]) == ([], "second")
 
 
 def test_a_recipe_moved_to_another_folder_reads_the_files_there(world: World) -> None:
@@ -144,6 +194,39 @@ def test_the_dtype_belongs_to_every_key(world: World) -> None:
     assert world.called(set={"dtype": "float64"}) == ["one"]
 
 
+def test_the_kind_of_device_belongs_to_every_key_and_its_number_does_not(world: World) -> None:
+    (world.folder / "devices.py").write_text(
+        "from flowrun import Backend, hookimpl\n\nclass Two(Backend):\n    def devices(self):\n"
+        "        return {'mps:0': 'stand-in', 'mps:1': 'stand-in', 'cpu': ''}\n\n"
+        "@hookimpl\ndef flowrun_backend():\n    return Two()\n"
+    )
+    world.recipe("[one]")
+    plugins = ("devices.py",)
+    assert world.called(plugins=plugins, device="cpu") == ["one"]
+    assert world.called(plugins=plugins, device="mps:0") == ["one"]
+    assert world.called(plugins=plugins, device="mps:1") == []
+    assert world.called(plugins=plugins, device="cpu") == []
+
+
+def test_what_a_plugin_does_round_each_step_belongs_to_every_key(world: World) -> None:
+    around = world.folder / "around.py"
+    around.write_text(
+        "from contextlib import contextmanager\nfrom flowrun import Backend, hookimpl\n\n"
+        "class Around(Backend):\n    @contextmanager\n    def around_step(self, step, ctx, call):\n"
+        "        yield\n        call.returned += 1\n\n"
+        "@hookimpl\ndef flowrun_backend():\n    return Around()\n\n"
+        "def beside():\n    return 1\n"
+    )
+    world.recipe("[one]")
+    arguments = {"plugins": ("around.py",)}
+    assert world.run(**arguments)[0].values == {"x": 2.0}
+    around.write_text(around.read_text().replace("return 1\n", "return 2\n"))
+    assert world.called(**arguments) == []
+    around.write_text(around.read_text().replace("returned += 1", "returned += 5"))
+    result, called = world.run(**arguments)
+    assert (called, result.values) == (["one"], {"x": 6.0})
+
+
 def test_a_steps_own_version_makes_its_results_invalid(world: World) -> None:
     world.recipe("[one, draw]")
     world.called()
@@ -194,6 +277,26 @@ def test_an_expectation_that_changes_is_judged_without_a_step(world: World) -> N
     result, called = world.run(set={"expect.x.below": 1})
     assert called == []
     assert not result.ok
+
+
+def test_an_expectation_of_a_value_that_is_not_kept_is_checked_once(world: World) -> None:
+    (world.folder / "mine.py").write_text(
+        "from flowrun import step\n\n@step(outputs='x')\ndef many():\n"
+        "    open('calls.txt', 'a').write('many\\n')\n    return list(range(300))\n"
+    )
+    world.path.write_text(
+        "recipe: r\nplugins: [./mine.py]\nsteps: [many]\nexpect: {'x[2]': {equals: 2}}\n"
+    )
+    assert world.called() == ["many"]
+    result, called = world.run()
+    assert called == []
+    (expectation,) = result.record["expectations"]
+    assert (expectation["found"], expectation["met"]) == ("2", True)
+    world.path.write_text(world.path.read_text().replace("equals: 2", "equals: 3"))
+    result, called = world.run()
+    assert called == ["many"]  # the value is needed again
+    assert not result.ok
+    assert world.called() == []
 
 
 def test_a_failed_step_is_not_kept_and_those_before_it_are(world: World) -> None:

@@ -118,6 +118,38 @@ def test_a_changed_environment_has_the_command_run_as_ever(
     assert "click" in modules_of(python, "r.yaml")
 
 
+def test_a_changed_variable_that_a_step_read_has_the_command_run_as_ever(
+    world: World, python: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(
+        world.folder / "steps.py",
+        "\n@step(outputs='city')\ndef city(*, ctx):\n    return ctx.env('CITY')\n",
+    )
+    world.recipe("[city]")
+    monkeypatch.setenv("CITY", "Porto")
+    modules_of(python, "r.yaml")
+    assert "click" not in modules_of(python, "r.yaml")
+    monkeypatch.setenv("CITY", "Braga")
+    assert "click" in modules_of(python, "r.yaml")
+
+
+WITH_A_GPU = """
+import os
+listdir = os.listdir
+os.listdir = lambda path=".": ["nvidia-stand-in"] if path == "/dev" else listdir(path)
+"""
+
+
+def test_a_device_that_comes_or_goes_has_the_command_run_as_ever(
+    world: World, python: Callable[..., str]
+) -> None:
+    world.recipe("[one]")
+    plain = LOADED.format(arguments=["r.yaml"])
+    for script in (plain, WITH_A_GPU + plain, plain):
+        assert "click" in python(script).split()
+    assert "click" not in python(plain).split()
+
+
 def test_a_change_within_the_clocks_step_is_seen(world: World, python: Callable[..., str]) -> None:
     world.recipe("[{read: {file: t.txt}}]")
     text = world.folder / "t.txt"

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import flowrun
+from flowrun_tensors.engines.choice import ENGINES
 from tests.core.store.conftest import World
 
 COUNTING = """
@@ -89,6 +90,41 @@ def test_a_damaged_checkpoint_is_none(harm: str) -> None:
         assert begun() == 0
 
 
+def test_a_checkpoint_takes_the_place_of_the_one_before(world: World) -> None:
+    with_tensors = COUNTING.replace("(number + 1, seen))", "torch.full((999,), number))")
+    (world.folder / "steps.py").write_text(f"import torch\n{with_tensors}")
+    (world.folder / "go on").unlink()
+    with pytest.raises(flowrun.StepError, match="ended"):
+        flowrun.run(world.path)
+    assert len(list(CHECKPOINTS.glob("*.safetensors"))) == 1
+
+
+LOOKING = """
+from pathlib import Path
+import flowrun
+
+def checkpoints():
+    return sorted(path.name for path in Path(".flowrun/store/checkpoints").iterdir())
+
+@flowrun.step(outputs="found")
+def look(*, ctx):
+    ctx.checkpoint(lambda: 1)
+    before = checkpoints()
+    flowrun.run("other.yaml")
+    return [before, checkpoints()]
+"""
+
+
+def test_a_step_on_record_keeps_its_checkpoint_while_another_run_computes_it(world: World) -> None:
+    (world.folder / "other.yaml").write_text("recipe: other\nsteps: [tensor: {a: 1}]\n")
+    (world.folder / "steps.py").write_text(LOOKING)
+    world.recipe("[look]")
+    flowrun.run(world.path)
+    before, after = flowrun.run(world.path, fresh=True).values["found"]
+    assert len(before) == 2  # its own, and that of the step that was ended
+    assert after == before
+
+
 class Ender:
     """A listener that ends the run when a step reports progress for the second time."""
 
@@ -148,3 +184,25 @@ def test_training_that_was_ended_goes_on_to_the_same_bits(options: dict[str, Any
         assert torch.equal(resumed.values["params"][name], value)
     assert resumed.record["steps"][-1]["digests"] == whole.record["steps"][-1]["digests"]
     assert resumed.record["steps"][-1]["messages"] == whole.record["steps"][-1]["messages"]
+
+
+def test_a_checkpoint_of_another_engine_is_left_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = {
+        "recipe": "train",
+        "steps": [
+            {"random": {"X_train": {"randn": [60, 4]}, "y_train": {"randn": [60, 1]}}},
+            {"init_params": {"layers": [8, 1]}},
+            {"gd_train": {"lr": 0.01, "steps": 4000}},
+        ],
+    }
+    plan = flowrun.plan(recipe)
+    with monkeypatch.context() as changed:
+        only_autograd = [engine for engine in ENGINES if engine.name == "autograd"]
+        changed.setattr("flowrun_tensors.engines.choice.ENGINES", only_autograd)
+        with pytest.raises(KeyboardInterrupt):
+            flowrun.run_plan(plan, listeners=[Ender()])
+    assert list(CHECKPOINTS.glob("*.json"))
+    found = flowrun.run_plan(plan).values
+    whole = flowrun.run(recipe, fresh=True).values
+    assert torch.equal(found["losses"], whole["losses"])
+    assert torch.equal(found["params"]["W1"], whole["params"]["W1"])

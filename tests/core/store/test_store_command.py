@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,35 @@ def test_gc_removes_what_a_killed_process_left(world: World, flowrun: Flowrun) -
     flowrun("store", "gc", "--keep-days", "30")
     assert not left.exists()
     assert kept_values() == 1
+
+
+def test_gc_by_days_takes_old_checkpoints_and_damaged_files_and_leaves_fresh_ones(
+    world: World, flowrun: Flowrun
+) -> None:
+    world.called()
+    long_ago = time.time() - 40 * 86_400
+    for part in ("aside", "checkpoints"):
+        (STORE / part).mkdir(exist_ok=True)
+        for name in ("old", "fresh"):
+            (STORE / part / f"{name}.json").write_text("{}")
+        os.utime(STORE / part / "old.json", (long_ago, long_ago))
+    assert flowrun("store", "gc", "--keep-days", "30").returncode == 0
+    for part in ("aside", "checkpoints"):
+        assert [path.name for path in (STORE / part).iterdir()] == ["fresh.json"]
+
+
+def test_gc_never_takes_a_run_that_goes_on(world: World, flowrun: Flowrun) -> None:
+    result, _ = world.run()
+    age(40)
+    record = Path(".flowrun/runs", result.record["id"], "run.json")
+    going_on = {**result.record, "status": "running", "process": os.getpid()}
+    record.write_text(json.dumps({**going_on, "started": "2001-01-01T00:00:00+00:00"}))
+    with sqlite3.connect(STORE / "records.sqlite") as connection:
+        connection.execute("update runs set status = 'running'")
+    done = flowrun("store", "gc", "--keep-days", "30")
+    assert "removed 0 runs, 0 records of steps" in done.stdout
+    assert record.exists()
+    assert world.called() == []
 
 
 @pytest.mark.parametrize("size", ["much", "-1", "10 bananas"])

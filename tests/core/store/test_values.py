@@ -247,6 +247,31 @@ def test_tensors_of_every_kind_come_back(world: World, kind: str) -> None:
     assert torch.equal(again.values["t"], first.values["t"])
 
 
+SHARED = """
+import torch
+from flowrun import step
+
+@step(outputs="tables")
+def share():
+    table = torch.arange(12.0).reshape(4, 3)
+    return {"whole": table, "same": table, "top": table[:2], "left": table[:, :2]}
+
+@step(outputs="seen")
+def look(tables, *, n: int = 1):
+    return [table.tolist() for table in tables.values()]
+"""
+
+
+def test_tensors_that_share_memory_come_back_each_on_its_own(world: World) -> None:
+    (world.folder / "steps.py").write_text(SHARED)
+    world.recipe("[{share: {}, cache: true}, look]")
+    first, _ = world.run()
+    assert len(list(objects())) == 2
+    again, _ = world.run(set={"look.n": 2})
+    assert again.values["seen"] == first.values["seen"]
+    assert again.record["steps"][0]["kept"] == first.record["id"]
+
+
 CUSTOM = """
 from flowrun import Codec, Summary, hookimpl, step
 

@@ -68,6 +68,8 @@ WRONG: dict[str, Code] = {
     "softmax of whole numbers": lambda: whole(8, 3).softmax(1),
     "sum over a dimension that is not there": lambda: r(8, 3).sum(2),
     "largest of none": lambda: r(0, 3).max(),
+    "largest of no columns": lambda: r(3, 0).max(1),
+    "position of the largest of none": lambda: r(0, 3).argmax(),
     "floats into whole numbers": lambda: add_in_place(whole(3), r(3)),
     "a number with decimals into whole numbers": lambda: add_in_place(whole(3), 0.5),
     "a table into a row": lambda: add_in_place(r(3), r(8, 3)),
@@ -152,33 +154,66 @@ WRONG: dict[str, Code] = {
     "a negative size": lambda: torch.randn(-1),
     "normal whole numbers": lambda: torch.randn(3, dtype=torch.int64),
     "five draws of three": lambda: torch.multinomial(r(3).abs(), 5),
+    "draws by whole numbers": lambda: torch.multinomial(whole(3) + 1, 2),
+    "buckets of a table": lambda: torch.bucketize(r(8), r(3, 3)),
+    "group norm of whole numbers": lambda: F.group_norm(whole(2, 4, 3), 2),
+    "pooled complex numbers": lambda: F.max_pool1d(r(2, 3, 8, dtype=torch.complex64), 2),
+    "least squares of vectors": lambda: torch.linalg.lstsq(r(3), r(3)),
+    "least squares of dtypes": lambda: torch.linalg.lstsq(r(8, 3), r(8, 1).double()),
     "inverse of a table": lambda: torch.linalg.inv(r(3, 4)),
     "least squares of other rows": lambda: torch.linalg.lstsq(r(8, 3), r(7, 1)),
     "another state": lambda: nn.Linear(3, 1).load_state_dict({"weight": r(1, 11), "bias": r(1)}),
 }  # fmt: skip
 
-# Of 10,000,000 rows, so that no kernel can be asked: torch's words all the same.
+# Of 10,000,000 rows, so that no kernel can be asked about shapes: torch's words, of its kernels or
+# of its rules for shapes, with all the sizes; and the fix, if one is known.
 ROWS = 10_000_000
-LARGE: dict[str, tuple[Code, str]] = {
+LARGE: dict[str, tuple[Code, str, str]] = {
     "linear": (
         lambda: nn.Linear(3, 1)(r(ROWS, 4)),
-        f"mat1 and mat2 shapes cannot be multiplied ({ROWS}x4 and 3x1)",
+        f"must have same reduction dim, but got [{ROWS}, 4] X [3, 1]",
+        "the layer takes 3 columns, and is given 4: make it for 4 inputs",
+    ),
+    "product": (
+        lambda: r(ROWS, 4) @ r(3, 2),
+        f"must have same reduction dim, but got [{ROWS}, 4] X [3, 2]",
+        "the left side has 4 columns, and the right side 3 rows: make them equal",
     ),
     "sum": (
         lambda: r(ROWS, 4) + r(ROWS, 3),
-        "The size of tensor a (4) must match the size of tensor b (3) at non-singleton dimension 1",
+        "Attempting to broadcast a dimension of length 3 at -1",
+        "",
     ),
     "in place": (
         lambda: add_in_place(whole(ROWS), r(ROWS)),
         "result type Float can't be cast to the desired output type Long",
+        "in place the left side keeps its dtype",
     ),
     "labels": (
         lambda: F.cross_entropy(r(ROWS, 4), r(ROWS)),
         "Long",  # and the rest as the version of torch says it
+        "",
     ),
     "cat": (
         lambda: torch.cat([r(ROWS, 4), r(ROWS, 3)]),
-        "Sizes of tensors must match except in dimension 0. Expected size 4 but got size 3",
+        "Sizes of tensors must match except in dimension 0. Expected 4 in dimension 1 but got 3",
+        "",
+    ),
+    "mask": (
+        lambda: r(ROWS, 3)[r(7) > 0],
+        f"The shape of the mask [7] at index 0 does not match the shape of the indexed tensor "
+        f"[{ROWS}, 3] at index 0",
+        "",
+    ),
+    "rows written": (
+        lambda: r(ROWS, 3).__setitem__([0, 1], r(5, 3)),
+        "value tensor of shape [5, 3] cannot be broadcast to indexing result of shape [2, 3]",
+        "",
+    ),
+    "draws": (
+        lambda: torch.multinomial(r(ROWS).abs(), ROWS + 1),
+        "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
+        "",
     ),
 }
 
@@ -218,15 +253,16 @@ def test_the_message_is_that_of_a_run(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_so_is_the_message_of_operands_too_large_to_ask_about(name: str) -> None:
-    code, message = LARGE[name]
+def test_operands_too_large_to_ask_a_kernel_about_are_refused_with_their_sizes(name: str) -> None:
+    code, message, hint = LARGE[name]
     mode = check_mode(("cpu",), {"cpu": ""})
-    with mode, mode.watching(), pytest.raises(RuntimeError) as found:
+    with mode, mode.watching(), pytest.raises((RuntimeError, IndexError)) as found:
         code()
     explained = mode.explained(found.value)
     assert explained is not None
     assert explained.kind == "error"
     assert message in explained.message
+    assert hint in (explained.hint or "")
 
 
 def test_the_operation_is_named_with_its_operands_and_a_cure() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from safetensors.torch import save_file
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import flowrun
-from flowrun import Context, DataError, FlowrunError, NeedsDataError, StepError, Unknown
+from flowrun import CheckContext, DataError, FlowrunError, NeedsDataError, StepError, Unknown
+from flowrun.running.context_state import ContextState
 
 Write = Callable[[str, str], Path]
 Steps = list[dict[str, dict[str, Any]]]
@@ -54,17 +57,20 @@ def checked(
     with FakeTensorMode() as mode:
         flow: dict[str, Any] = faked(values, mode)
         for one in planned.steps[len(values) :]:
-            ctx = Context(
+            state = ContextState(
                 one.id, one.seed, device, dtype, Path.cwd(), standin=standin,
                 registry=planned.registry,
             )  # fmt: skip
-            ctx.promised = promised
+            ctx = CheckContext(state, _NO_MODE, promised)
             wires = one.wires
             taken = [] if wires.named is None else [{n: flow[s] for n, s in wires.named.items()}]
-            assert one.step.fake is not None
-            returned = one.step.fake(*taken, **one.keywords, ctx=ctx)
+            assert one.step.shape_function is not None
+            returned = one.step.shape_function(*taken, **one.keywords, ctx=ctx)
             flow.update(returned or {})
     return flow
+
+
+_NO_MODE: Any = SimpleNamespace(mapped=nullcontext, repeated=lambda times: nullcontext())
 
 
 def _with_givers(recipe: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import lr_scheduler
 
 from flowrun import Context
+from flowrun.running.context_state import ContextState
 from flowrun_tensors.engines.results import Descended
 from flowrun_tensors.gradients import by_autograd
 from flowrun_tensors.training import Descent, descend
@@ -78,7 +79,7 @@ def loop(
 ) -> tuple[Params, torch.Tensor]:
     """The reference."""
     X, y, params = given
-    ctx = Context("gd_train", 0, "cpu", "float32", Path())
+    ctx = Context(ContextState("gd_train", 0, "cpu", "float32", Path()))
 
     def loss_at(current: Params, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return mse_loss(rows @ current["W1"] + current["b1"], targets)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,21 @@ def test_the_fastest_engine_that_can_is_taken_and_said(
     layers: list[int], options: dict[str, Any], engine: str
 ) -> None:
     assert f"engine {engine}: " in said(trained(layers, **options))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_left_to_the_loop_whose_rounding_it_follows(dtype: str) -> None:
+    assert "engine autograd: " in said(trained([1], dtype, steps=3))
+    for engine in ("spectral", "moments", "fused"):
+        with pytest.raises(StepError, match=f"cannot walk this descent: the data is torch.{dtype}"):
+            trained([1], dtype, engine=engine)
+
+
+@pytest.mark.parametrize(("columns", "engine"), [(1000, "spectral"), (1001, "fused")])
+def test_the_eigenvectors_of_a_wide_table_are_not_asked_for(columns: int, engine: str) -> None:
+    made = recipe([1], steps=3, lr=1e-6)
+    made["steps"][0]["random"] |= {"X_train": {"randn": [5, columns]}, "y_train": {"randn": [5, 1]}}
+    assert f"engine {engine}: " in said(flowrun.run(made, record=False))
 
 
 @pytest.mark.campaign(pairs=True)
@@ -133,22 +149,77 @@ def test_an_optimizer_is_that_of_torch(
     torch.testing.assert_close(found["params"]["W1"], params[0].detach(), rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("engine", ["autograd", "moments", "fused"])
-def test_a_schedule_is_that_of_torch(engine: str) -> None:
-    schedule = {"CosineAnnealingLR": {"T_max": 15, "eta_min": 0.001}}
-    found = trained([1], engine=engine, schedule=schedule).values
+def assert_scheduled_by_torch(
+    found: Mapping[str, Any],
+    kind: type[torch.optim.Optimizer],
+    name: str,
+    settings: dict[str, Any],
+    **options: Any,
+) -> None:
+    """A linear layer is trained as torch's own optimizer and scheduler of these names do it."""
     layer = torch.nn.Linear(COLUMNS, 1, dtype=torch.float64)
     with torch.no_grad():
         layer.weight.copy_(found["first"]["W1"].T)
         layer.bias.copy_(found["first"]["b1"])
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.05)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=15, eta_min=0.001)
-    for _ in range(40):
+    optimizer = kind(layer.parameters(), lr=0.05, **options)  # type: ignore[call-arg]
+    scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **settings)
+
+    def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        torch.nn.functional.mse_loss(layer(found["X_train"]), found["y_train"]).backward()
-        optimizer.step()
+        loss = torch.nn.functional.mse_loss(layer(found["X_train"]), found["y_train"])
+        loss.backward()
+        return loss
+
+    for _ in range(40):
+        optimizer.step(closure)
         scheduler.step()
     torch.testing.assert_close(found["params"]["W1"], layer.weight.detach().T)
+
+
+@pytest.mark.parametrize("engine", ["autograd", "moments", "fused"])
+def test_a_schedule_is_that_of_torch(engine: str) -> None:
+    settings = {"T_max": 15, "eta_min": 0.001}
+    found = trained([1], engine=engine, schedule={"CosineAnnealingLR": settings}).values
+    assert_scheduled_by_torch(found, torch.optim.SGD, "CosineAnnealingLR", settings)
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "kind", "options"),
+    [
+        ("autograd", "sgd", torch.optim.SGD, {"momentum": 0.9}),
+        ("autograd", "adam", torch.optim.Adam, {}),
+        ("autograd", "adamw", torch.optim.AdamW, {}),
+        ("autograd", "lbfgs", torch.optim.LBFGS, {}),
+        ("fused", "sgd", torch.optim.SGD, {"momentum": 0.9}),
+        ("fused", "adam", torch.optim.Adam, {}),
+        ("fused", "adamw", torch.optim.AdamW, {}),
+    ],
+)
+def test_each_optimizer_follows_a_schedule(
+    engine: str, name: str, kind: type[torch.optim.Optimizer], options: dict[str, Any]
+) -> None:
+    settings = {"step_size": 3, "gamma": 0.5}
+    schedule = {"StepLR": settings}
+    found = trained([1], engine=engine, optimizer=name, schedule=schedule, **options).values
+    assert_scheduled_by_torch(found, kind, "StepLR", settings, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ConstantLR", {"factor": 0.5, "total_iters": 7}),
+        ("CosineAnnealingLR", {"T_max": 15, "eta_min": 0.001}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2, "eta_min": 0.001}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("LinearLR", {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 7}),
+        ("MultiStepLR", {"milestones": [3, 9], "gamma": 0.5}),
+        ("PolynomialLR", {"total_iters": 30, "power": 2.0}),
+        ("StepLR", {"step_size": 3, "gamma": 0.5}),
+    ],
+)
+def test_each_schedule_takes_each_of_its_settings(name: str, settings: dict[str, Any]) -> None:
+    found = trained([1], engine="moments", schedule={name: settings}).values
+    assert_scheduled_by_torch(found, torch.optim.SGD, name, settings)
 
 
 @pytest.mark.parametrize("engine", ["autograd", "spectral", "moments", "fused"])

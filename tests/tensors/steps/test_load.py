@@ -218,6 +218,28 @@ def test_saved_values_come_back_as_they_were() -> None:
     assert (loaded["metrics"], loaded["notes"]) == ({"mae": 0.5}, "text")
 
 
+SHARED = """
+import torch
+from flowrun import step
+
+@step(outputs=("table", "same", "top", "left"))
+def share():
+    table = torch.arange(12.0).reshape(4, 3)
+    return table, table, table[:2], table[:, :2]
+"""
+
+
+@pytest.mark.parametrize("to", ["out", "out.safetensors", "out.pt", "out.npz"])
+def test_values_that_share_memory_come_back_each_on_its_own(write: Write, to: str) -> None:
+    write("share.py", SHARED)
+    names = ["table", "same", "top", "left"]
+    steps = ["share", {"save": {"to": to, "values": names}}]
+    saved = flowrun.run({"recipe": "r", "plugins": ["share.py"], "steps": steps}).values
+    loaded = load(to, values=names)
+    for name in names:
+        assert torch.equal(loaded[name], saved[name])
+
+
 def test_save_replaces_what_stood_there_and_leaves_nothing_behind() -> None:
     save("params")
     Path("out/mine.txt").write_text("a file of the user's")

@@ -28,7 +28,9 @@ def run(*steps: object, **arguments: Any) -> flowrun.Result:
 
 
 def test_shuffle_keeps_every_row_and_follows_the_seed() -> None:
-    first, again, other = (run("shuffle", seed=seed).values["data"] for seed in (1, 1, 2))
+    first, again, other = (
+        run("shuffle", seed=seed, record=False).values["data"] for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert sorted(first.tolist()) == sorted(TABLE.tolist())
@@ -90,6 +92,16 @@ def test_normalize_keeps_a_constant_column_at_zero_with_a_warning() -> None:
     assert result.values["X_val"][:, 1].tolist() == [0]
     assert result.values["std"][1] == 1
     assert result.record["warnings"] == ["constant in the training rows, so kept at zero: column 2"]
+
+
+def test_normalize_takes_a_column_of_a_tiny_spread_for_no_constant_one() -> None:
+    table = TABLE.double()
+    table[:, 1] = torch.tensor([1e-6, 3e-6, 2e-6, 2e-6])
+    torch.save(table, "table.pt")
+    result = run({"split": {"train": 3}}, "normalize")
+    found = result.values["X_train"][:, 1]
+    torch.testing.assert_close(found, torch.tensor([-1.0, 1.0, 0.0], dtype=torch.float64))
+    assert result.record["warnings"] == []
 
 
 def test_normalize_refuses_whole_numbers() -> None:
@@ -172,10 +184,21 @@ def test_gd_train_stops_where_the_loss_no_longer_changes() -> None:
     assert abs(losses[-2] - losses[-3]) >= 1e-6
 
 
-def test_gd_train_in_batches_sees_every_row_once_a_pass_and_repeats_itself() -> None:
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_gd_train_in_batches_sees_every_row_once_a_pass(engine: str) -> None:
+    start = [*prepared(), {"init_params": {"layers": [1]}}]
+    options = {"lr": 1e-30, "steps": 6, "batch_size": 16, "engine": engine}  # nothing moves
+    values = run(*start, {"gd_train": options}).values
+    errors = forward(values["params"], values["X_train"], "relu") - values["y_train"]
+    rows = torch.tensor([16.0, 16.0, 8.0])  # of the 40 rows
+    for losses in values["losses"].split(3):
+        torch.testing.assert_close((losses * rows).sum(), errors.square().sum())
+
+
+def test_gd_train_in_batches_repeats_itself() -> None:
     start = [*prepared(), {"init_params": {"layers": [1]}}]
     options = {"lr": 0.02, "steps": 300, "batch_size": 16}
-    first, again = (run(*start, {"gd_train": options}).values for _ in range(2))
+    first, again = (run(*start, {"gd_train": options}, record=False).values for _ in range(2))
     assert torch.equal(first["losses"], again["losses"])
     assert torch.equal(first["params"]["W1"], again["params"]["W1"])
     assert first["losses"][-1] < 0.1 * first["losses"][0]
@@ -238,6 +261,20 @@ def test_evaluate_measures_as_the_definitions_say() -> None:
         },
         rel=1e-5,
     )
+
+
+def test_evaluate_takes_the_mean_of_each_target_for_r2() -> None:
+    start = prepared()
+    table = torch.load("table.pt")
+    torch.save(torch.cat([table, 100 - 3 * table[:, -1:]], 1), "table.pt")
+    start[0] = {"split": {"train": 40, "targets": 2}}
+    options = {"lr": 0.1, "steps": 20}
+    steps = [{"init_params": {"layers": [2]}}, {"gd_train": options}, "evaluate"]
+    values = run(*start, *steps).values
+    y = values["y_val"]
+    residual = (y - forward(values["params"], values["X_val"], "relu")).square().sum()
+    r2 = 1 - float(residual / (y - y.mean(0)).square().sum())
+    assert values["metrics"]["r2"] == pytest.approx(r2, rel=1e-4)
 
 
 def test_what_save_wrote_scores_new_rows_as_the_training_run_did() -> None:

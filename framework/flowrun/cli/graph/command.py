@@ -16,6 +16,7 @@ from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.errors import FlowrunError, error_line
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.arguments import RecipeOptions
 from flowrun.store.files import write_text
 
 _SUFFIXES = {"mermaid": (".mmd", ".mermaid"), "dot": (".dot", ".gv"), "svg": (".svg",)}
@@ -28,7 +29,7 @@ _SUFFIXES = {"mermaid": (".mmd", ".mermaid"), "dot": (".dot", ".gv"), "svg": (".
     "--format",
     "form",
     type=click.Choice(tuple(_SUFFIXES)),
-    help="By default what the suffix of FILE says: .mmd, .dot or .svg; without a FILE, mermaid.",
+    help="By default from the suffix of FILE: .mmd, .dot or .svg; without a FILE, mermaid.",
 )
 @click.option(
     "-o",
@@ -43,11 +44,7 @@ def graph_command(
     registry: Registry,
     /,
     recipe: str,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    no_standin: bool,
+    options: RecipeOptions,
     form: str | None,
     out: Path | None,
     no_shapes: bool,
@@ -58,8 +55,8 @@ def graph_command(
     needs Graphviz: `pip install 'flowrun[graph]'`. Exit code: 0 drawn, 2 a bad recipe.
     """
     form = form or _format_of(out)
-    plan = planned(registry, recipe, settings, device, seed, plugins)
-    checked = None if no_shapes else _checked(plan, standin=not no_standin)
+    plan = planned(registry, recipe, options)
+    checked = None if no_shapes else _checked(plan, standin=options.standin)
     flow = flow_of(plan, checked)
     text = _drawn(flow, form)
     if out is None:
@@ -81,13 +78,11 @@ def _format_of(out: Path | None) -> str:
         if out.suffix.lower() in suffixes:
             return form
     known = "; ".join(f"{' or '.join(suffixes)} for {form}" for form, suffixes in _SUFFIXES.items())
-    raise click.UsageError(
-        f"`{out.name}` has the suffix of no format: {known}. `--format` says it whatever the name."
-    )
+    raise click.UsageError(f"`{out.name}` has the suffix of no format: {known}. Give `--format`.")
 
 
 def _checked(plan: Plan, *, standin: bool) -> Checked | None:
-    """The check that shapes come from; None, and a note, where it cannot be made."""
+    """The check that shapes come from; None, with a message, if it cannot be made."""
     try:
         return check_plan(plan, standin=standin)
     except Exception as error:  # of a plugin's mode: the flow can be drawn without it

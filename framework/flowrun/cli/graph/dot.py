@@ -43,7 +43,7 @@ def dot_text(flow: Flow, *, texts_as_nodes: bool = False) -> str:
 
 
 def _title(flow: Flow) -> str:
-    """The recipe's name and what it is about, as a text with markup."""
+    """The recipe's name and its `about`, as a text with markup."""
     name = f'<font point-size="15"><b>{_markup(flow.name)}</b></font>'
     about = joined(flow.about.split(), _TITLE_WIDTH)
     return f"<{'<br/>'.join([name, *map(_markup, about), ' '])}>"
@@ -75,7 +75,7 @@ def _edge_lines(edge: FlowEdge, texts_as_nodes: bool) -> Iterator[str]:
 
 
 def _text(lines: Iterable[str], *, end: str) -> str:
-    """Lines of text for a label. end: `n` where they are centred, `l` where they start left."""
+    """Lines of text for a label. end: `n` if they are centred, `l` if they start left."""
     escaped = [_escaped(line) for line in lines]
     if end == "l" and len(escaped) > 1:
         escaped.append("")  # the last line needs its end as well

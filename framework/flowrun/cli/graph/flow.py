@@ -18,8 +18,8 @@ Standing = Literal["fails", "unknown", "blocked"]
 class FlowStep(msgspec.Struct, frozen=True):
     """A step to be drawn.
 
-    notes: what stands below its id: the step's name and its device, where they are not the usual.
-    standing: what a check found, where the step does not simply fit.
+    notes: the lines below its id: the step's name and its device, if they are not the default.
+    standing: the finding of a check, if there is one.
     message: why it fails or is unknown, in one or more lines.
     """
 
@@ -30,10 +30,10 @@ class FlowStep(msgspec.Struct, frozen=True):
 
 
 class FlowEdge(msgspec.Struct, frozen=True):
-    """The values that one step gives to another: a name and what is known of it, in lines.
+    """The values that one step gives to another: for each a name and its shape, in lines.
 
-    taker: None where no step takes them: they are results of the recipe.
-    is_known: whether a check knows every one of their shapes; so too where none was asked for.
+    taker: None if no step takes them: they are results of the recipe.
+    is_known: whether a check knows all their shapes; true if no check was requested.
     """
 
     giver: str
@@ -117,7 +117,7 @@ def _flow_step(
 
 
 def _message(finding: Finding) -> str:
-    """What a finding says, without the recipe's line."""
+    """The message of a finding, without the recipe's line."""
     problem = finding.problem
     called = None if finding.operation is None else f"called {finding.operation}"
     found = None if problem.found is None else f"found {problem.found}"

@@ -1,4 +1,4 @@
-"""The texts of a flow: what is known of a value in short lines, names made printable."""
+"""The texts of a flow: values described in short lines, names made printable."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _COMMA = re.compile(r"(?<=,) (?![^(\[]*[)\]])")  # one that stands in no shape
 def shape_lines(
     name: str, summary: Mapping[str, Any], values: Codecs, usual_device: str
 ) -> list[str]:
-    """A value's name and what is known of it: `data (1000, 11)`, in as many lines as it takes.
+    """A value's name and its description: `data (1000, 11)`, in as many lines as needed.
 
-    A dtype or a device is told where it is not the recipe's.
+    A dtype or a device is shown if it is not the recipe's.
     """
     text = f"{name} {values.text(_placed(summary, usual_device))}"
     first, *rest = joined(_COMMA.split(text), _WIDTH)
@@ -46,7 +46,7 @@ def printable(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """A line of text without what would make it unreasonably long."""
+    """A line of text, shortened if it is unreasonably long."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 

@@ -33,7 +33,7 @@ _SPECIAL = re.compile(
 
 
 def mermaid_text(flow: Flow) -> str:
-    """The flow as a Mermaid flowchart, with a title; what fails is said in comments."""
+    """The flow as a Mermaid flowchart with a title; comments name the steps that fail."""
     keys = _keys(flow)
     lines = ["---", f"title: {json.dumps(printable(flow.name), ensure_ascii=False)}", "---"]
     lines += ["flowchart TB", *_comments(flow.about)]

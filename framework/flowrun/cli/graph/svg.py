@@ -21,14 +21,14 @@ sys.stdout.buffer.write(graph.draw(format="svg", prog="dot"))
 
 
 class LayoutError(FlowrunError):
-    """A picture that cannot be laid out: nothing here can do it, or what can has failed."""
+    """A picture that cannot be laid out: no Graphviz is installed, or it failed."""
 
 
 def svg_text(flow: Flow) -> str:
     """The flow as an SVG document, laid out by Graphviz.
 
-    Graphviz is asked through the library pygraphviz, whose wheels bring it along, or else as the
-    program `dot`. Raises LayoutError where neither is there, or the layout fails.
+    Graphviz is called through the library pygraphviz, whose wheels contain it, or else as the
+    program `dot`. Raises LayoutError if neither is there, or the layout fails.
     """
     dot = dot_text(flow, texts_as_nodes=True)
     done = subprocess.run(_layout_command(), input=dot.encode(), capture_output=True, check=False)

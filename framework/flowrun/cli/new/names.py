@@ -1,4 +1,4 @@
-"""Names for what is new: refused where they would not work, or mean something already."""
+"""Names for new files: refused if they would not work or are in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowrun.plugins.registry import Registry
 _RECIPE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PREFIX = "flowrun"
 _OTHER = "take another name"
-_NO_TEXTS = ("null", "true", "false")  # what YAML makes of these words is no text
+_NO_TEXTS = ("null", "true", "false")  # YAML reads these words as other types than text
 
 
 def step_name(name: str, registry: Registry) -> str:
@@ -63,7 +63,7 @@ def _require_identifier(what: str, name: str) -> None:
 
 
 def _require_free(what: str, name: str, registry: Registry) -> None:
-    """Raise FlowrunError where a step has the name: a new plugin gives a step of its own name."""
+    """Raise FlowrunError if a step has the name: a new plugin gives a step of its own name."""
     for plugin, step in registry.steps.get(name, []):
         raise FlowrunError(
             f"`{name}` is no name for a {what}: the plugin `{plugin.name}` gives a step of that "
@@ -72,7 +72,7 @@ def _require_free(what: str, name: str, registry: Registry) -> None:
 
 
 def _require_no_module(name: str) -> None:
-    """Raise FlowrunError where a file of the name would hide a module, or be hidden by it."""
+    """Raise FlowrunError if a file of the name would hide a module, or be hidden by it."""
     is_known = name in sys.stdlib_module_names or name == _PREFIX
     if is_known or importlib.util.find_spec(name) is not None:
         raise FlowrunError(

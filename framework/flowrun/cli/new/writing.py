@@ -18,7 +18,7 @@ _HIDDEN = ("gitignore", "github")  # without their dot, which package data would
 def write_new(kind: str, folder: Path, fields: dict[str, str]) -> list[Path]:
     """Write the files of a kind (`step`, `plugin`, `recipe`) below a folder; gives their paths.
 
-    fields: what stands for each `$name` in a template. Raises FlowrunError where one of the files
+    fields: the value of each `$name` in a template. Raises FlowrunError if one of the files
     is there already, or cannot be written; then nothing of it is left.
     """
     root = files("flowrun.cli.new").joinpath("templates", kind)
@@ -62,7 +62,7 @@ def _templates(root: Traversable, name: str, below: str = "") -> list[tuple[str,
 
 
 def _make_folders(folder: Path, made: list[Path]) -> None:
-    """Make a folder and those above it. made: is told of each that was not there."""
+    """Make a folder and those above it. made: collects each folder that was not there."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir()

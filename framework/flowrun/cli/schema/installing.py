@@ -1,7 +1,8 @@
-"""The schema put where editors find it: a file, VS Code's settings, a line in a recipe."""
+"""The schema put where editors find it: a file, a line in a recipe, and settings to paste."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,13 +12,13 @@ from urllib.parse import quote
 import msgspec
 
 from flowrun.cli.schema.recipe_files import recipe_patterns
-from flowrun.cli.schema.references import Schema
-from flowrun.cli.schema.settings import UnsafeEditError, settings_text, with_schema
 from flowrun.errors import FlowrunError, shown_path
+from flowrun.recipes.keys import Schema
 from flowrun.store.files import replacing
 from flowrun.store.home import home_folder
 
 _NAME = "recipe.schema.json"
+_INDENT = 4  # spaces, as VS Code itself writes
 _HEAD = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")  # the comments above a recipe
 _LINE = re.compile(r"^#\s+yaml-language-server\s*:\s*\$schema=(\S+)[^\r\n]*", re.MULTILINE)
 
@@ -28,9 +29,9 @@ def schema_text(schema: Schema) -> str:
 
 
 def keep_schema(schema: Schema, folder: Path) -> Path:
-    """Write the schema into flowrun's folder below `folder`; gives its path.
+    """Write the schema into flowrun's folder below `folder`; returns its path.
 
-    Raises FlowrunError where it cannot be written.
+    Raises FlowrunError if it cannot be written.
     """
     path = folder / home_folder() / _NAME
     try:
@@ -40,37 +41,21 @@ def keep_schema(schema: Schema, folder: Path) -> Path:
     return path
 
 
-def tell_vscode(schema: Path, folder: Path) -> tuple[Path, bool]:
-    """Name the schema in the settings of VS Code for a folder; whether that changed them.
-
-    Raises FlowrunError that gives the lines to add by hand, and changes nothing, where these
-    settings cannot be edited with certainty.
-    """
-    path = folder / ".vscode" / "settings.json"
-    key, patterns = _relative(schema, folder), recipe_patterns(folder)
+def vscode_settings(schema: Path, folder: Path) -> str:
+    """The lines that name the schema in the settings of VS Code for a folder, to be pasted."""
+    key = _relative(schema, folder)
     if key.startswith(".."):  # FLOWRUN_HOME is elsewhere
         key = schema.resolve().as_uri()
-    try:
-        text = path.read_bytes().decode() if path.exists() else ""
-        return path, _write(path, with_schema(text, key, patterns))
-    except UnicodeDecodeError:
-        reason = "it is not UTF-8 text"
-    except UnsafeEditError as error:
-        reason = str(error)
-    except OSError as error:
-        reason = str(error.strerror)
-    lines = settings_text(key, patterns).splitlines()[1:-1]
-    raise FlowrunError(
-        f"{shown_path(path)} is left as it is: {reason}\nadd this to it yourself:\n"
-        + "\n".join(lines)
-    )
+    settings = {"yaml.schemas": {key: recipe_patterns(folder)}}
+    lines = json.dumps(settings, indent=_INDENT, ensure_ascii=False).splitlines()
+    return "\n".join(lines[1:-1])
 
 
 def add_line(schema: Path, recipe: Path) -> bool:
-    """Name the schema in the first line of a recipe; whether that changed it.
+    """Name the schema in the first line of a recipe; returns whether that changed it.
 
-    A line that names an earlier place of flowrun's schema is replaced. Raises FlowrunError where
-    the recipe names another schema, or cannot be written.
+    A line that names an earlier place of flowrun's schema is replaced. Raises FlowrunError if the
+    recipe names another schema, or cannot be written.
     """
     place = quote(_relative(schema, recipe.parent), safe="/:")
     line = f"# yaml-language-server: $schema={place}"

@@ -7,13 +7,10 @@ from typing import Any
 
 import msgspec
 
-from flowrun.cli.schema.references import Schema, or_reference
+from flowrun.cli.schema.references import with_inner_references, with_references
 from flowrun.plugins.option_types import described_type
 from flowrun.plugins.steps import REQUIRED, Option
-
-_INNER = ("items", "additionalProperties")
-_INNER_LISTS = ("prefixItems", "oneOf", "allOf")
-_INNER_MAPPINGS = ("properties", "patternProperties")
+from flowrun.recipes.keys import Schema
 
 
 def option_schemas(options: list[Option]) -> tuple[list[Schema], dict[str, Schema]]:
@@ -32,12 +29,12 @@ def option_schemas(options: list[Option]) -> tuple[list[Schema], dict[str, Schem
     return (
         [
             {
-                **or_reference(_as_recipes_write(next(remaining) if fits else _nothing())),
+                **with_references(next(remaining) if fits else _nothing()),
                 **_described(option),
             }
             for option, fits in zip(options, usable, strict=True)
         ],
-        {f"type.{name}": _as_recipes_write(schema) for name, schema in shared.items()},
+        {f"type.{name}": with_inner_references(schema) for name, schema in shared.items()},
     )
 
 
@@ -52,31 +49,6 @@ def _is_usable(annotation: Any) -> bool:
 def _nothing(_: type | None = None) -> Schema:
     """The schema of a class that YAML has no values of."""
     return {"not": {}}
-
-
-def _as_recipes_write(schema: Schema) -> Schema:
-    """msgspec's schema of a type, with what a recipe may write beside that.
-
-    A reference may stand at any place within a value; a set's items may repeat; a decimal may be
-    a number.
-    """
-    made: Schema = {}
-    for key, value in schema.items():
-        if key in _INNER and isinstance(value, dict):
-            made[key] = or_reference(_as_recipes_write(value))
-        elif key in _INNER_LISTS:
-            made[key] = [or_reference(_as_recipes_write(inner)) for inner in value]
-        elif key in _INNER_MAPPINGS:
-            made[key] = {
-                name: or_reference(_as_recipes_write(inner)) for name, inner in value.items()
-            }
-        elif key == "anyOf":
-            made[key] = [_as_recipes_write(inner) for inner in value]
-        elif key != "uniqueItems":
-            made[key] = value
-    if made.get("format") == "decimal":
-        made["type"] = ["string", "number"]
-    return made
 
 
 def _described(option: Option) -> Schema:
@@ -99,7 +71,7 @@ def _described(option: Option) -> Schema:
 
 
 def _default(option: Option) -> Schema:
-    """The default, where there is one and a recipe could give it."""
+    """The default, if there is one and a recipe could give it."""
     if option.default is REQUIRED:
         return {}
     try:

@@ -6,13 +6,25 @@ import inspect
 from typing import Any
 
 from flowrun.cli.schema.option_values import option_schemas
-from flowrun.cli.schema.references import Schema, or_reference
-from flowrun.cli.schema.reserved_keys import STEP_KEY_SCHEMAS, wiring_of
+from flowrun.cli.schema.references import key_schema, or_reference, with_references
 from flowrun.plugins.registry import Registry
 from flowrun.plugins.steps import REQUIRED, Step
-from flowrun.recipes.document import STEP_KEYS
+from flowrun.recipes.keys import STEP_KEYS, VALUE_NAME, VALUE_NAME_OR_NULL, Schema
 
 Steps = list[Step[..., Any]]
+
+DEFINITIONS: dict[str, Schema] = {
+    "value-name": {
+        "description": "The name of a value: letters, digits and `_`.",
+        **with_references(VALUE_NAME),
+    },
+    "value-name-or-null": {
+        "description": "The name of a value, or null to leave the input to its default.",
+        **with_references(VALUE_NAME_OR_NULL),
+    },
+}
+_NAME: Schema = {"$ref": "#/$defs/value-name"}
+_NAME_OR_NULL: Schema = {"$ref": "#/$defs/value-name-or-null"}
 
 _NO_OPTIONS = "this step needs options: `- name: {option: value}`"
 _NO_NAME = "an item names one step: `- name: {option: value}`"
@@ -72,7 +84,7 @@ def _bare(step: Step[..., Any]) -> Schema:
         "description": step.about,
         "markdownDescription": _text(step),
         # With `allOf` beside it, the language server of YAML keeps the name out of its completions,
-        # where it would make `shuffle: shuffle` of `shuffle` and of the mapping's `shuffle:`.
+        # in which it would make `shuffle: shuffle` of `shuffle` and of the mapping's `shuffle:`.
         "allOf": [{"type": "string"}],
     }
 
@@ -92,13 +104,13 @@ def _mapping(steps: Steps, *, others: bool) -> Schema:
         "type": "object",
         "properties": {
             **{step.name: {"$ref": f"#/$defs/options.{step.name}"} for step in steps},
-            **{key: STEP_KEY_SCHEMAS[key] for key in STEP_KEYS},
+            **{name: key_schema(key) for name, key in STEP_KEYS.items()},
         },
         "additionalProperties": others,
         "dependentSchemas": {
             step.name: {
                 "propertyNames": {"enum": [step.name, *STEP_KEYS], "errorMessage": _TWO_NAMES},
-                "properties": wiring_of(step),
+                "properties": _wiring(step),
             }
             for step in steps
         },
@@ -109,7 +121,7 @@ def _mapping(steps: Steps, *, others: bool) -> Schema:
 
 
 def _options(step: Step[..., Any], schemas: list[Schema]) -> Schema:
-    """A step's options: its own by name, and those of any name where it takes such."""
+    """A step's options: its own by name, and those of any name if it takes such."""
     needed = _needed(step)
     named = dict(zip((option.name for option in step.options), schemas, strict=False))
     return or_reference(
@@ -121,5 +133,26 @@ def _options(step: Step[..., Any], schemas: list[Schema]) -> Schema:
             "properties": named,
             "required": needed,
             "additionalProperties": False if step.others is None else schemas[-1],
+        }
+    )
+
+
+def _wiring(step: Step[..., Any]) -> dict[str, Schema]:
+    """`in` and `out` of one step, by the names it has; any name if they follow from options."""
+    inputs = {value.name: _NAME if value.required else _NAME_OR_NULL for value in step.inputs}
+    outputs = dict.fromkeys(step.usual_outputs, _NAME)
+    return {
+        "in": _renames("in", inputs, _NAME_OR_NULL if step.inputs_of is not None else False),
+        "out": _renames("out", outputs, _NAME if step.outputs_of is not None else False),
+    }
+
+
+def _renames(key: str, names: dict[str, Schema], others: Schema | bool) -> Schema:
+    return or_reference(
+        {
+            "description": STEP_KEYS[key].about,
+            "type": "object",
+            "properties": names,
+            "additionalProperties": others,
         }
     )

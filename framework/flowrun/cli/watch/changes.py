@@ -19,11 +19,11 @@ class Stamps(msgspec.Struct):
     of: dict[Path, tuple[int, int, int] | None]
 
     def changed(self) -> list[Path]:
-        """The files that are otherwise now."""
+        """The files that have changed."""
         return [path for path, stamp in self.of.items() if _stamp(path) != stamp]
 
     def extended(self, paths: Iterable[Path], moment: int) -> Stamps:
-        """The same for further files: as they are, or as unknown where changed since a moment.
+        """The stamps of further files; unknown if they changed since a moment.
 
         moment: in nanoseconds since 1970.
         """
@@ -41,7 +41,7 @@ def stamps_of(paths: Iterable[Path]) -> Stamps:
 
 
 def wait_for_change(stamps: Stamps) -> list[Path]:
-    """Wait until one of the files is otherwise, and give those; raises KeyboardInterrupt."""
+    """Wait until files change, and return those that did; raises KeyboardInterrupt."""
     require_watchfiles()
     from watchfiles import watch
 
@@ -56,7 +56,7 @@ def wait_for_change(stamps: Stamps) -> list[Path]:
 
 
 def require_watchfiles() -> None:
-    """Raise FlowrunError where the library is not installed."""
+    """Raise FlowrunError if the library is not installed."""
     try:
         import watchfiles  # noqa: F401
     except ImportError:

@@ -15,9 +15,9 @@ from flowrun.cli.watch.dependencies import data_files, installed_code, recipe_fi
 from flowrun.cli.watch.running import latest_run, record_of, run_apart
 from flowrun.errors import listed, shown_path
 from flowrun.history.changes import changed_metrics
-from flowrun.history.past_run import PastRun
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import recipe_arguments
+from flowrun.recipes.arguments import RecipeOptions
+from flowrun.running.record import RunRecord
 
 _MOST_NAMES = 3  # of changed files that a line shows
 
@@ -29,28 +29,22 @@ _MOST_NAMES = 3  # of changed files that a line shows
 def watch_command(
     registry: Registry,
     recipe: str,
-    settings: tuple[str, ...],
-    device: str | None,
-    seed: int | None,
-    plugins: tuple[str, ...],
-    no_standin: bool,
+    options: RecipeOptions,
 ) -> int:
     """Run RECIPE, and again whenever it, its plugins or its data change.
 
-    After each run it shows what has changed in the metrics since the run before. A recipe or a
-    plugin that is broken meanwhile is told, and waited for. Each run is a process of its own, so
-    changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra `flowrun[watch]`.
+    After each run it shows how the metrics changed since the previous run. If a recipe or a
+    plugin is broken, it prints the error and waits for the next change. Each run is a
+    process of its own, so changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra
+    `flowrun[watch]`.
     """
     path = recipe_path(recipe)
     require_watchfiles()
-    options = recipe_arguments(
-        settings=settings, plugins=plugins, device=device, seed=seed, standin=not no_standin
-    )
     signal.signal(signal.SIGTERM, _interrupt)
-    watch = _Watch(path, settings, plugins, installed_code(registry))
+    watch = _Watch(path, options, installed_code(registry))
     try:
         while True:
-            watch.run([recipe, *options])
+            watch.run([recipe, *options.arguments])
             watch.wait()
     except KeyboardInterrupt:
         click.echo("no longer watching")
@@ -58,23 +52,21 @@ def watch_command(
 
 
 class _Watch:
-    """A watched recipe: what it depends on, and its latest run that gave metrics."""
+    """A watched recipe: its dependencies, and its latest run that gave metrics."""
 
-    def __init__(
-        self, recipe: Path, settings: tuple[str, ...], plugins: tuple[str, ...], code: set[Path]
-    ) -> None:
+    def __init__(self, recipe: Path, options: RecipeOptions, code: set[Path]) -> None:
         self._recipe = recipe
-        self._settings = settings
-        self._plugins = plugins
+        self._options = options
         self._code = code
         self._known: set[Path] = {recipe.resolve()}
         self._data: set[Path] = set()
-        self._before: PastRun | None = None
+        self._before: RunRecord | None = None
         self._stamps = Stamps({})
 
     def run(self, arguments: list[str]) -> None:
-        """Run once, and show what has changed in the metrics."""
-        self._known = recipe_files(self._recipe, self._settings, self._plugins) or self._known
+        """Run once, and show how the metrics changed."""
+        files = recipe_files(self._recipe, self._options.set, self._options.plugins)
+        self._known = files or self._known
         moment = time.time_ns()
         self._stamps = stamps_of(self._known | self._code | self._data)
         before = latest_run(self._recipe)
@@ -90,12 +82,12 @@ class _Watch:
             self._before = found
 
     def wait(self) -> None:
-        """Wait until something has changed, and say what."""
+        """Wait for a change, and print which files changed."""
         click.echo(f"watching {len(self._stamps.of)} files; Ctrl-C ends")
         changed = wait_for_change(self._stamps)
         click.echo(f"\nchanged: {listed(map(shown_path, changed), limit=_MOST_NAMES)}")
 
-    def _show_metrics(self, found: PastRun) -> None:
+    def _show_metrics(self, found: RunRecord) -> None:
         if self._before is None:
             return
         changes = list(changed_metrics(self._before.metrics, found.metrics))

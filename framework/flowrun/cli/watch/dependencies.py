@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowrun.errors import FlowrunError
-from flowrun.history.past_run import PastRun
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.recipe import load_recipe
+from flowrun.running.record import RunRecord
 
 _INSTALLED = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
@@ -22,7 +22,7 @@ def recipe_files(
 ) -> set[Path] | None:
     """A recipe, those that it extends, and the code of the plugins that it and `plugins` name.
 
-    None where the recipe cannot be read. Nothing is imported.
+    None if the recipe cannot be read. Nothing is imported.
     """
     try:
         read = load_recipe(recipe, settings)
@@ -37,7 +37,7 @@ def recipe_files(
 
 
 def installed_code(registry: Registry) -> set[Path]:
-    """The code of installed plugins that lies where it is worked on (pip install --editable).
+    """The code of plugins that are installed as editable (pip install --editable).
 
     The built-in plugin is not among them: who works on flowrun itself starts `watch` again.
     """
@@ -54,7 +54,7 @@ def installed_code(registry: Registry) -> set[Path]:
     return found
 
 
-def data_files(run: PastRun) -> set[Path]:
+def data_files(run: RunRecord) -> set[Path]:
     """The files that a run read and did not write itself."""
     written = {path for step in run.steps for path in step.files_written}
     read = {path for step in run.steps for path in step.files_read}

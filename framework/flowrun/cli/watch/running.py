@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from flowrun.errors import FlowrunError
-from flowrun.history.past_run import PastRun, read_run
+from flowrun.running.record import RunRecord, read_run
 from flowrun.store.home import home_folder, runs_folder
 from flowrun.store.store import Store
 
@@ -45,8 +45,8 @@ def latest_run(recipe: Path) -> str | None:
         store.close()
 
 
-def record_of(run: str) -> PastRun | None:
-    """The record of a run; None where it cannot be read."""
+def record_of(run: str) -> RunRecord | None:
+    """The record of a run; None if it cannot be read."""
     try:
         return read_run(runs_folder() / run)
     except FlowrunError:

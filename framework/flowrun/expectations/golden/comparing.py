@@ -1,4 +1,4 @@
-"""A run's values held against the golden ones of its recipe."""
+"""A run's values compared with the golden ones of its recipe."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from functools import cached_property
 from typing import Any
 
 from flowrun.errors import shown_path
-from flowrun.expectations.golden.documents import Document, Group
-from flowrun.expectations.golden.files import GoldenError, GoldenFile, golden_files, golden_path
+from flowrun.expectations.golden.files import (
+    Document,
+    GoldenError,
+    GoldenFile,
+    Group,
+    golden_files,
+    golden_path,
+)
 from flowrun.expectations.golden.leaves import described, from_text, is_in_file, is_plain, leaves
-from flowrun.expectations.golden.tolerances import Tolerances
+from flowrun.expectations.tolerances import GoldenTolerances
 from flowrun.recipes.recipe import Recipe
 from flowrun.store.files import digest_of
 from flowrun.store.value_files import NotKeepableError
@@ -23,7 +29,7 @@ _MOST_LINES = 4  # of one value's differences
 class Golden:
     """The golden values of one recipe.
 
-    kind: of the device that the run's values were made on.
+    kind: of the device that computed the run's values.
     """
 
     def __init__(self, recipe: Recipe, kind: str, values: Codecs) -> None:
@@ -35,12 +41,12 @@ class Golden:
 
     @cached_property
     def identity(self) -> str:
-        """What tells these golden values from any others: their files, and where they are held."""
+        """All that a comparison depends on beside the value: files, device and dtype."""
         files = {str(path): digest_of(path) for path in golden_files(self._recipe)}
         return parts_digest([files, self._kind, self._recipe.dtype])
 
     def difference(self, group: str, value: Any, options: dict[str, Any]) -> str | None:
-        """How a value differs from its golden one, a line for each part; None where it does not."""
+        """How a value differs from its golden one, a line for each part; None if it does not."""
         try:
             document = self._document(group)
             lines = list(self._differences(document, group, value, options))
@@ -73,7 +79,7 @@ class Golden:
         self, document: Document, group: str, value: Any, options: dict[str, Any]
     ) -> Iterator[str]:
         golden = document.values[group]
-        tolerances = Tolerances(options, self._kind, golden.device, self._recipe.dtype)
+        tolerances = GoldenTolerances(options, self._kind, golden.device, self._recipe.dtype)
         found = dict(leaves(value, self._values, group))
         for path in golden.leaves:
             if path not in found:
@@ -81,9 +87,9 @@ class Golden:
         for path, leaf in found.items():
             if path not in golden.leaves:
                 yield f"{path} is new"
-            elif told := self._of_leaf(document, golden, group, path, leaf, tolerances):
-                where = "" if path == group else f"{path}: "
-                yield f"{where}{told}"
+            elif difference := self._of_leaf(document, golden, group, path, leaf, tolerances):
+                place = "" if path == group else f"{path}: "
+                yield f"{place}{difference}"
 
     def _of_leaf(
         self,
@@ -92,12 +98,12 @@ class Golden:
         group: str,
         path: str,
         leaf: Any,
-        tolerances: Tolerances,
+        tolerances: GoldenTolerances,
     ) -> str | None:
         text = golden.leaves[path]
         now = described(leaf, self._values)
         if is_plain(text) != (not now):
-            kinds = [told.get("type", "plain") for told in (now, {} if now else text)]
+            kinds = [one.get("type", "plain") for one in (now, {} if now else text)]
             return f"a value of type {kinds[0]}, golden {kinds[1]}"
         if not now:
             return self._of_plain(leaf, from_text(text), tolerances)
@@ -118,7 +124,7 @@ class Golden:
             return None
         return self._values.difference(leaf, wanted, rtol, atol)
 
-    def _of_plain(self, leaf: Any, wanted: Any, tolerances: Tolerances) -> str | None:
+    def _of_plain(self, leaf: Any, wanted: Any, tolerances: GoldenTolerances) -> str | None:
         if _is_same(leaf, wanted):
             return None
         if not (isinstance(leaf, list) and isinstance(wanted, list)):
@@ -127,9 +133,9 @@ class Golden:
             return f"{len(leaf)} items, golden {len(wanted)}"
         for index, (one, other) in enumerate(zip(leaf, wanted, strict=True)):
             if not _is_same(one, other):
-                told = self._values.difference(one, other, *tolerances.of_number(one))
-                if told is not None:
-                    return f"at [{index}]: {told}"
+                difference = self._values.difference(one, other, *tolerances.of_number(one))
+                if difference is not None:
+                    return f"at [{index}]: {difference}"
         return None
 
 

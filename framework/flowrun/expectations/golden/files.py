@@ -1,38 +1,71 @@
-"""The files of a recipe's golden values, `golden/<recipe>.json` and those of large leaves."""
+"""The files of a recipe's golden values: `golden/<recipe>.json`, and those of large leaves.
+
+The text has one leaf a line if it fits, else one row a line: so a version control system shows
+which leaves a commit changes.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from flowrun.errors import FlowrunError, shown_path
-from flowrun.expectations.golden.documents import Document, document_text, read_document
 from flowrun.expectations.golden.leaves import is_in_file
-from flowrun.expectations.golden.options import GOLDEN
 from flowrun.recipes.recipe import Recipe
 from flowrun.store.files import replacing, write_text
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 
+GOLDEN = "golden"
+_WIDTH = 96  # columns
+
 
 class GoldenError(FlowrunError):
-    """Golden values that are not there, or are not what was written."""
+    """Golden values that are missing, or differ from what was written."""
+
+
+class Group(msgspec.Struct):
+    """The golden value of one expectation.
+
+    device: the kind of device that computed it. leaves: by path, as JSON. digests: of the leaves
+    that are in a file of their type, by which a file of another version is noticed.
+    """
+
+    device: str
+    leaves: dict[str, Any]
+    digests: dict[str, str] = {}
+
+
+class Document(msgspec.Struct):
+    """What `golden/<recipe>.json` holds. files: by type of leaf, the file beside it."""
+
+    recipe: str
+    values: dict[str, Group]
+    files: dict[str, str] = {}
+
+
+_DECODER = msgspec.json.Decoder(Document)
 
 
 def golden_path(recipe: Recipe) -> Path | None:
-    """The file of a recipe's golden values; None for a recipe that is in no file."""
+    """The file of a recipe's golden values; None if the recipe is not in a file."""
     path = recipe.path
     return None if path is None else path.parent / GOLDEN / f"{path.stem}.json"
 
 
 def golden_files(recipe: Recipe) -> list[Path]:
-    """Every file that a recipe's golden values depend on, there or not; none where it has none."""
+    """The files that a recipe's golden values depend on, whether or not they exist."""
     path = golden_path(recipe)
     if path is None or not any(_has_golden(entry.value) for entry in recipe.expect.values()):
         return []
-    there = path.parent.glob("*")
-    beside = [found for found in there if found != path and found.name.startswith(f"{path.stem}.")]
+    siblings = path.parent.glob("*")
+    beside = [
+        found for found in siblings if found != path and found.name.startswith(f"{path.stem}.")
+    ]
     return [path, *sorted(beside)]
 
 
@@ -41,7 +74,7 @@ def _has_golden(node: object) -> bool:
 
 
 class GoldenFile:
-    """One recipe's golden values as they stand on disk."""
+    """One recipe's golden values on disk."""
 
     def __init__(self, path: Path, values: Codecs) -> None:
         self.path = path
@@ -49,16 +82,16 @@ class GoldenFile:
         self._leaves: dict[str, dict[str, Any]] = {}
 
     def read(self) -> Document:
-        """What the file holds; raises GoldenError where it cannot be read."""
+        """The content of the file; raises GoldenError if it cannot be read."""
         try:
-            return read_document(self.path.read_bytes())
+            return _DECODER.decode(self.path.read_bytes())
         except FileNotFoundError:
             raise GoldenError(f"there is no {shown_path(self.path)}") from None
         except (OSError, ValueError) as error:
             raise GoldenError(f"{shown_path(self.path)} cannot be read: {error}") from None
 
     def leaf(self, document: Document, group: str, path: str) -> Any:
-        """A leaf that is kept in a file of its type; raises GoldenError where it is not there."""
+        """A leaf that is in a file of its type; raises GoldenError if it is missing or differs."""
         kind = document.values[group].leaves[path]["type"]
         name = document.files.get(kind, "")
         file = self.path.parent / name
@@ -72,26 +105,27 @@ class GoldenFile:
         return leaf
 
     def write(self, document: Document, leaves: Mapping[str, Any]) -> None:
-        """Write a document, and its leaves that are in files; what was there stays if that fails.
+        """Write a document and the files of its leaves; if that fails, the old document stays.
 
-        leaves: by group and path, `group/path`. The document is replaced last, and tells by the
-        digests of the leaves whether both files were.
+        leaves: by group and path, `group/path`. The document is replaced last: its digests say
+        whether the files of the leaves belong to it.
         """
         by_kind: dict[str, dict[str, Any]] = {}
-        for group, held in document.values.items():
-            for path, told in held.leaves.items():
-                if is_in_file(told):
+        for group, golden in document.values.items():
+            for path, text in golden.leaves.items():
+                if is_in_file(text):
                     name = f"{group}/{path}"
-                    by_kind.setdefault(told["type"], {})[name] = leaves[name]
+                    by_kind.setdefault(text["type"], {})[name] = leaves[name]
         document.files = self._names(by_kind)
         for kind, name in document.files.items():
             codec = self._values.codec_named(kind)
             assert codec is not None
             assert codec.write is not None  # `leaves` gives only what can be written
-            portable = codec.portable or _as_it_is
+            portable = codec.portable or _unchanged
             with replacing(self.path.parent / name) as temporary:
                 codec.write(temporary, {key: portable(leaf) for key, leaf in by_kind[kind].items()})
-        write_text(self.path, document_text(document))
+        laid_out = _laid_out(msgspec.to_builtins(document), "") + "\n"
+        write_text(self.path, laid_out)
         self._leaves = {}
 
     def _read_leaves(self, kind: str, file: Path) -> dict[str, Any]:
@@ -114,5 +148,20 @@ class GoldenFile:
         return names
 
 
-def _as_it_is(leaf: Any) -> Any:
+def _unchanged(leaf: Any) -> Any:
     return leaf
+
+
+def _laid_out(value: Any, indent: str) -> str:
+    """JSON text that breaks a line only if a list or an object does not fit on it."""
+    whole = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if len(indent) + len(whole) <= _WIDTH or not value or not isinstance(value, (list, dict)):
+        return whole
+    inner = f"{indent} "
+    if isinstance(value, list):
+        items = [_laid_out(item, inner) for item in value]
+        begin, end = "[", "]"
+    else:
+        items = [f"{json.dumps(key)}: {_laid_out(item, inner)}" for key, item in value.items()]
+        begin, end = "{", "}"
+    return f"{begin}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{end}"

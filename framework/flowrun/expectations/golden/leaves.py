@@ -15,13 +15,13 @@ _SCALARS = (type(None), bool, int, float, str)
 _MOST_ITEMS = 256  # of a leaf of a type with files of its own, to be text
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NUMBER = "number"  # the key of a number that JSON does not have
-_FILE = "file"  # the key of a leaf that is kept in a file of its type
+_FILE = "file"  # the key of a leaf that is in a file of its type
 
 
 def leaves(value: Any, values: Codecs, path: str) -> Iterator[tuple[str, Any]]:
     """The parts of a value that are compared whole: numbers, texts, lists of them, tensors.
 
-    Raises NotKeepableError for what has no form on disk.
+    Raises NotKeepableError for a value that has no form on disk.
     """
     codec = None if type(value) in _SCALARS else values.codec(value)
     if codec is not None and codec.pack is not None:
@@ -39,24 +39,24 @@ def leaves(value: Any, values: Codecs, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def as_text(leaf: Any, values: Codecs) -> Any:
-    """A leaf as JSON; of a large one, or one that has no text, what is told of its file."""
+    """A leaf as JSON; for a large one, or one without a text, the description of its file."""
     codec = _codec(leaf, values)
     if codec is None:
         return {"type": "dict"} if isinstance(leaf, dict) else _encoded(leaf)
-    told = described(leaf, values)
-    if math.prod(told.get("shape") or [1]) <= _MOST_ITEMS:
+    about = described(leaf, values)
+    if math.prod(about.get("shape") or [1]) <= _MOST_ITEMS:
         try:
-            text = {**told, "values": _encoded(codec.plain(leaf))}
+            text = {**about, "values": _encoded(codec.plain(leaf))}
             json.dumps(text)
-        except (TypeError, ValueError, RuntimeError):  # numbers that JSON has not: complex ones
+        except (TypeError, ValueError, RuntimeError):  # JSON has no complex numbers
             pass
         else:
             return text
-    return {**told, _FILE: True}
+    return {**about, _FILE: True}
 
 
 def is_in_file(document: Any) -> bool:
-    """Whether a leaf is kept in a file of its type."""
+    """Whether a leaf is in a file of its type."""
     return isinstance(document, dict) and _FILE in document
 
 
@@ -66,15 +66,15 @@ def is_plain(document: Any) -> bool:
 
 
 def described(leaf: Any, values: Codecs) -> dict[str, Any]:
-    """The type of a leaf, and its dtype and shape where it has them; empty for plain ones."""
+    """The type of a leaf, with its dtype and shape if it has them; empty for plain ones."""
     codec = _codec(leaf, values)
     if codec is None:
         return {"type": "dict"} if isinstance(leaf, dict) else {}
     summary = codec.summary(leaf)
-    told = {"type": codec.type_name, "dtype": summary.dtype, "shape": summary.shape}
+    about = {"type": codec.type_name, "dtype": summary.dtype, "shape": summary.shape}
     return {
         key: list(item) if isinstance(item, tuple) else item
-        for key, item in told.items()
+        for key, item in about.items()
         if item is not None
     }
 
@@ -105,7 +105,7 @@ def _is_plain_list(value: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def _step(key: object) -> str:
-    """What a key adds to a path, so that no two keys add the same."""
+    """The part of a path for a key; no two keys have the same."""
     if isinstance(key, str):
         return f".{key}" if _NAME.fullmatch(key) else f"[{json.dumps(key)}]"
     return f"[key {key!r}]"

@@ -1,4 +1,4 @@
-"""Recipes as pytest sees them: a file is a collector, and each thing it expects a test."""
+"""Recipes in pytest: a recipe file is a collector, and each of its expectations a test."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from flowrun.api import new_registry
 from flowrun.errors import FlowrunError, Mark, Problem
-from flowrun.expectations.golden.options import GOLDEN
-from flowrun.history.past_run import PastRun, read_record
+from flowrun.expectations.golden.files import GOLDEN
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.nodes import Entry
 from flowrun.recipes.recipe import Recipe, read_recipe
+from flowrun.running.record import RunRecord, read_record
 from flowrun.running.results import Result
-from flowrun.testing.recipes.drift import departure
+from flowrun.testing.recipes.drift import drift_from
 from flowrun.testing.recipes.failures import RecipeFailure, line, unmet_text
 from flowrun.testing.recipes.golden_update import update_golden
 from flowrun.testing.recipes.ordering import Files, in_order, writers_of
@@ -33,7 +34,7 @@ from flowrun.values.paths import follow
 
 EXIT_CODE = "flowrun_exit_code"  # the property of a failed test by which `flowrun test` ends
 _REGISTRY = pytest.StashKey[Registry]()
-_OTHER_RUN = pytest.StashKey[PastRun]()
+_OTHER_RUN = pytest.StashKey[RunRecord]()
 
 
 class RecipeWarning(pytest.PytestWarning):
@@ -41,9 +42,9 @@ class RecipeWarning(pytest.PytestWarning):
 
 
 class RecipeFile(pytest.File):
-    """A recipe's file: an item for each name under `expect`, or one that it runs.
+    """A recipe's file: an item for each name under `expect`, or one that the recipe runs.
 
-    run: the recipe's run; there once it is collected.
+    run: the recipe's run; set when the file is collected.
     """
 
     run: RecipeRun
@@ -83,10 +84,10 @@ class RecipeFile(pytest.File):
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Put the tests of a recipe behind those of the recipes that write what it reads.
+    """Put the tests of a recipe after those of the recipes that write the files it reads.
 
-    It runs these itself where they have not run here: another worker may have them. All other tests
-    stay where they are.
+    It runs those recipes itself if they have not run in this process: another worker may have them.
+    All other tests keep their places.
     """
     of_recipes = [item for item in items if isinstance(item, RecipeItem)]
     recipes = list(dict.fromkeys(item.recipe_file for item in of_recipes))
@@ -100,7 +101,7 @@ def arrange(items: list[pytest.Item]) -> None:
 
 
 class RecipeItem(pytest.Item):
-    """What a recipe expects of one value; without an entry, that it runs."""
+    """The test of one expectation of a recipe; without an entry, that the recipe runs."""
 
     def __init__(self, *, run: RecipeRun, entry: Entry | None, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -121,7 +122,7 @@ class RecipeItem(pytest.Item):
         self.hold(self._run.plan)
 
     def result(self) -> Result:
-        """What the recipe gave; fails where it gave nothing, or skips for want of its data."""
+        """The recipe's result; fails if it has none, and skips if its data cannot be had."""
         result = self._run.result
         self._warn()
         if isinstance(result, Result):
@@ -131,12 +132,12 @@ class RecipeItem(pytest.Item):
         raise RecipeFailure(self._why_nothing(result), exit_code(result))
 
     def hold(self, planned: Plan) -> None:
-        """Raise RecipeFailure where the recipe does not do what this test is of."""
+        """Raise RecipeFailure if the recipe does not do what this test is for."""
         result = self.result()
         updated = self._update_golden(planned, result)
         unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
         if updated:
-            unmet = [outcome for outcome in unmet if not outcome.wanted.startswith(GOLDEN)]
+            unmet = [outcome for outcome in unmet if outcome.check != GOLDEN]
         worst = []
         for judged in self._over_seeds(planned):
             if not judged.outcome.met:
@@ -147,12 +148,12 @@ class RecipeItem(pytest.Item):
             raise RecipeFailure("\n".join([text, *dict.fromkeys(worst)]), UNMET)
 
     def _over_seeds(self, planned: Plan) -> list[Judged]:
-        """What came of the statistics over many seeds, where there are any."""
+        """The results of the statistics over many seeds; none if the recipe has none."""
         for one in planned.expectations.values:
             if one.path.text == self.name and one.over_seeds is not None:
                 try:
                     return judge_over_seeds(
-                        self._run.path, planned, one, one.over_seeds, self._run.settings
+                        self._run.path, planned, one.path.text, one.over_seeds, self._run.settings
                     )
                 except SeedError as error:
                     again = line("run again", self._command())
@@ -165,7 +166,7 @@ class RecipeItem(pytest.Item):
         return self._run.settings.command(self._run.name, *more)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *more: Any) -> Any:
-        """A failure of the recipe in flowrun's own words; any other exception as pytest has it."""
+        """A failure of the recipe as its own text; any other exception as pytest shows it."""
         if isinstance(excinfo.value, RecipeFailure):
             self.user_properties.append((EXIT_CODE, excinfo.value.code))
             return str(excinfo.value)
@@ -177,7 +178,7 @@ class RecipeItem(pytest.Item):
         return self.path, 0 if mark is None else mark.line, f"{self.path.stem}: {self.name}"
 
     def _update_golden(self, planned: Plan, result: Result) -> bool:
-        """Renew the golden value of this expectation, where there is one and that is asked for."""
+        """Renew the golden value of this expectation, if it has one and that is requested."""
         if not self.config.getoption("update_golden"):
             return False
         expected = [one for one in planned.expectations.values if one.path.text == self.name]
@@ -196,14 +197,14 @@ class RecipeItem(pytest.Item):
         return True
 
     def _why_nothing(self, error: FlowrunError) -> str:
-        """Why the recipe gave nothing, whole in the first test of it that is asked."""
+        """Why the recipe has no result; in full only in the first test that shows it."""
         if self._run.told_at is not None:
             return f"{str(error).partition(chr(10))[0]}\n    as told of {self._run.told_at}"
         self._run.told_at = self.nodeid
         return f"{error}\n{line('run again', self._command())}"
 
     def _warn(self) -> None:
-        """Have pytest show what the recipe's steps warned of, the same of several recipes once."""
+        """Let pytest show the warnings of the recipe's steps, equal ones only once."""
         for text in self._run.warnings:
             warnings.warn_explicit(RecipeWarning(text), None, "recipes", 1)
 
@@ -221,21 +222,22 @@ class SameBitsItem(RecipeItem):
 
 
 class AsRecordedItem(RecipeItem):
-    """That a recipe gives what the record of another run says, of another machine."""
+    """That a recipe gives the outputs in the record of another run, of another machine."""
 
     def hold(self, planned: Plan) -> None:
         other = other_run(self.config)
         assert other is not None  # no such test is collected without one
         file = Path(self.config.getoption("recipe_against"))
-        found = departure(planned, self.result().record, other, file)
+        now = msgspec.convert(self.result().record, RunRecord)
+        found = drift_from(other, now, planned, file)
         if found is not None and found.is_near:
             warnings.warn_explicit(RecipeWarning(found.text), None, "recipes", 1)
         elif found is not None:
             raise RecipeFailure(found.text, UNMET)
 
 
-def other_run(config: pytest.Config) -> PastRun | None:
-    """The record that recipes are held against, where there is one."""
+def other_run(config: pytest.Config) -> RunRecord | None:
+    """The record that recipes are compared with; None if there is none."""
     file = config.getoption("recipe_against")
     if file is None:
         return None
@@ -248,7 +250,7 @@ def other_run(config: pytest.Config) -> PastRun | None:
 
 
 def _skip(reason: str) -> BaseException:
-    """What skips a test, told with the recipe's line and not with the one that raises it."""
+    """An exception that skips a test, shown with the recipe's line, not the line that raises it."""
     return pytest.skip.Exception(reason, _use_item_location=True)
 
 

@@ -1,18 +1,19 @@
-"""What a test that fails says: where it stands, what was found, what was wanted, how to see it."""
+"""The text of a failed test: its place, what was found and wanted, the command to repeat it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from flowrun.errors import Mark, Problem
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
+from flowrun.values.paths import parse_path
 
-_WIDTH = 12  # of the words before what they say
+_WIDTH = 12  # of the labels
 
 
 class RecipeFailure(Exception):  # noqa: N818  (an expectation that is not met is no error)
-    """A test of a recipe that fails; its text is all that is shown.
+    """A test of a recipe that fails; only its text is shown.
 
     code: the exit code of the command that does the same.
     """
@@ -26,7 +27,7 @@ def unmet_text(mark: Mark, plan: Plan, outcomes: Iterable[CheckResult], command:
     """The expectations of one value that are not met."""
     unmet = list(outcomes)
     path = unmet[0].path
-    root = path.partition(".")[0].partition("[")[0]
+    root = parse_path(path).root
     lines = [str(Problem(f"`{path}` is not what is expected", mark))]
     givers = (step for step in reversed(plan.steps) if root in step.wires.outputs.values())
     giver = next(givers, None)
@@ -41,5 +42,5 @@ def unmet_text(mark: Mark, plan: Plan, outcomes: Iterable[CheckResult], command:
 
 
 def line(what: str, text: str) -> str:
-    """One thing that is said of a failure; further lines of it stand below its first."""
+    """One labelled part of a failure's text; its further lines are indented below the first."""
     return f"    {what:<{_WIDTH}}{text}".replace("\n", "\n" + " " * (_WIDTH + 4))

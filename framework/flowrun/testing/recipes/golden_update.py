@@ -1,4 +1,4 @@
-"""Golden values made, and made again: what changed, and by how much."""
+"""Golden values created and updated: what changed, and by how much."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from filelock import FileLock
 
 from flowrun.errors import FlowrunError, shown_path
 from flowrun.expectations.golden.comparing import Golden
-from flowrun.expectations.golden.documents import Document, Group
-from flowrun.expectations.golden.files import GoldenError, GoldenFile, golden_path
+from flowrun.expectations.golden.files import (
+    GOLDEN,
+    Document,
+    GoldenError,
+    GoldenFile,
+    Group,
+    golden_path,
+)
 from flowrun.expectations.golden.leaves import as_text, is_in_file, leaves
-from flowrun.expectations.golden.options import GOLDEN
 from flowrun.planning.plan import Plan
 from flowrun.store.home import home_folder
 from flowrun.store.value_files import NotKeepableError
@@ -24,10 +29,10 @@ _EXACT = {"rtol": 0.0, "atol": 0.0}
 
 
 def update_golden(plan: Plan, group: str, value: Any, kind: str) -> str:
-    """Make or renew the golden value of one expectation of a plan; gives what changed, in words.
+    """Create or update the golden value of one expectation; returns what changed, in words.
 
-    kind: of the device that the value was made on. Golden values that the recipe no longer asks
-    for go. Raises FlowrunError where the value has no form on disk, or nothing can be written.
+    kind: of the device that computed the value. Golden values that the recipe does not ask for
+    are removed. Raises FlowrunError if the value has no form on disk, or nothing can be written.
     """
     recipe = plan.recipe
     path = golden_path(recipe)
@@ -36,19 +41,19 @@ def update_golden(plan: Plan, group: str, value: Any, kind: str) -> str:
     values = Codecs(plan.registry.codecs, recipe.dtype)
     with FileLock(_lock(path)):
         file = GoldenFile(path, values)
-        told = _change(file, Golden(recipe, kind, values), group, value)
-        if told is None:
+        change = _change(file, Golden(recipe, kind, values), group, value)
+        if change is None:
             return f"{shown_path(path)}: `{group}` is what it was"
         wanted = [one.path.text for one in plan.expectations.values if GOLDEN in one.checks]
         try:
             _write(file, wanted, group, value, kind, values, recipe.name)
         except (NotKeepableError, OSError) as error:
             raise FlowrunError(f"`{group}` cannot be golden: {error}") from error
-    return f"{shown_path(path)}: `{group}` {told}"
+    return f"{shown_path(path)}: `{group}` {change}"
 
 
 def _change(file: GoldenFile, golden: Golden, group: str, value: Any) -> str | None:
-    """In what way the golden value will be another; None where not a bit of it will."""
+    """How the golden value will change; None if it stays the same to the last bit."""
     try:
         is_there = group in file.read().values
     except GoldenError:
@@ -79,18 +84,18 @@ def _write(
         if name == group:
             groups[name] = _made(name, value, kind, values, in_files)
         elif name in before.values:
-            kept = before.values[name]
+            golden = before.values[name]
             try:
-                for path in kept.digests:
+                for path in golden.digests:
                     in_files[f"{name}/{path}"] = file.leaf(before, name, path)
             except GoldenError:
-                continue  # what cannot be read is as good as gone
-            groups[name] = kept
+                continue  # it cannot be read, and so not be written again
+            groups[name] = golden
     file.write(Document(recipe, groups), in_files)
 
 
 def _made(name: str, value: Any, kind: str, values: Codecs, in_files: dict[str, Any]) -> Group:
-    """The group of a value; its leaves that belong into files are added to `in_files`."""
+    """The group of a value; its leaves that go into files are added to `in_files`."""
     made = Group(kind, {})
     for path, leaf in leaves(value, values, name):
         made.leaves[path] = as_text(leaf, values)
@@ -104,7 +109,7 @@ def _made(name: str, value: Any, kind: str, values: Codecs, in_files: dict[str, 
 
 
 def _lock(path: Path) -> Path:
-    """A file by which processes take turns; it lies apart, so that nothing strange is committed."""
+    """The lock file of a golden file, in another folder, so that nobody commits it."""
     folder = home_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"golden-{parts_digest(str(path.resolve()))[:16]}.lock"

@@ -1,4 +1,4 @@
-"""Which recipe comes first: one that writes what another reads."""
+"""The order of recipes: one that writes a file comes before one that reads it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowrun.planning.plan import Plan
 class Files:
     """The paths that a recipe's options may name, and those that its steps may write to.
 
-    A step that acts outside (`effect=True`) may write to each path among its options.
+    A step with `effect=True` may write to each path among its options.
     """
 
     def __init__(self, planned: Plan | FlowrunError) -> None:
@@ -25,7 +25,7 @@ class Files:
 
 
 def writers_of(files: Sequence[Files]) -> list[list[int]]:
-    """For each of several recipes, the numbers of those that write what it reads."""
+    """For each of several recipes, the numbers of those that write a file that it reads."""
     return [
         [other for other, one in enumerate(files) if one.written & mine.named and other != number]
         for number, mine in enumerate(files)
@@ -33,7 +33,7 @@ def writers_of(files: Sequence[Files]) -> list[list[int]]:
 
 
 def in_order(writers: Sequence[Sequence[int]]) -> list[int]:
-    """The numbers of recipes, each behind its writers; those that read each other as they are."""
+    """The numbers of recipes, each after its writers; in a cycle, in the given order."""
     order: dict[int, None] = {}
 
     def place(number: int, waiting: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""One value of a recipe over many seeds, and its statistics held against their bounds."""
+"""Statistics of one value of a recipe over many seeds, judged by their bounds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import msgspec
 
 from flowrun.api import plan
 from flowrun.errors import FlowrunError
-from flowrun.expectations.expectation import Expectation, Expectations
-from flowrun.expectations.judge import CheckResult, judge_number
-from flowrun.expectations.seed_statistics import STATISTICS, OverSeeds, worst_seed
+from flowrun.expectations.check import CheckResult
+from flowrun.expectations.checks.seeds import STATISTICS, Seeds, worst_seed
+from flowrun.expectations.expectation import Expectations
 from flowrun.planning.plan import Plan
 from flowrun.recipes.seeds import LARGEST_SEED
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
+from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
 from flowrun.testing.recipes.settings import RunSettings
@@ -27,11 +27,11 @@ from flowrun.values.paths import follow, parse_path
 
 
 class SeedError(FlowrunError):
-    """A seed with which the recipe gives no number to take statistics of."""
+    """A seed with which the recipe gives no number."""
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A statistic held against one bound, and the seed that did most to it."""
+    """A statistic judged by one bound, and the seed that did most to it."""
 
     outcome: CheckResult
     seed: int
@@ -39,28 +39,26 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge_over_seeds(
-    path: Path, planned: Plan, expectation: Expectation, over: OverSeeds, settings: RunSettings
+    path: Path, planned: Plan, value: str, over: Seeds, settings: RunSettings
 ) -> list[Judged]:
     """Run a recipe once for each seed, in several processes, and judge the statistics.
 
-    What no seed reaches is found in the store, as are the seeds that have been run before. Raises
-    SeedError, with every seed that gives no number.
+    value: its path. Steps that do not depend on the seed, and seeds that have run before, are
+    found in the store. Raises SeedError, with every seed that gives no number.
     """
     first = planned.recipe.seed
-    seeds = [seed for seed in range(first, first + over.seeds) if seed <= LARGEST_SEED]
-    values = _values(path, expectation.path.text, seeds, settings)
+    seeds = [seed for seed in range(first, first + over.bound) if seed <= LARGEST_SEED]
+    values = _values(path, value, seeds, settings)
     failed = {seed: found for seed, found in values.items() if isinstance(found, str)}
     if failed:
-        raise SeedError("\n".join(f"seed {seed}: {told}" for seed, told in failed.items()))
+        raise SeedError("\n".join(f"seed {seed}: {why}" for seed, why in failed.items()))
     numbers = {seed: found for seed, found in values.items() if not isinstance(found, str)}
     judged = []
     for statistic, bounds in over.bounds.items():
         found = float(STATISTICS[statistic](list(numbers.values())))
-        for check, bound in bounds.items():
-            of = f"{statistic} over {len(numbers)} seeds "
-            outcome = judge_number(expectation.path.text, check, bound, found, of)
-            is_too_high = check == "below" or (check == "between" and found > bound[1])
-            seed = worst_seed(numbers, statistic, is_too_high)
+        for bound in bounds.values():
+            outcome = bound.judge_number(value, found, f"{statistic} over {len(numbers)} seeds ")
+            seed = worst_seed(numbers, statistic, bound.is_too_high(found))
             judged.append(Judged(outcome, seed, numbers[seed]))
     return judged
 
@@ -94,7 +92,7 @@ def run_seed(path: str, value: str, seed: int, settings: RunSettings) -> float |
                 store=store,
                 standin=settings.standin,
                 fresh=settings.fresh,
-                complain=complaints.append,
+                warn=complaints.append,
             )
             reached = follow(wanted, result.values[wanted.root])
         finally:
@@ -110,7 +108,7 @@ def run_seed(path: str, value: str, seed: int, settings: RunSettings) -> float |
 
 
 def _needed(planned: Plan, value: str) -> Plan:
-    """The plan of the steps alone that a value depends on: nothing is saved for each seed."""
+    """The plan with only the steps that the value depends on: no seed saves anything."""
     needed, steps = {value}, []
     for step in reversed(planned.steps):
         given = set(step.wires.outputs.values())

@@ -1,9 +1,11 @@
-"""One recipe of a session: run once, whatever number of its expectations are tested."""
+"""One recipe of a session: run once, however many of its expectations are tested."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from flowrun.api import plan, run_plan
 from flowrun.errors import (
@@ -15,7 +17,7 @@ from flowrun.errors import (
     listed,
     shown_path,
 )
-from flowrun.expectations.judge import CheckResult
+from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.devices import KINDS, meant_device
@@ -28,8 +30,8 @@ UNMET, BAD_RECIPE, STEP_FAILED = 1, 2, 3  # the exit codes of `flowrun RECIPE`
 class RecipeRun:
     """A recipe's plan and run, each made when it is first asked for.
 
-    complaints: what could not be kept, and which listeners failed. told_at: the test that has told
-    why the recipe gave nothing. before: the recipes that write what this one reads, to be run
+    complaints: warnings of the store and of listeners that failed. told_at: the test that has shown
+    why the recipe has no result. before: the recipes that write what this one reads, to be run
     first.
     """
 
@@ -48,7 +50,7 @@ class RecipeRun:
 
     @cached_property
     def skipped(self) -> str | None:
-        """Why this machine cannot run the recipe; None where it can, or where it is a bad one."""
+        """Why this machine cannot run the recipe; None if it can, or if the recipe is not valid."""
         if not isinstance(self.plan, Plan):
             return None
         recipe, steps = self.plan.recipe, self.plan.steps
@@ -80,39 +82,39 @@ class RecipeRun:
 
     @cached_property
     def result(self) -> Result | FlowrunError:
-        """What the recipe gave, or why it gave nothing."""
+        """The recipe's result, or the error that ended it."""
         if not isinstance(self.plan, Plan):
             return self.plan
         for recipe in self.before:
             if recipe.skipped is None:
-                _ = recipe.result  # what came of it is for its own tests to tell
+                _ = recipe.result  # its own tests report it
         try:
             return run_plan(
                 self.plan,
                 standin=self.settings.standin,
                 fresh=self.settings.fresh,
-                complain=self.complaints.append,
+                warn=self.complaints.append,
             )
         except FlowrunError as error:
             return error
 
     @property
     def lacks_data(self) -> str | None:
-        """Why a data set of the recipe cannot be had, where that is how it failed."""
+        """Why a data set of the recipe cannot be had; None if the recipe did not fail for that."""
         cause = self.result.__cause__ if isinstance(self.result, StepError) else None
         return str(cause) if isinstance(cause, MissingDataError) else None
 
     @property
     def warnings(self) -> list[str]:
-        """What the recipe's steps warned of, and what could not be kept."""
+        """The warnings of the recipe's steps and of the store."""
         said = self.result.record["warnings"] if isinstance(self.result, Result) else []
         return [*said, *self.complaints]
 
     def outcomes(self, name: str) -> list[CheckResult]:
-        """What came of the expectations of one name; the recipe must have run."""
+        """The results of the expectations of one name; the recipe must have run."""
         assert isinstance(self.result, Result)
-        told = self.result.record["expectations"]
-        return [CheckResult(**{"difference": "", **one}) for one in told if one["path"] == name]
+        found = msgspec.convert(self.result.record["expectations"], list[CheckResult])
+        return [one for one in found if one.path == name]
 
 
 def exit_code(error: FlowrunError) -> int:

@@ -1,4 +1,4 @@
-"""A recipe run many times over, in several processes: does it give the same bits each time?"""
+"""A recipe run many times, in several processes, to find the first output that is not the same."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import msgspec
 
 from flowrun.api import plan
 from flowrun.errors import FlowrunError, Problem
-from flowrun.history.past_run import short_digest
+from flowrun.history.outputs import content
 from flowrun.planning.plan import Plan
-from flowrun.running.execution import execute
 from flowrun.running.listeners import Listeners
+from flowrun.running.record import RunRecord, StepRun, short_digest
+from flowrun.running.runner import execute
 from flowrun.store.store import Store
 from flowrun.testing.recipes.failures import line
 from flowrun.testing.recipes.settings import RunSettings
@@ -25,19 +26,11 @@ from flowrun.values.codecs import Codecs
 _MOST_VALUES = 5  # of an output that a message shows
 
 
-class Repeat(msgspec.Struct, frozen=True):
-    """What one run of a recipe gave: by step and output its digest, and its value in words."""
+def repeats(path: Path, times: int, settings: RunSettings) -> list[RunRecord | str]:
+    """The records of that many runs of a recipe, with nothing found in a store; or their errors.
 
-    digests: dict[str, dict[str, str | None]]
-    texts: dict[str, dict[str, str]]
-    error: str | None = None
-
-
-def repeats(path: Path, times: int, settings: RunSettings) -> list[Repeat]:
-    """Run a recipe so many times, nothing found in a store.
-
-    The runs are spread over processes, because what differs between two processes (the order of
-    sets, where memory lies) does not differ between two runs in one.
+    The runs are spread over processes: some differences show only between processes (the order of
+    sets, addresses in memory).
     """
     workers = min(times, max(2, os.cpu_count() or 2))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -45,10 +38,8 @@ def repeats(path: Path, times: int, settings: RunSettings) -> list[Repeat]:
         return [each.result() for each in waiting]
 
 
-def run_apart(path: str, settings: RunSettings) -> Repeat:
-    """Run a recipe with a store of its own, which is empty before and gone afterwards."""
-    digests: dict[str, dict[str, str | None]] = {}
-    texts: dict[str, dict[str, str]] = {}
+def run_apart(path: str, settings: RunSettings) -> RunRecord | str:
+    """Run a recipe with an empty store of its own, which is removed afterwards."""
     try:
         planned = plan(path, device=settings.device)
         with tempfile.TemporaryDirectory() as home:
@@ -56,44 +47,42 @@ def run_apart(path: str, settings: RunSettings) -> Repeat:
             try:
                 heard = Listeners(planned.registry.manager, _ignore)
                 standin = settings.standin
-                result = execute(planned, heard, store=store, standin=standin, complain=_ignore)
+                result = execute(planned, heard, store=store, standin=standin, warn=_ignore)
             finally:
                 store.close()
     except FlowrunError as error:
-        return Repeat(digests, texts, str(error))
-    words = Codecs({}, planned.recipe.dtype)
-    for step in result.record["steps"]:
-        digests[step["id"]] = step["digests"]
-        texts[step["id"]] = {name: words.text(told) for name, told in step["outputs"].items()}
-    return Repeat(digests, texts)
+        return str(error)
+    return msgspec.convert(result.record, RunRecord)
 
 
-def what_differs(planned: Plan, found: list[Repeat]) -> str | None:
+def what_differs(planned: Plan, found: list[RunRecord | str]) -> str | None:
     """The first step that did not give the same bits each time, and what it gave; None if none."""
-    errors = Counter(repeat.error for repeat in found)
-    if len(errors) > 1 or found[0].error is not None:
-        told = [text for text in errors if text is not None]
-        failed = sum(errors[text] for text in told)
-        return "\n".join([f"{failed} of {len(found)} runs failed", *told])
-    for step in planned.steps:
-        for output in step.wires.outputs.values():
-            digests = Counter(repeat.digests.get(step.id, {}).get(output) for repeat in found)
-            if len(digests) > 1:
-                problem = f"`{step.id}` does not give the same `{output}` each time"
-                return "\n".join(
-                    [str(Problem(problem, step.mark)), *_shown(step.id, output, found)]
-                )
+    runs = [run for run in found if isinstance(run, RunRecord)]
+    errors = [run for run in found if isinstance(run, str)]
+    if errors:
+        failed = f"{len(errors)} of {len(found)} runs failed"
+        return "\n".join([failed, *dict.fromkeys(errors)])
+    for planned_step in planned.steps:
+        steps = [step for run in runs for step in run.steps if step.id == planned_step.id]
+        for output in planned_step.wires.outputs.values():
+            if len({content(step, output) for step in steps}) > 1:
+                message = f"`{planned_step.id}` does not give the same `{output}` each time"
+                problem = Problem(message, planned_step.mark)
+                return f"{problem}\n{_shown(steps, output, planned.recipe.dtype)}"
     return None
 
 
-def _shown(step: str, output: str, found: list[Repeat]) -> list[str]:
-    """How often each value was given, in words, and by the digest where those are the same."""
-    told = [(repeat.texts[step][output], repeat.digests[step][output]) for repeat in found]
-    texts = {text for text, _ in told}
-    named = [text if len(texts) > 1 else f"{text} {short_digest(digest)}" for text, digest in told]
-    counted = [f"{text} ({count} of {len(found)})" for text, count in Counter(named).most_common()]
-    return [line("found", "\n".join(counted[:_MOST_VALUES]))]
+def _shown(steps: list[StepRun], output: str, dtype: str) -> str:
+    """How often each value was given, in words, and by its digest if the words are the same."""
+    counted = Counter(content(step, output) for step in steps)
+    words = Codecs({}, dtype)
+    texts = {content(step, output): words.text(step.outputs[output]) for step in steps}
+    if len(set(texts.values())) == 1:
+        digests = {content(step, output): step.digests.get(output) for step in steps}
+        texts = {one: f"{text} {short_digest(digests[one])}" for one, text in texts.items()}
+    shown = [f"{texts[one]} ({count} of {len(steps)})" for one, count in counted.most_common()]
+    return line("found", "\n".join(shown[:_MOST_VALUES]))
 
 
 def _ignore(text: str) -> None:
-    """Nothing of this store matters when the run is over."""
+    """Nothing in this store matters after the run."""

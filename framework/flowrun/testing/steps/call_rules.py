@@ -12,7 +12,7 @@ from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_
 from flowrun.testing.steps.findings import Examination, RuleFinding, finding_of
 from flowrun.testing.steps.running import Outputs
 from flowrun.testing.steps.trials import Trial, Trials
-from flowrun.values.differences import differences
+from flowrun.values.differences import differences, path_text
 from flowrun.values.digests import value_digest
 
 _MOST_DIFFERENCES = 4  # that one finding shows
@@ -123,8 +123,8 @@ def _departures(trials: Trials, first: Outputs, again: Trial) -> str:
     for name, value in first.items():
         other = again.outputs[name]
         if value_digest(value, trials.values) != value_digest(other, trials.values):
-            apart = differences(value, other, trials.values, name)
-            lines += islice(apart, _MOST_DIFFERENCES)
+            apart = islice(differences(value, other, trials.values), _MOST_DIFFERENCES)
+            lines += (path_text(name, one.path) + one.text for one in apart)
             if not lines:
                 lines.append(f"{name}: the same numbers, held in another way")
     return "\n".join(lines[:_MOST_DIFFERENCES])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from flowrun.expectations.expectation import Expectations
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.markers import hookimpl
 from flowrun.plugins.steps import Step
+from flowrun.running.backend import Backend
 from flowrun.running.calling import Call
+from flowrun.running.context import Context
 from flowrun.testing.steps.trials import copied
 
 
@@ -51,8 +54,8 @@ def examples_of(plan: Plan, names: set[str]) -> tuple[list[Example], StepError |
     return list(taker.examples.values()), failure
 
 
-class _Taker:
-    """A wrapper round each step that takes copies of what it is given."""
+class _Taker(Backend):
+    """Takes copies of what each step is given."""
 
     name = "examples"
 
@@ -61,12 +64,16 @@ class _Taker:
         self._names = names
         self._plan = plan
 
-    @hookimpl(wrapper=True)
-    def flowrun_step_call(self, call: Call) -> Generator[None, Any, Any]:
-        name = call.step.step.name
-        if name in self._names and name not in self.examples:
-            self.examples[name] = self._example(call.step, call)
-        return (yield)
+    @hookimpl
+    def flowrun_backend(self) -> Backend:
+        return self
+
+    @contextmanager
+    def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
+        """Take a copy of the inputs before anything changes them."""
+        if step.name in self._names and step.name not in self.examples:
+            self.examples[step.name] = self._example(call.step, call)
+        yield
 
     def _example(self, planned: PlannedStep, call: Call) -> Example:
         given = {**call.inputs, **(call.named or {})}

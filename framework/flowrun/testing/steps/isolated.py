@@ -1,13 +1,14 @@
 """One step by itself, planned on values given from Python as a recipe would plan it.
 
-The plan is that of a recipe with three steps: the first gives the values, the second takes them to
-the device, the third is the step in question. So everything round a step is as in any run.
+The plan is that of a recipe with two steps: the first takes the given values to the device, the
+second is the step in question. So everything that happens to a step is as in any run.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ import msgspec
 from flowrun.api import new_registry, plan
 from flowrun.errors import FlowrunError, did_you_mean, listed
 from flowrun.planning.plan import Plan, PlannedStep, load_plugins
-from flowrun.plugins.check_mode import CheckMode
 from flowrun.plugins.markers import hookimpl
 from flowrun.plugins.registry import Plugin, Registry
 from flowrun.plugins.steps import Step
 from flowrun.plugins.steps import step as as_step
+from flowrun.running.backend import Backend
 from flowrun.running.calling import Call
-from flowrun.running.context import Context
+from flowrun.running.context import Context, state_of
+from flowrun.running.context_state import ContextState
 from flowrun.running.resolving import escaped
 
-_GIVEN, _PLACED = "values_of_the_test", "values_on_the_device"
+_PLACED = "values_on_the_device"
 _NAME = "flowrun.testing"
 
 
@@ -63,7 +65,7 @@ class StepAlone:
         self._require_needed(inputs)
         steps: list[Any] = []
         if inputs:
-            steps += [{_GIVEN: {}}, {_PLACED: {}, "device": device}]
+            steps.append({_PLACED: {}, "device": device})
         steps.append({self.step.name: dict(options)})
         recipe = {
             "recipe": self.step.name,
@@ -73,9 +75,9 @@ class StepAlone:
             "steps": escaped(steps),
         }
         registry = self._registry.copy()
-        own = (self.step, *_givers(inputs, self.seen))
+        own = (self.step, _placing(tuple(inputs)))
         registry.plugins[_NAME] = Plugin(_NAME, "", "made for a test", None, own)
-        planned = plan(recipe, registry=registry)
+        planned = plan(recipe, given=inputs, registry=registry)
         self._require_known(inputs, planned.steps[-1])
         replace = msgspec.structs.replace
         return replace(
@@ -102,17 +104,16 @@ class StepAlone:
                 )
 
 
-class Seen:
-    """A wrapper round the step's call that remembers it. Outermost of all, as it comes last.
+class Seen(Backend):
+    """A backend that remembers the call of the step. Outermost of all, as it comes last.
 
-    call: the latest call. passed: whether the function returned, and the other wrappers let that
-    through. before_call: is called with a call that is about to be made.
+    call: the latest call. passed: whether the function returned, and no other backend raised.
+    before_call: is called with a call that is about to be made.
     """
 
     def __init__(self, step: Step[..., Any]) -> None:
         self._step = step
         self.before_call: Callable[[Call], None] = lambda call: None
-        self.mode: CheckMode | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -121,33 +122,24 @@ class Seen:
         self.passed = False
 
     @property
-    def ctx(self) -> Context | None:
-        """The context of the latest call."""
-        return None if self.call is None else self.call.ctx
+    def state(self) -> ContextState | None:
+        """What is known of the latest call."""
+        return None if self.call is None else state_of(self.call.ctx)
 
-    @hookimpl(wrapper=True)
-    def flowrun_step_call(self, step: Step[..., Any], call: Call) -> Generator[None, Any, Any]:
+    @hookimpl
+    def flowrun_backend(self) -> Backend:
+        return self
+
+    @contextmanager
+    def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
+        """Remember the call, if it is one of the step in question."""
         if step is not self._step:
-            return (yield)
+            yield
+            return
         self.call = call
         self.before_call(call)
-        returned = yield
+        yield
         self.passed = True
-        return returned
-
-    @hookimpl(wrapper=True)
-    def flowrun_check_context(self) -> Generator[None, CheckMode | None, CheckMode | None]:
-        self.mode = yield
-        return self.mode
-
-    def on_shapes(self, value: Any) -> Any:
-        """A value as a check has it, its lists and dicts walked through."""
-        kind = type(value)
-        if kind is dict:
-            return {key: self.on_shapes(item) for key, item in value.items()}
-        if kind is list or kind is tuple:
-            return kind(self.on_shapes(item) for item in value)
-        return value if self.mode is None else self.mode.on_shapes(value)
 
 
 def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Registry:
@@ -162,24 +154,15 @@ def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Reg
         name: msgspec.structs.replace(plugin, steps=()) for name, plugin in registry.plugins.items()
     }
     stripped[f"{_NAME}.seen"] = Plugin(f"{_NAME}.seen", "", "made for a test", seen, ())
-    return Registry(registry.manager, stripped).copy()
+    return Registry(registry.manager, registry.hooks, stripped).copy()
 
 
-def _givers(inputs: Mapping[str, Any], seen: Seen) -> tuple[Step[..., Any], Step[..., Any]]:
-    """The step that gives the inputs, and the one that takes them to the device."""
-    names = tuple(inputs)
-
-    def on_shapes() -> dict[str, Any]:
-        return {name: seen.on_shapes(value) for name, value in inputs.items()}
-
-    @as_step(outputs=lambda options: names, fake=on_shapes)
-    def values_of_the_test() -> dict[str, Any]:
-        """Give the values of the test."""
-        return dict(inputs)
+def _placing(names: tuple[str, ...]) -> Step[..., Any]:
+    """The step that takes the given values to the device."""
 
     @as_step(inputs=lambda options: names, outputs=lambda options: names)
     def values_on_the_device(values: dict[str, Any]) -> dict[str, Any]:
-        """Give the values as they come: what is round a step has taken them to its device."""
+        """Return the values as they come: a backend has moved them to the step's device."""
         return values
 
-    return values_of_the_test, values_on_the_device
+    return values_on_the_device

@@ -37,7 +37,7 @@ def broken_in_check(
             else f"a check for {device} finds that the step would fail there"
         )
         cure = (
-            "give the step a `fake=` function that needs no data"
+            f"give the step a function (`@{trials.step.name}.on_shapes`) that needs no data"
             if given is not None
             else "make what the step makes on the device of an input, or on ctx.device"
         )
@@ -72,9 +72,9 @@ def _told_otherwise(
                 f"a check for {device} tells another `{path}` than the run gives",
                 found=f"{in_check} in the check",
                 expected=f"{in_run}, as in the run",
-                hint="mend the step's `fake=` function"
-                if trials.step.fake is not None
-                else "give the step a `fake=` function that tells what it gives",
+                hint="mend the step's `on_shapes` function"
+                if trials.step.shape_function is not None
+                else f"return its shapes from a function below `@{trials.step.name}.on_shapes`",
             )
 
 

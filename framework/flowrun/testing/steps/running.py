@@ -35,8 +35,8 @@ def run_step(
 ) -> Outputs:
     """Call one step as a recipe would, and give its outputs by name.
 
-    Options are checked and converted as in a recipe, and the wrappers of all installed plugins and
-    of the step's own module are round the call: they set the seed, the dtype and the device.
+    Options are checked and converted as in a recipe, and the backends of all installed plugins and
+    of the step's own module act around the call: they set the seed, the dtype and the device.
 
     inputs: values by the names of the step's parameters. They are moved to `device`.
     options: as a recipe gives them; the others have their defaults.
@@ -74,7 +74,7 @@ def called(alone: StepAlone, planned: Plan) -> Outputs:
     alone.seen.forget()
     result = run_plan(planned, record=False)
     wires = planned.steps[-1].wires
-    ctx = alone.seen.ctx
-    messages = [] if ctx is None else [message.text for message in ctx.messages]
+    state = alone.seen.state
+    messages = [] if state is None else [message.text for message in state.messages]
     outputs = {name: result.values[published] for name, published in wires.outputs.items()}
     return Outputs(outputs, messages)

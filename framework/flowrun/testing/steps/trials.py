@@ -11,6 +11,7 @@ import msgspec
 from flowrun.errors import StepError
 from flowrun.planning.plan import Plan
 from flowrun.running.calling import Call
+from flowrun.running.context import state_of
 from flowrun.testing.steps.isolated import StepAlone
 from flowrun.testing.steps.running import Outputs, called
 from flowrun.values.codecs import Codecs
@@ -78,7 +79,7 @@ class Trials:
         if seen.call is not None:
             after = self._digests(seen.call)
             trial.changed = [name for name in before if before[name] != after.get(name)]
-            trial.has_asked_seed = "seed" in seen.call.ctx.noted
+            trial.has_asked_seed = "seed" in state_of(seen.call.ctx).noted
         return trial
 
     def _digests(self, call: Call) -> dict[str, str | None]:

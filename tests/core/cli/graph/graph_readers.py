@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
-from filelock import FileLock
 
-MERMAID = "@mermaid-js/tiny@12.0.0"  # Mermaid in one file, with no dependencies
+from tests import npm
+
+MERMAID = Path(__file__).parent / "mermaid"  # Mermaid in one file, with no dependencies
 
 # Mermaid cleans labels with a library that wants a browser's document. Without one that library
 # is a bare function; what Mermaid calls on it is given to it here, and labels stay as they are.
@@ -65,12 +66,13 @@ class Drawn:
     hints: dict[str, str] = field(default_factory=dict)
 
 
-def read_mermaid(text: str, cache: pytest.Cache) -> Drawn:
-    """The drawing as Mermaid's own parser understands it."""
-    script = _mermaid(cache)
+def read_mermaid(text: str) -> Drawn:
+    """The drawing as Mermaid's own parser understands it; skips the test if it cannot be had."""
+    script = npm.installed(MERMAID, "mermaid") / "@mermaid-js/tiny/dist/mermaid.tiny.js"
     found = subprocess.run(
-        ["node", "-e", _READ_MERMAID, "--", str(script)],
-        input=text, capture_output=True, text=True, timeout=120, check=False,
+        [npm.node(), "-e", _READ_MERMAID, "--", script],
+        input=text, capture_output=True, encoding="utf-8", timeout=120, check=False,
+        env=npm.environment(),
     )  # fmt: skip
     assert found.returncode == 0, f"{found.stderr}\n{text}"
     told: dict[str, Any] = json.loads(found.stdout)
@@ -104,22 +106,6 @@ def _mermaid_lines(text: str) -> Lines:
     assert not _MARKUP.search(text.replace("<br>", ""))
     entities = text.replace("ﬂ°°", "&#").replace("ﬂ°", "&").replace("¶ß", ";")
     return tuple(html.unescape(line) for line in entities.split("<br>"))
-
-
-def _mermaid(cache: pytest.Cache) -> Path:
-    """Mermaid's script, installed once; skips the test where that cannot be had."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("Mermaid's parser needs node and npm, and they are not here")
-    folder = cache.mkdir("mermaid")
-    script = folder / "node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"
-    with FileLock(folder / "lock"):
-        if not script.exists():
-            (folder / "package.json").write_text("{}")
-            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", MERMAID]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                pytest.skip(f"npm cannot install {MERMAID}: {done.stderr.strip()[-200:]}")
-    return script
 
 
 def read_dot(text: str) -> Drawn:

@@ -6,7 +6,7 @@ from __future__ import annotations
 STEPS = '''
 from contextlib import nullcontext
 
-from flowrun import Codec, NeedsDataError, Summary, Watched, hookimpl, step
+from flowrun import Backend, Codec, NeedsDataError, Summary, Watched, hookimpl, step
 
 
 class Field:
@@ -25,9 +25,14 @@ class OnShapes(nullcontext):
         return None
 
 
+class Shapes(Backend):
+    def check_mode(self, devices, present):
+        return OnShapes()
+
+
 @hookimpl
-def flowrun_check_context(devices, present):
-    return OnShapes()
+def flowrun_backend():
+    return Shapes()
 
 
 @hookimpl

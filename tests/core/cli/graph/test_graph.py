@@ -44,15 +44,14 @@ def form(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def draw(form: str, flowrun: Flowrun, write: Write, pytestconfig: pytest.Config) -> Draw:
+def draw(form: str, flowrun: Flowrun, write: Write) -> Draw:
     """Draw a recipe in one of the formats, and read the drawing."""
 
     def drawing(recipe: str, *arguments: str) -> Drawn:
         done = flowrun("graph", write("r.yaml", recipe), "--format", form, *arguments)
         assert done.returncode == 0, done.stderr
         if form == "mermaid":
-            assert pytestconfig.cache is not None
-            return read_mermaid(done.stdout, pytestconfig.cache)
+            return read_mermaid(done.stdout)
         return read_dot(done.stdout) if form == "dot" else read_svg(done.stdout)
 
     return drawing

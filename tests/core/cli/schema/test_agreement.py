@@ -108,8 +108,8 @@ def go_together(name: str, options: Document) -> bool:
     step = STEPS[name]
     given = {option.name: option.default for option in step.options} | options
     try:
-        if step.check_options is not None:
-            step.check_options(SimpleNamespace(**given))
+        if step.options_check is not None:
+            step.options_check(SimpleNamespace(**given))
     except OptionError:
         return False
     except Exception:  # an option that does not fit: there is nothing to hold against another

@@ -1,4 +1,4 @@
-"""The YAML language server of VS Code, driven as an editor does, with what `--install` wrote."""
+"""The YAML language server of VS Code, driven as by an editor, with what `--install` prints."""
 
 from __future__ import annotations
 
@@ -60,19 +60,20 @@ class Document:
         )
 
 
-def flowrun(folder: Path, *arguments: str) -> None:
-    """Run the command line in a folder."""
+def flowrun(folder: Path, *arguments: str) -> str:
+    """What the command line prints in a folder."""
     environment = {key: value for key, value in os.environ.items() if key[:8] != "FLOWRUN_"}
     done = processes.run(["-m", "flowrun", *arguments], cwd=folder, env=environment, timeout=60)
     done.check_returncode()
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     command = server_command()
     folder = tmp_path_factory.mktemp("my project")
-    flowrun(folder, "schema", "--install")
-    installed = json.loads((folder / ".vscode/settings.json").read_text(encoding="utf-8"))
+    _, _, pasted = flowrun(folder, "schema", "--install").partition("settings.json:\n")
+    installed = json.loads(f"{{{pasted}}}")
     settings: dict[str, Any] = {"schemas": installed["yaml.schemas"]}
     settings |= {"validate": True, "completion": True, "hover": True}
     settings |= {"schemaStore": {"enable": False}, "kubernetesCRDStore": {"enable": False}}
@@ -216,6 +217,6 @@ def test_files_of_other_places_are_let_alone(editor: Editor) -> None:
 def test_a_recipe_elsewhere_is_checked_by_the_line_it_holds(editor: Editor, tmp_path: Path) -> None:
     path = tmp_path / "elsewhere.yaml"
     path.write_text("recipe: demo\nsteps:\n  - split: {trian: 5}\n", encoding="utf-8")
-    flowrun(editor.folder, "schema", "--line", str(path))
+    flowrun(editor.folder, "schema", "--install", str(path))
     found = editor.open(path.read_text(encoding="utf-8"), str(path)).problems()
     assert (4, 13, "Property trian is not allowed.") in found

@@ -10,10 +10,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from flowrun.api import new_registry
-from flowrun.expectations.expectation import CHECKS, SETTINGS
-from flowrun.expectations.seed_statistics import SEEDS, STATISTICS
+from flowrun.expectations.checks import CHECKS
+from flowrun.expectations.expectation import SETTINGS
 from flowrun.plugins.steps import REQUIRED
-from flowrun.recipes.document import STEP_KEYS, TOP_KEYS
+from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from tests.conftest import Flowrun
 from tests.core.cli.schema.conftest import Document
 from tests.test_house import HEAVY, modules_after
@@ -77,12 +77,7 @@ def test_it_has_every_key_of_the_language(schema: Document) -> None:
     assert list(schema["properties"]) == list(TOP_KEYS)
     mapping = schema["$defs"]["known-step"]["else"]["properties"]
     assert set(mapping) == {*STEPS, *STEP_KEYS}
-    assert list(schema["$defs"]["checks"]["properties"]) == [
-        *CHECKS,
-        *SETTINGS,
-        SEEDS,
-        *STATISTICS,
-    ]
+    assert list(schema["$defs"]["checks"]["properties"]) == [*CHECKS, *SETTINGS]
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -170,6 +165,8 @@ TOP_FITTING = {
     "references in checks": 'expect:\n  a: {below: "${b}", between: ["${c}", 2]}\n  d: "${e}"',
     "a step that must fail": "expect:\n  error: {step: shuffle, matches: shape}",
     "a value called error": "expect:\n  error: {below: 1}",
+    "the fewest and the most seeds": "expect:\n  a: {seeds: 2, mean: {below: 1}}\n"
+    "  b: {seeds: 10000, std: {above: 0}}",
     "nothing expected": "expect:",
 }
 
@@ -194,6 +191,10 @@ TOP_UNFITTING = {
     "a negative tolerance": "expect:\n  a: {equals: 1, rtol: -1}",
     "three bounds": "expect:\n  a: {between: [1, 2, 3]}",
     "a path that is none": "expect:\n  a..b: {below: 1}",
+    "one seed": "expect:\n  a: {seeds: 1, mean: {below: 1}}",
+    "more seeds than can be": "expect:\n  a: {seeds: 10001, mean: {below: 1}}",
+    "a statistic without seeds": "expect:\n  a: {mean: {below: 1}}",
+    "seeds without a statistic": "expect:\n  a: {seeds: 20, below: 1}",
     "an error without its step": "expect:\n  error: {matches: shape}",
 }
 

@@ -150,7 +150,7 @@ def test_what_is_no_number_fails_the_test(recipe, flowrun: Flowrun) -> None:
 @pytest.mark.parametrize(
     ("expected", "message"),
     [
-        ({"mean": {"below": 1}}, "`mean` is of many seeds, and none are asked for"),
+        ({"mean": {"below": 1}}, "`mean` belongs to `seeds`, which is not there"),
         ({"seeds": 20}, "nothing is expected over these seeds"),
         ({"seeds": 1, "mean": {"below": 1}}, "a whole number from 2 to"),
         ({"seeds": 2.5, "mean": {"below": 1}}, "a whole number from 2 to"),

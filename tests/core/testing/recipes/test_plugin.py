@@ -267,7 +267,8 @@ def test_a_start_without_recipes_imports_nothing_of_flowrun_but_the_plugin_itsel
         "test_modules.py",
         "import sys\n\ndef test_modules():\n"
         "    loaded = {name for name in sys.modules if name.startswith('flowrun.')}\n"
-        "    allowed = {'regression', 'regression.plugin', 'recipe_texts'}\n"
+        "    allowed = {'testing', 'testing.recipes', 'testing.recipes.plugin',\n"
+        "        'testing.recipes.properties', 'recipes', 'recipes.texts'}\n"
         "    assert loaded <= {f'flowrun.{name}' for name in allowed}\n"
         "    assert not {'torch', 'numpy', 'msgspec', 'yaml', 'click'} & sys.modules.keys()\n",
     )

@@ -252,33 +252,42 @@ def bad(data):
 """,
         ("the output `y` cannot be kept", "autograd graph", ".detach()"),
     ),
-    "a fake with another shape": (
+    "a function on shapes with another shape": (
         "shapes",
         """
-@step(outputs="y", fake=half_the_rows)
+@step(outputs="y")
 def bad(data):
     '''Multiply.'''
     return data * 2
+
+
+bad.on_shapes(half_the_rows)
 """,
-        ("a check for cpu tells another `y`", "shape (2, 3)", "shape (4, 3)", "`fake=`"),
+        ("a check for cpu tells another `y`", "shape (2, 3)", "shape (4, 3)", "`on_shapes`"),
     ),
-    "a fake with another type": (
+    "a function on shapes with another type": (
         "shapes",
         """
-@step(outputs="y", fake=a_number)
+@step(outputs="y")
 def bad(data):
     '''Multiply.'''
     return data * 2
+
+
+bad.on_shapes(a_number)
 """,
         ("a check for cpu tells another `y`", "float in the check", "tensor, as in the run"),
     ),
-    "a fake that fails": (
+    "a function on shapes that fails": (
         "shapes",
         """
-@step(outputs="y", fake=not_on_shapes)
+@step(outputs="y")
 def bad(data):
     '''Multiply.'''
     return data * 2
+
+
+bad.on_shapes(not_on_shapes)
 """,
         ("a check for cpu refuses the step, which runs", "no shapes here"),
     ),

@@ -1,0 +1,49 @@
+"""A backend: a library whose values steps compute with, its devices, and its mode for checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowrun.plugins.check_mode import CheckMode
+    from flowrun.plugins.steps import Step
+    from flowrun.running.calling import Call
+    from flowrun.running.context import Context
+
+
+class Backend:
+    """What `flowrun_backend` returns; a subclass overrides what it has something to say about.
+
+    One is made for each registry, before the first run or check; it must be cheap to make.
+    """
+
+    def devices(self) -> Mapping[str, str]:
+        """The devices of this machine, best first: full names (`cuda:0`, `cpu`) and descriptions.
+
+        Called before a run or a check. The devices of all backends are joined, those of the plugin
+        registered last first; `auto` picks the first. An exception ends the run before its first
+        step.
+        """
+        return {}
+
+    def check_mode(self, devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode | None:
+        """The mode in which steps run on shapes alone; None if this backend has none.
+
+        devices: the full names of the devices on which the recipe's steps run, there or not.
+        present: those of this machine. Called once for each recipe that is checked, from the
+        plugin registered last on, until one returns a mode. An exception ends the check.
+        """
+        return None
+
+    def around_step(
+        self, step: Step[..., Any], ctx: Context, call: Call
+    ) -> AbstractContextManager[None]:
+        """A context in which a step is called: in a run, and in a check (`call.on_shapes`).
+
+        Before the call it may change `call.inputs`, `call.named` and `call.options`; after it,
+        `call.returned`. The context of the plugin registered last is the outermost. An exception in
+        it fails the step. Its code belongs to the key of every step.
+        """
+        return nullcontext()

@@ -1,0 +1,229 @@
+"""Writes the record of a run: `run.json`, and `events.jsonl` while the run goes on."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from flowrun.planning.plan import PlannedStep
+from flowrun.plugins.markers import hookimpl
+from flowrun.recipes.nodes import plain
+from flowrun.running.record import Environment, RunRecord, StepPlan, StepRun
+from flowrun.running.resolving import plugin_places, resolved_recipe
+from flowrun.running.results import RunInfo, StepResult
+from flowrun.store.files import replacing
+from flowrun.store.home import runs_folder
+from flowrun.store.run_index import RECORD
+from flowrun.store.store import Store
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
+
+
+def make_record(run: RunInfo) -> RunRecord:
+    """The record of a run as it is now; what does not change is put together once."""
+    if run.record is None:
+        run.record = _planned(run)
+    return msgspec.structs.replace(
+        run.record,
+        seconds=round(run.seconds, 6),
+        status=run.status,
+        error=run.error,
+        steps=[_step_run(step) for step in run.steps],
+        process=os.getpid() if run.status == "running" else None,
+        expectations=run.outcomes,
+        metrics=_finite(run.metrics),
+        warnings=run.warnings,
+    )
+
+
+def _planned(run: RunInfo) -> RunRecord:
+    """What is known of a run before its first step."""
+    recipe = run.plan.recipe
+    return RunRecord(
+        id=run.id,
+        recipe=recipe.name,
+        about=recipe.about,
+        file=str(recipe.path) if recipe.path is not None else None,
+        started=run.started.isoformat(timespec="milliseconds"),
+        seed=recipe.seed,
+        device=run.device,
+        dtype=recipe.dtype,
+        vars=_finite({name: plain(node) for name, node in recipe.vars.items()}),
+        plan=[_step_plan(step) for step in run.plan.steps],
+        plugins=plugin_places(run.plan.registry),
+        expect=_finite({path: plain(entry.value) for path, entry in recipe.expect.items()}),
+        environment=_environment(run),
+        resolved=resolved_recipe(run.plan),
+    )
+
+
+def _step_plan(step: PlannedStep) -> StepPlan:
+    return StepPlan(
+        id=step.id,
+        step=step.step.name,
+        plugin=step.plugin,
+        options=_finite(step.keywords),
+        inputs={**step.wires.inputs, **(step.wires.named or {})},
+        outputs=dict(step.wires.outputs),
+        seed=step.seed,
+        device=step.device,
+        dtype=step.dtype,
+        folder=str(step.folder),
+        line=str(step.mark),
+    )
+
+
+def _step_run(step: StepResult) -> StepRun:
+    return StepRun(
+        id=step.id,
+        step=step.name,
+        seconds=round(step.seconds, 6),
+        peak_bytes=step.peak_bytes,
+        device=step.device,
+        dtype=step.dtype,
+        inputs=_finite(step.inputs),
+        outputs=_finite(step.outputs),
+        digests=step.digests,
+        key=step.key,
+        kept=step.kept,
+        messages=[message.text for message in step.messages],
+        files_read=step.files_read,
+        files_written=step.files_written,
+    )
+
+
+def _finite(value: Any) -> Any:
+    """The value with `inf` and `nan`, which JSON does not have, as strings."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _environment(run: RunInfo) -> Environment:
+    plugins = run.plan.registry.plugins.values()
+    return Environment(
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpus=os.cpu_count(),
+        device=run.device_about,
+        plugins={plugin.name: plugin.version or plugin.origin for plugin in plugins},
+        packages={name: _version(name) for name in ("flowrun", "torch")},
+        command=sys.argv,
+    )
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+class RecordWriter:
+    """The listener that writes a run's folder; what cannot be written is reported by the store.
+
+    If no step is called, only the end is written: there is nothing to lose before.
+    """
+
+    name = "record"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._events: BinaryIO | None = None
+        self._waiting: list[bytes] = []
+
+    @hookimpl
+    def flowrun_run_started(self, run: RunInfo) -> None:
+        run.folder = runs_folder() / run.id
+        self._append("run_started", id=run.id, recipe=run.plan.recipe.name, device=run.device)
+
+    @hookimpl
+    def flowrun_step_started(self, run: RunInfo, result: StepResult) -> None:
+        if self._events is None:
+            self._begin(run)
+        self._append("step_started", step=result.id, inputs=result.inputs)
+
+    @hookimpl
+    def flowrun_step_finished(self, result: StepResult) -> None:
+        self._append("step_finished", **event_of(result), seconds=result.seconds)
+
+    @hookimpl
+    def flowrun_step_kept(self, result: StepResult) -> None:
+        self._append("step_kept", **event_of(result), made_by=result.kept)
+
+    @hookimpl
+    def flowrun_step_failed(self, result: StepResult, error: BaseException) -> None:
+        self._append("step_failed", step=result.id, error=str(error) or type(error).__name__)
+
+    @hookimpl
+    def flowrun_run_finished(self, run: RunInfo) -> None:
+        self._append("run_finished", status=run.status, seconds=run.seconds)
+        if self._events is None:
+            self._begin(run)
+        if run.folder is None or run.record is None:
+            return
+        try:
+            if self._events is not None:
+                self._events.close()
+            written = _write(run.record, run.folder / RECORD)
+        except OSError as error:
+            self._store.errors.note(f"the record of the run, {run.folder}", error)
+            run.folder = None
+            return
+        self._store.runs.add(run.id, written)
+
+    def _begin(self, run: RunInfo) -> None:
+        """Make the run's folder, with what has happened so far."""
+        if run.folder is None:
+            return
+        try:
+            run.folder.mkdir(parents=True)
+            self._events = (run.folder / "events.jsonl").open("ab", buffering=0)
+            if run.status == "running":
+                _write(make_record(run), run.folder / RECORD)
+            waiting, self._waiting = self._waiting, []
+            self._events.write(b"".join(waiting))
+        except OSError as error:
+            self._store.errors.note(f"the record of the run, {run.folder}", error)
+            run.folder = None
+
+    def _append(self, event: str, **fields: Any) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = _ENCODER.encode({"time": now, "event": event, **fields}) + b"\n"
+        if self._events is None:
+            self._waiting.append(line)
+            return
+        try:
+            self._events.write(line)
+        except OSError as error:
+            self._store.errors.note("the events of the run", error)
+
+
+def event_of(result: StepResult) -> dict[str, Any]:
+    """What an event says of a step that gave its outputs."""
+    messages = [message.text for message in result.messages]
+    return {"step": result.id, "outputs": result.outputs, "messages": messages}
+
+
+def _write(record: RunRecord, path: Path) -> bytes:
+    """Write a record, and return what was written."""
+    content = record.as_json()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return content

@@ -1,0 +1,287 @@
+"""Operations on tensors without data: shapes, dtypes and devices, the memory and FLOP they take.
+
+All that the check uses of torch's private fake tensors is in this file. Tested with torch 2.13;
+`make oldest` tests the oldest torch that setup.cfg allows. It relies on:
+
+- `FakeTensorMode.__torch_dispatch__`, its attributes `allow_meta`, `allow_fallback_kernels`,
+  `_allow_unsafe_data_ptr_access` and `avoid_device_init`, and the exceptions that it raises;
+- `FakeTensor.constant`: the real tensor of one whose elements are written in the code;
+- `unset_fake_temporarily` and `DisableTorchFunction`: torch as outside of a check;
+- `_get_mkldnn_enabled` and its setter;
+- `_overloadpacket` and `_schema` of operations, `_cdata` of storages: the same for the same one.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensor,
+    FakeTensorMode,
+    UnsupportedFakeTensorException,
+    UnsupportedOperatorException,
+    unset_fake_temporarily,
+)
+from torch.utils._pytree import tree_map_only
+
+from flowrun import NeedsDataError
+from flowrun_tensors.checking.device_args import DeviceNames
+from flowrun_tensors.checking.kernel_rules import KernelRules, RuleError
+from flowrun_tensors.checking.operands import tensors_in
+from flowrun_tensors.lazy_torch import torch
+
+__all__ = [
+    "DataDependentOutputException", "DynamicOutputShapeException", "FakeTensor", "OperationCount",
+    "ShapesMode", "TensorMemory", "UnsupportedFakeTensorException", "UnsupportedOperatorException",
+    "known_data", "ordinary_torch", "silent_log", "unset_fake_temporarily", "without_onednn",
+]  # fmt: skip
+
+MOST_OPERATIONS = 100_000  # that a check follows in one step
+_SMALL = 2**24  # bytes of operands on which torch may run an operation that it has no rule for
+
+
+class TensorMemory:
+    """Counts the bytes of the storages that are alive, by the name of their device.
+
+    Views and operations in place share the storage of another tensor and add nothing. What autograd
+    saves for the backward pass is alive as long as its graph. The memory that a kernel takes while
+    it computes, and frees again, is not seen.
+    """
+
+    def __init__(self) -> None:
+        self.live: dict[str, int] = {}
+        self.peak: dict[str, int] = {}
+        self._seen: dict[int, weakref.ref[Any]] = {}
+        self._in_file = False
+
+    def begin(self) -> None:
+        """Start the peak from what is alive now."""
+        self.peak = dict(self.live)
+
+    @contextmanager
+    def in_file(self) -> Iterator[None]:
+        """Count nothing of what is made inside."""
+        before, self._in_file = self._in_file, True
+        try:
+            yield
+        finally:
+            self._in_file = before
+
+    def note(self, result: Any) -> None:
+        """Count the tensors that an operation returned."""
+        for tensor in tensors_in(result):
+            if tensor.layout is torch.strided:
+                self._note_storage(tensor.untyped_storage(), str(tensor.device))
+
+    def _note_storage(self, storage: torch.UntypedStorage, device: str) -> None:
+        key = storage._cdata
+        if key in self._seen:
+            return
+        size = 0 if self._in_file or device == "meta" else storage.nbytes()
+
+        def freed(_: object) -> None:
+            if self._seen.pop(key, None) is not None:
+                self.live[device] -= size
+
+        self._seen[key] = weakref.ref(storage, freed)
+        self.live[device] = self.live.get(device, 0) + size
+        self.peak[device] = max(self.peak.get(device, 0), self.live[device])
+
+
+class OperationCount:
+    """Counts floating-point operations by the formulas of torch.utils.flop_counter.
+
+    These are multiplications and additions of products, convolutions and attention. Functions of
+    single elements count nothing, as in torch's own counter.
+    """
+
+    def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry
+
+        self._formulas = flop_registry
+        self._times = 1
+        self.total = 0
+
+    @contextmanager
+    def repeated(self, times: int) -> Iterator[None]:
+        """Count what is done inside so many times."""
+        before, self._times = self._times, self._times * times
+        try:
+            yield
+        finally:
+            self._times = before
+
+    def has_formula(self, operation: Any) -> bool:
+        """Whether an operation counts."""
+        return getattr(operation, "_overloadpacket", None) in self._formulas
+
+    def note(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
+    ) -> None:
+        """Count one operation that has a formula."""
+        formula = self._formulas[operation._overloadpacket]
+        self.total += self._times * int(formula(*args, **keywords, out_val=result))
+
+
+class ShapesMode(FakeTensorMode):
+    """Runs every operation on shapes, dtypes and devices alone.
+
+    depth: how many operations are running, each inside the other. While it is above 0, torch's own
+        code asks tensors for their device and must see the stand-in of an absent one.
+    operations: how many operations the step has run so far.
+    number: the value to return if torch reads a number of the data only to warn about it; None if
+        reading data must fail.
+    """
+
+    def __init__(self, names: DeviceNames, memory: TensorMemory, count: OperationCount) -> None:
+        super().__init__(allow_non_fake_inputs=True)
+        self.allow_meta = True
+        self._allow_unsafe_data_ptr_access = False  # torch writes to some addresses it is given
+        self.depth = 0
+        self.operations = 0
+        self.number: float | None = None
+        self._names = names
+        self._memory = memory
+        self._count = count
+        self._is_counted = False
+        self._rules = KernelRules()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled in a check
+
+    @property
+    def avoid_device_init(self) -> bool:
+        """Whether tensors made of Python numbers reach their device by way of the CPU."""
+        return self._names.has_absent or bool(super().avoid_device_init)
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        args = tuple(self._stand_in(value) for value in args)
+        kwargs = {name: self._stand_in(value) for name, value in (kwargs or {}).items()}
+        self.depth += 1
+        counted_before = self._is_counted
+        counts = not counted_before and self._count.has_formula(func)
+        try:
+            if self.depth == 1:
+                self._follow()
+                self._rules.check(func, args, kwargs)
+            self._is_counted = counted_before or counts
+            result = self._result(func, types, args, kwargs)
+            if counts and result is not NotImplemented:
+                self._count.note(func, args, kwargs, result)
+        finally:
+            self.depth -= 1
+            self._is_counted = counted_before
+        if self.depth == 0:
+            self._memory.note(result)
+        return result
+
+    def _stand_in(self, value: Any) -> Any:
+        return self._names.raw(value) if isinstance(value, torch.device) else value
+
+    def _follow(self) -> None:
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            raise NeedsDataError(
+                f"its loop has run {MOST_OPERATIONS:,} operations, more than a check follows\n"
+                "give the step a function on shapes (`@name.on_shapes`)"
+            )
+
+    def _result(
+        self, func: Any, types: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        if self.number is not None and func is torch.ops.aten._local_scalar_dense.default:
+            return self.number
+        rule = self._rules.shapes.get(func)
+        if rule is not None:
+            with self:
+                result = rule(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if self.depth > 1:
+            return super().__torch_dispatch__(func, types, args, kwargs)
+        sizes = (tensor.numel() * tensor.element_size() for tensor in tensors_in((args, kwargs)))
+        self.allow_fallback_kernels = sum(sizes) <= _SMALL
+        try:
+            return super().__torch_dispatch__(func, types, args, kwargs)
+        except UnsupportedOperatorException:
+            return self._result_on_cpu(func, args, kwargs)
+        except (
+            NeedsDataError,
+            DataDependentOutputException,
+            DynamicOutputShapeException,
+            UnsupportedFakeTensorException,
+        ):
+            raise
+        except Exception as error:
+            if "Could not run" in str(error):
+                return self._result_on_cpu(func, args, kwargs)
+            # A run fails in the kernel's words, or does not fail.
+            answer = self._rules.refusal(func, args, kwargs)
+            if isinstance(answer, Exception):
+                raise answer from None
+            if answer is False:
+                raise RuleError(str(error)) from error
+            raise
+
+    def _result_on_cpu(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What an operation without a rule for shapes returns on the CPU, moved to its device.
+
+        Raises UnsupportedOperatorException if the operands do not all lie on one absent device.
+        """
+        values = (args, dict(kwargs))
+        devices = {tensor.device for tensor in tensors_in(values)}
+        device = devices.pop() if len(devices) == 1 else None
+        if device is None or not self._names.is_standin(device) or func._schema.is_mutable:
+            raise UnsupportedOperatorException(func)
+        with self:
+            on_cpu, keywords = tree_map_only(FakeTensor, lambda tensor: tensor.cpu(), values)
+            result = func(*on_cpu, **keywords)
+            return tree_map_only(FakeTensor, lambda tensor: tensor.to(device), result)
+
+
+def known_data(tensor: torch.Tensor) -> torch.Tensor | None:
+    """The real tensor with the same elements, if they are known: written in the code, or loaded."""
+    return tensor.constant if isinstance(tensor, FakeTensor) else tensor
+
+
+@contextmanager
+def ordinary_torch() -> Iterator[None]:
+    """Tensors inside are real, and no call of a function is intercepted."""
+    with unset_fake_temporarily(), torch._C.DisableTorchFunction():
+        yield
+
+
+@contextmanager
+def without_onednn() -> Iterator[None]:
+    """The layers of oneDNN hide their operands and FLOP from ShapesMode; inside there are none."""
+    # torch.backends.mkldnn.flags would set precisions too, and its attribute can be locked.
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)
+
+
+@contextmanager
+def silent_log() -> Iterator[None]:
+    """Torch logs every error that it raises on shapes; inside it does not."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before

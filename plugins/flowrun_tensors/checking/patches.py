@@ -1,0 +1,224 @@
+"""Attributes of torch and of Unknown, replaced while steps run on shapes and restored afterwards.
+
+This file holds the patches of what no mode of torch sees: functions that are none of torch's
+dispatcher, and modules and optimizers, which torch changes in place.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NoReturn
+
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from flowrun import NeedsDataError, Unknown
+from flowrun_tensors.checking.data_access import tolist
+from flowrun_tensors.checking.device_args import DeviceNames
+from flowrun_tensors.checking.fake_tensors import FakeTensor, ShapesMode
+from flowrun_tensors.lazy_torch import torch
+
+_MISSING = object()
+
+
+class Replacements:
+    """Attributes of modules and classes that have another value for a while."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Any, str, Any, Any]] = []
+
+    def replace(self, owner: Any, name: str, value: Any) -> None:
+        """Give an attribute another value."""
+        self._made.append((owner, name, vars(owner).get(name, _MISSING), value))
+        setattr(owner, name, value)
+
+    def restore(self) -> None:
+        """Give every attribute the value it had, the last first."""
+        for owner, name, before, _ in reversed(self._made):
+            _set(owner, name, before)
+        self._made.clear()
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Inside, everything is as it was."""
+        for owner, name, before, _ in reversed(self._made):
+            _set(owner, name, before)
+        try:
+            yield
+        finally:
+            for owner, name, _, value in self._made:
+                setattr(owner, name, value)
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if value is _MISSING:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, value)
+
+
+def patch_data_access(replacements: Replacements) -> None:
+    """Replace what reads data, or writes it, and is no function of torch's dispatcher."""
+
+    def save(*arguments: Any, **keywords: Any) -> NoReturn:
+        raise NeedsDataError("it writes a file")
+
+    def unknown_array(number: Unknown, *arguments: Any, **keywords: Any) -> NoReturn:
+        raise NeedsDataError("it makes an array of numbers that are known only in a run")
+
+    def compiled(model: Any = None, **keywords: Any) -> Any:
+        return (lambda function: function) if model is None else model
+
+    replacements.replace(sys.modules["torch"], "save", save)
+    replacements.replace(sys.modules["torch"], "compile", compiled)
+    replacements.replace(FakeTensor, "tolist", tolist)
+    replacements.replace(FakeTensor, "__copy__", _copy)
+    # Distributions validate their arguments by value.
+    replacements.replace(torch.distributions.Distribution, "_validate_args", False)
+    replacements.replace(torch.utils.data.RandomSampler, "__iter__", _in_order)
+    replacements.replace(Unknown, "__array__", unknown_array)
+    replacements.replace(Unknown, "__torch_function__", classmethod(_of_unknown))
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+        operator = getattr(Unknown, f"__{name}__")
+        replacements.replace(Unknown, f"__{name}__", _unless_tensor(operator))
+
+
+def _copy(tensor: FakeTensor) -> torch.Tensor:
+    """What copy.copy returns: another tensor on the same storage."""
+    return tensor.detach().requires_grad_(tensor.requires_grad)
+
+
+def _in_order(sampler: Any) -> Iterator[int]:
+    """Positions in order: batches have the same shapes in any order."""
+    rows = len(sampler.data_source)
+    return iter([position % rows for position in range(sampler.num_samples)])
+
+
+def _of_unknown(kind: type, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """Makes torch accept an unknown number as an operand, so that the check's own mode sees it."""
+    return NotImplemented
+
+
+def _unless_tensor(method: Any) -> Any:
+    """An operator of Unknown that leaves it to a tensor to compute the result."""
+
+    def operator(self: Unknown, other: object) -> Any:
+        return NotImplemented if isinstance(other, torch.Tensor) else method(self, other)
+
+    return operator
+
+
+def patch_device(replacements: Replacements, names: DeviceNames) -> None:
+    """Let tensors return their device by its real name, except to torch's own code."""
+    raw = FakeTensor.device
+
+    def device(tensor: FakeTensor) -> torch.device:
+        mode = tensor.fake_mode
+        found: torch.device = raw.__get__(tensor)
+        if isinstance(mode, ShapesMode) and not mode.depth:
+            return names.shown(found)
+        return found
+
+    replacements.replace(FakeTensor, "device", property(device, raw.fset))
+
+
+class _MadeBefore:
+    """Modules and optimizers that were made before the check, and what they held then.
+
+    A step's file may make a model when it is imported. A check must not change it for the run.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Any] = {}
+        self._states: list[tuple[Any, dict[Any, Any], list[dict[str, Any]]]] = []
+        self._held: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
+
+    def keep(self, module: torch.nn.Module) -> None:
+        """Remember what a module holds, if its tensors are real."""
+        if id(module) in self._seen:
+            return
+        self._seen[id(module)] = module  # a reference, so that no other object gets its id
+        for held in (module._parameters, module._buffers):
+            tensors = {name: tensor for name, tensor in held.items() if tensor is not None}
+            if tensors and not any(isinstance(one, FakeTensor) for one in tensors.values()):
+                gradients = {name: tensor.grad for name, tensor in tensors.items()}
+                self._held.append((held, dict(held), gradients))
+
+    def keep_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Remember the state of an optimizer, if its parameters are real."""
+        if id(optimizer) in self._seen:
+            return
+        self._seen[id(optimizer)] = optimizer
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        if not any(isinstance(one, FakeTensor) for one in parameters):
+            state = {one: dict(values) for one, values in optimizer.state.items()}
+            groups = [dict(group) for group in optimizer.param_groups]
+            self._states.append((optimizer, state, groups))
+
+    def restore(self) -> None:
+        """Put everything back as it was."""
+        for optimizer, state, groups in self._states:
+            optimizer.state.clear()
+            optimizer.state.update(state)
+            for group, before in zip(optimizer.param_groups, groups, strict=False):
+                group.update(before)
+        for held, before, gradients in self._held:
+            held.clear()
+            held.update(before)
+            for name, gradient in gradients.items():
+                before[name].grad = gradient
+
+
+def patch_modules(stack: ExitStack, replacements: Replacements) -> None:
+    """Let modules be moved and cast while their tensors are fake, and restore the real ones."""
+    real = _MadeBefore()
+    stack.callback(real.restore)
+
+    def convert(
+        self: torch.nn.Module, change: Callable[[Any], Any], recurse: bool = True
+    ) -> torch.nn.Module:
+        moved: dict[int, torch.nn.Parameter] = {}
+        for module in self.modules() if recurse else [self]:
+            real.keep(module)
+            _convert(module, change, moved)
+        return self
+
+    def flatten_parameters(module: torch.nn.RNNBase) -> None:
+        """Torch's own needs the addresses of the weights, which do not matter on shapes."""
+
+    replacements.replace(torch.nn.Module, "_apply", convert)
+    replacements.replace(torch.nn.RNNBase, "flatten_parameters", flatten_parameters)
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, args: real.keep(module)
+    )
+    stack.callback(hook.remove)
+    hook = register_optimizer_step_pre_hook(
+        lambda optimizer, args, keywords: real.keep_optimizer(optimizer)
+    )
+    stack.callback(hook.remove)
+
+
+def _convert(module: torch.nn.Module, change: Callable[[Any], Any], moved: dict[int, Any]) -> None:
+    """As nn.Module._apply, with new parameters: a fake one cannot replace another's data.
+
+    moved: the new parameters by the id of the old ones, so that modules go on sharing them.
+    """
+    for name, parameter in module._parameters.items():
+        if parameter is None:
+            continue
+        if id(parameter) not in moved:
+            with torch.no_grad():
+                changed = change(parameter)
+            if changed is parameter:
+                moved[id(parameter)] = parameter
+                continue
+            made = torch.nn.Parameter(changed, parameter.requires_grad)
+            if parameter.grad is not None:
+                with torch.no_grad():
+                    made.grad = change(parameter.grad)
+            moved[id(parameter)] = made
+        module._parameters[name] = moved[id(parameter)]
+    for name, buffer in module._buffers.items():
+        if buffer is not None:
+            module._buffers[name] = change(buffer)

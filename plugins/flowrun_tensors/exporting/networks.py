@@ -1,0 +1,101 @@
+"""How a script predicts: with the layers of `init_params`, or with a plugin's model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from flowrun import Model
+from flowrun_tensors.exporting.script import ExportError, StepLines, Value
+from flowrun_tensors.exporting.text import call, literal
+
+
+class Layers(NamedTuple):
+    """A network of `init_params`, of which the activation is known."""
+
+    activation: str
+
+
+class Own(NamedTuple):
+    """A plugin's model, with its settings as code by name."""
+
+    model: Model
+    settings: dict[str, str]
+
+
+def layers_of(names: Iterable[str]) -> int | None:
+    """How many layers parameters of these names make; None if they make none."""
+    names = list(names)
+    count = len(names) // 2
+    wanted = [f"{kind}{layer}" for layer in range(1, count + 1) for kind in "Wb"]
+    return count if count and sorted(names) == sorted(wanted) else None
+
+
+def own_model(step: StepLines) -> Own | None:
+    """The plugin's model of a step, if it has one."""
+    model = step.named.get("model")
+    return model.detail if model is not None and isinstance(model.detail, Own) else None
+
+
+def predictions(step: StepLines, params: Value, rows: str) -> str:
+    """Code of the predictions for rows, of parameters in the dict `params`."""
+    own, count = own_model(step), params.detail
+    if own is not None:
+        forward = step.script.own_function(own.model.forward)
+        return call(forward, [params.name, rows], own.settings)
+    if count == 1:
+        return f'{rows} @ {params.name}["W1"] + {params.name}["b1"]'
+    model = step.named.get("model")
+    if model is not None and not isinstance(model.detail, Layers):
+        activation = f'{model.name}.get("activation", "relu")'
+        return f"{step.script.helper('forward', _ANY)}({params.name}, {rows}, {activation})"
+    name = model.detail.activation if model is not None else "relu"
+    if not isinstance(count, int):
+        return f"{step.script.helper('forward', _ANY)}({params.name}, {rows}, {literal(name)})"
+    return f"{step.script.helper('forward', _layers(count, name))}({params.name}, {rows})"
+
+
+def _layers(count: int, activation: str) -> list[str]:
+    """A function that predicts with so many layers."""
+    lines = ["def NAME(params, X):"]
+    for layer in range(1, count):
+        inner = f'X @ params["W{layer}"] + params["b{layer}"]'
+        if activation == "maximum":
+            lines += [f"    X = {inner}", f"    X = {_MAXIMUM}"]
+        else:
+            lines.append(f"    X = torch.{activation}({inner})")
+    return [*lines, f'    return X @ params["W{count}"] + params["b{count}"]']
+
+
+# torch.relu has the slope 0 at zero, and this 1/2.
+_MAXIMUM = "torch.maximum(X, X.new_zeros(()))"
+
+_ANY = [
+    "def NAME(params, X, activation):",
+    '    count = sum(name.startswith("W") for name in params)',
+    "    for layer in range(1, count + 1):",
+    '        X = X @ params[f"W{layer}"] + params[f"b{layer}"]',
+    '        if layer < count and activation == "maximum":',
+    f"            X = {_MAXIMUM}",
+    "        elif layer < count:",
+    "            X = getattr(torch, activation)(X)",
+    "    return X",
+]
+
+
+def known_model(step: StepLines, name: str) -> Model:
+    """The plugin's model of that name; raises ExportError if there is none."""
+    models = step.script.plan.registry.items("flowrun_tensors_models")
+    if name not in models:
+        raise ExportError(f"there is no model `{name}` in the plugins at hand")
+    return models[name]
+
+
+def loss_code(X: Value, loss: str, y_hat: str, y: str) -> str:
+    """The code of a loss; written out where that gives the bits of torch's own function."""
+    if loss == "mse" and X.is_plain_float:
+        return f"(({y_hat} - {y}) ** 2).mean()"
+    if loss == "mae":
+        return f"({y_hat} - {y}).abs().mean()"
+    function = {"mse": "mse_loss", "huber": "huber_loss", "cross_entropy": "cross_entropy"}[loss]
+    return f"torch.nn.functional.{function}({y_hat}, {y})"

@@ -1,0 +1,73 @@
+"""The short form of a `load` from a folder that a run has saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flowrun_tensors.exporting.networks import Layers, Own, layers_of
+from flowrun_tensors.exporting.paths import VALUES, here
+from flowrun_tensors.exporting.script import ExportError, StepLines, Value
+from flowrun_tensors.exporting.tensor_files import Held, give_held
+from flowrun_tensors.exporting.text import literal
+from flowrun_tensors.models import ACTIVATIONS
+
+_JOINED = [
+    "def NAME(value, tensors):",
+    '    """A value as it was saved: lists and dicts of what is in the file of tensors."""',
+    "    if not isinstance(value, dict):",
+    "        return value",
+    "    ((kind, content),) = value.items()",
+    '    if kind == "tensor":',
+    "        return tensors[content]",
+    '    if kind == "list":',
+    "        return [NAME(item, tensors) for item in content]",
+    "    return {key: NAME(item, tensors) for key, item in content.items()}",
+]
+
+
+def load_folder(step: StepLines, path: Path) -> None:
+    """The values that a run of flowrun has saved, or the file that a script saves in its place."""
+    source, names, script = step.options.source, step.step.wires.outputs, step.script
+    index = path / "values.json"
+    if not index.is_file():
+        code = here(step, f"{source}/{VALUES}", path / VALUES, copied=False)
+        script.notes.append(f"{source}/{VALUES} is what the script of the recipe saves that "
+                            f"saves to {source}.")  # fmt: skip
+        give_held(step, Held("torch", False, {name: Value("") for name in names}), code)
+        return
+    document = json.loads(index.read_text(encoding="utf-8"))
+    tensors = path / document["tensors"]
+    if tensors.parent != path:
+        raise ExportError(f"{source}/values.json names a file outside of its folder")
+    here(step, f"{source}/{tensors.name}", tensors)
+    script.use("json")
+    script.use("safetensors.torch", "load_file")
+    joined = script.helper("joined", _JOINED)
+    read, held = step.local("index"), step.local("tensors")
+    step.add(
+        f"{read} = json.loads(({here(step, f'{source}/values.json', index)}).read_text())",
+        f'{held} = load_file({here(step, source, path, copied=False)} / {read}["tensors"])',
+    )
+    for name in names:
+        if name not in document["values"]:
+            raise ExportError(f"{source} holds no `{name}`")
+        item = f'{joined}({read}["values"][{literal(name)}], {held})'
+        value = step.give_like(name, _saved_value(step, document["values"][name]))
+        step.add(f"{value} = {item}")
+
+
+def _saved_value(step: StepLines, written: Any) -> Value:
+    """What values.json tells of a value."""
+    if isinstance(written, dict) and "tensor" in written:
+        return Value("", "tensor")
+    inner = written.get("dict") if isinstance(written, dict) else None
+    if not isinstance(inner, dict):
+        return Value("")
+    models, name = step.script.plan.registry.items("flowrun_tensors_models"), inner.get("name")
+    if inner.get("activation") in ACTIVATIONS:
+        return Value("", "dict", detail=Layers(inner["activation"]))
+    if isinstance(name, str) and name in models and inner.get("settings") == {"dict": {}}:
+        return Value("", "dict", detail=Own(models[name], {}))
+    return Value("", "dict", detail=layers_of(inner))

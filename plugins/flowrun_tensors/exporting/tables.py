@@ -1,0 +1,148 @@
+"""The short forms of the steps on tables: `shuffle`, `split`, `normalize`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowrun_tensors.exporting.script import ExportError, StepLines, Value
+from flowrun_tensors.exporting.text import literal
+
+_HOST_ELEMENTS = 2**16  # that `normalize` looks at together, and on an accelerator
+_DEVICE_ELEMENTS = 2**22
+
+
+def shuffle(step: StepLines) -> None:
+    """`data = data[torch.randperm(len(data))]`."""
+    data = step.named["data"]
+    target = step.give_like("data", data, is_own=True)
+    step.seed()
+    device = f", device={data.name}.device" if step.script.moves else ""
+    step.add(f"{target} = {data.name}[torch.randperm(len({data.name}){device})]")
+
+
+def split(step: StepLines) -> None:
+    """`X, y = data[:, :-1], data[:, -1:]`, and both cut after the rows to train on."""
+    data, train = step.named["data"], step.options.train
+    rows, width = data.shape if data.shape and len(data.shape) == 2 else (None, None)
+    X, y = step.local("X"), step.local("y")
+    places = _features_and_targets(step, data.name, width)
+    count: int | str = train if isinstance(train, int) else f"round({train!r} * len({data.name}))"
+    if isinstance(count, str) and rows is not None:
+        count = round(train * rows)
+    if isinstance(count, str):
+        step.add(f"{step.local('count')} = {count}")
+        count = step.local("count")
+    known = count if isinstance(count, int) else None
+    left = None if rows is None or known is None else rows - known
+    chosen = {"kind": "tensor", "dtype": data.dtype}
+    names = [
+        step.give(name, shape=(rows_of, None if width is None else width_of), **chosen)
+        for name, rows_of, width_of in (
+            ("X_train", known, None if width is None else width - places[2]),
+            ("X_val", left, None if width is None else width - places[2]),
+            ("y_train", known, places[2]),
+            ("y_val", left, places[2]),
+        )
+    ]
+    step.add(
+        f"{X}, {y} = {places[0]}, {places[1]}",
+        f"{names[0]}, {names[1]} = {X}[:{count}], {X}[{count}:]",
+        f"{names[2]}, {names[3]} = {y}[:{count}], {y}[{count}:]",
+    )
+
+
+def _features_and_targets(step: StepLines, data: str, width: int | None) -> tuple[str, str, int]:
+    """Code of the features and of the targets, and how many targets there are."""
+    targets = step.options.targets
+    if isinstance(targets, int):
+        return f"{data}[:, :-{targets}]", f"{data}[:, -{targets}:]", targets
+    names = [targets] if isinstance(targets, str) else list(targets)
+    columns = step.named.get("columns")
+    if columns is None:
+        raise ExportError("the columns have no names, and `targets` names some")
+    if columns.detail is None or width is None:
+        places, rest = step.local("targets"), step.local("rest")
+        step.add(
+            f"{places} = list(map({columns.name}.index, {literal(names)}))",
+            f"{rest} = [index for index in range({data}.shape[1]) if index not in {places}]",
+        )
+        return f"{data}[:, {rest}]", f"{data}[:, {places}]", len(names)
+    if unknown := [name for name in names if name not in columns.detail]:
+        raise ExportError(f"there is no column `{unknown[0]}`; there are: {list(columns.detail)}")
+    places = [columns.detail.index(name) for name in names]
+    rest = [index for index in range(width) if index not in places]
+    return f"{data}{_columns(rest, width)}", f"{data}{_columns(places, width)}", len(names)
+
+
+def _columns(places: list[int], width: int) -> str:
+    """The index of some columns: a slice where they are neighbours, as the step takes them."""
+    first, last = places[0], places[-1] + 1
+    if places != list(range(first, last)):
+        return f"[:, {places}]"
+    if first == 0:
+        return f"[:, :{last - width}]" if last < width else "[:, :]"
+    return f"[:, {first - width}:]" if last == width else f"[:, {first}:{last}]"
+
+
+def normalize(step: StepLines) -> None:
+    """Mean and deviation of the training rows, in float64, and both parts scaled by them."""
+    X, X_val = step.named["X_train"], step.named["X_val"]
+    mean, std = step.target("mean"), step.target("std")
+    wide = "float" if step.script.device.startswith("mps") else "double"
+    first, shifted, squares = (step.local(name) for name in ("first", "shifted", "squares"))
+    is_host = step.script.device == "cpu"
+    elements = _HOST_ELEMENTS if is_host else _DEVICE_ELEMENTS
+    why = "" if step.script.is_seen("first") else "  # so that a large mean costs no digits"
+    step.add(f"{first} = {X.name}[0].{wide}(){why}")
+    if _is_one_block(X, elements):
+        step.add(
+            f"{shifted} = {X.name}.{wide}() - {first}",
+            f"{mean} = {shifted}.mean(0)",
+            f"{squares} = ({shifted} - {mean}).square().sum(0)",
+        )
+    else:
+        moments = step.script.helper("mean_and_squares", _moments(elements))
+        step.add(f"{mean}, {squares} = {moments}({X.name}.{wide}() - {first})")
+    dtype = f"{X.name}.dtype" if X.dtype is None else f"torch.{X.dtype}"
+    step.add(
+        f"{std} = ({squares} / (len({X.name}) - 1)).sqrt().to({dtype})",
+        f"{std}[{squares} == 0] = 1  # a column that is constant has no scale",
+        f"{mean} = ({first} + {mean}).to({dtype})",
+    )
+    known: dict[str, Any] = {"kind": "tensor", "dtype": X.dtype, "is_own": True}
+    names = [step.give(name, shape=one.shape, **known) for name, one in
+             (("X_train", X), ("X_val", X_val))]  # fmt: skip
+    scaled = [f"({one.name} - {mean}) / {std}" for one in (X, X_val)]
+    if names[0] == X_val.name:
+        step.add(f"{names[0]}, {names[1]} = {scaled[0]}, {scaled[1]}")
+    else:
+        step.add(f"{names[0]} = {scaled[0]}", f"{names[1]} = {scaled[1]}")
+    step.give("mean", **known)
+    step.give("std", **known)
+
+
+def _is_one_block(X: Value, elements: int) -> bool:
+    """Whether the step certainly looks at all rows together."""
+    if not X.shape or len(X.shape) != 2 or X.shape[0] is None or X.shape[1] is None:
+        return False
+    return X.shape[0] <= max(1, elements // max(1, X.shape[1]))
+
+
+def _moments(elements: int) -> list[str]:
+    return [
+        "def NAME(X):",
+        '    """The mean of each column, and its squared differences from that, a block at a time.',
+        "",
+        "    Blocks are joined as by Chan, Golub and LeVeque (1979).",
+        '    """',
+        "    done, mean, squares = 0, 0, 0",
+        f"    for block in X.split(max(1, {elements} // max(1, X[0].numel()))):",
+        "        count, total = len(block), done + len(block)",
+        "        own_mean = block.mean(0)",
+        "        shift = own_mean - mean",
+        "        own_squares = (block - own_mean).square().sum(0)",
+        "        squares = squares + own_squares + shift.square() * (done * count / total)",
+        "        mean = mean + shift * (count / total)",
+        "        done = total",
+        "    return mean, squares",
+    ]

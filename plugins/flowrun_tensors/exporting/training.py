@@ -1,0 +1,130 @@
+"""The short forms of `init_params`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowrun_tensors.exporting.networks import (
+    Layers,
+    Own,
+    known_model,
+    loss_code,
+    own_model,
+    predictions,
+)
+from flowrun_tensors.exporting.script import StepLines, Value
+from flowrun_tensors.exporting.text import call, literal
+
+
+def init_params(step: StepLines) -> None:
+    """`params = {"W1": torch.randn(11, 1), "b1": torch.randn(1)}`, a line a parameter."""
+    X, options = step.named["X_train"], step.options
+    step.seed()
+    if options.model is not None:
+        _init_own(step, X)
+        return
+    like = "" if X.dtype == step.script.dtype else f", dtype={X.name}.dtype"
+    like += f", device={X.name}.device" if step.script.moves else ""
+    scale = "" if options.scale == 1 else f" * {literal(options.scale)}"
+    params = step.target("params")
+    step.add(f"{params} = {{}}")
+    widths: list[Any] = [f"{X.name}.shape[1]", *options.layers]
+    for layer, outputs in enumerate(options.layers, start=1):
+        inputs = widths[layer - 1]
+        if options.init == "randn":
+            weights = f"torch.randn({inputs}, {outputs}{like})"
+            bias = f"torch.randn({outputs}{like})"
+        else:
+            # torch.nn.init counts a weight's columns as its inputs.
+            drawn = f"torch.empty({outputs}, {inputs}{like})"
+            matrix = step.local("W")
+            step.add(f"{matrix} = {drawn}", _drawing(options, matrix))
+            weights = f"{matrix}.T.contiguous()"
+            bias = f"torch.zeros({outputs}{like})"
+        step.add(
+            f'{params}["W{layer}"] = {weights}{scale}', f'{params}["b{layer}"] = {bias}{scale}'
+        )
+    step.give("params", "dict", detail=len(options.layers))
+    model = step.give("model", "dict", detail=Layers(options.activation))
+    if step.wants("model"):
+        sizes = f"[{', '.join(map(str, widths))}]"
+        activation = literal(options.activation)
+        step.add(f'{model} = {{"layers": {sizes}, "activation": {activation}}}')
+
+
+def _drawing(options: Any, drawn: str) -> str:
+    if options.init == "xavier":
+        return f"torch.nn.init.xavier_normal_({drawn})"
+    gain_of = "relu" if options.activation == "maximum" else options.activation
+    return f"torch.nn.init.kaiming_normal_({drawn}, nonlinearity={literal(gain_of)})"
+
+
+def _init_own(step: StepLines, X: Value) -> None:
+    options, settings = step.options, step.options.settings or {}
+    model = known_model(step, options.model)
+    given = {name: literal(value) for name, value in settings.items()}
+    function = step.script.own_function(model.init)
+    step.add(f"{step.give('params', 'dict')} = {call(function, [X.name], given)}")
+    value = step.give("model", "dict", detail=Own(model, given))
+    if step.wants("model"):
+        step.add(f"{value} = {literal({'name': options.model, 'settings': settings})}")
+
+
+def evaluate(step: StepLines) -> None:
+    """The predictions for the rows to validate with, and each metric of them."""
+    options, y = step.options, step.named["y_val"].name
+    if own_model(step) is not None:
+        step.seed()  # its forward pass may draw
+    y_hat = step.local("y_hat")
+    step.begin("with torch.no_grad():")
+    step.add(f"{y_hat} = {predictions(step, step.named['params'], step.named['X_val'].name)}")
+    step.end()
+    if set(options.metrics) & {"accuracy", "cross_entropy"}:
+        classes = step.local("classes")
+        step.add(f"{classes} = {y}.flatten()")
+        y = classes
+    metrics = step.target("metrics", over=("params", "X_val", "model"))
+    step.add(f"{metrics} = {{}}")
+    for name in options.metrics:
+        step.add(*_metric(step, f'{metrics}["{name}"]', name, y_hat, y))
+    step.give("metrics", "dict")
+    step.add(f'print("metrics:", {metrics})')
+    step.script.printed.add(step.step.wires.outputs["metrics"])
+
+
+def _metric(step: StepLines, target: str, name: str, y_hat: str, y: str) -> list[str]:
+    """The lines of one metric."""
+    if name in ("mse", "rmse"):
+        squared = loss_code(step.named["X_val"], "mse", y_hat, y)
+        return [f"{target} = {squared}.item(){'' if name == 'mse' else ' ** 0.5'}"]
+    if name == "r2":
+        wait = "" if step.script.device == "cpu" and not step.script.moves else ".cpu()"
+        residual, total = step.local("residual"), step.local("total")
+        sum_of = f"{wait}.square().sum(dtype=torch.float64)"
+        return [
+            f"{residual} = ({y} - {y_hat}){sum_of}",
+            f"{total} = ({y} - {y}.mean(0)){sum_of}",
+            f'{target} = (1 - {residual} / {total}).item() if {total} else float("nan")',
+        ]
+    codes = {
+        "mae": f"({y_hat} - {y}).abs().mean()",
+        "accuracy": f"({y_hat}.argmax(1) == {y}).double().mean()",
+        "cross_entropy": f"torch.nn.functional.cross_entropy({y_hat}, {y})",
+    }
+    return [f"{target} = {codes[name]}.item()"]
+
+
+def predict(step: StepLines) -> None:
+    """The predictions for new rows, normalized as the training rows were."""
+    rows = step.named["data"].name
+    if own_model(step) is not None:
+        step.seed()
+    for name, sign in (("mean", "-"), ("std", "/")):
+        if name in step.named:
+            rows = f"({rows} {sign} {step.named[name].name})"
+    if rows != step.named["data"].name:
+        step.add(f"{step.local('X')} = {rows[1:-1]}")
+        rows = step.local("X")
+    step.begin("with torch.no_grad():")
+    step.add(f"{step.give('y_hat', 'tensor')} = {predictions(step, step.named['params'], rows)}")
+    step.end()
