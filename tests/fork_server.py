@@ -46,6 +46,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "flowrun_tensors": ("flowrun_tensors.steps.*",),
     "numpy": ("numpy.random",),
     "torch": (),
+    # What a check loads beside torch; it leaves torch's compiler out, and so must this.
+    **dict.fromkeys(("sympy", "torch.fx.experimental.symbolic_shapes"), ()),
+    "torch.distributed.tensor": (),
     "pooch": (),
     "safetensors": ("safetensors.torch",),
     "rich": ("rich.console",),
@@ -61,6 +64,7 @@ class Imported(importlib.abc.MetaPathFinder):
 
     def __init__(self, base: list[str]) -> None:
         self._base = base  # the path, below what a child puts before it
+        self._at_start = {*sys.modules, *sys.stdlib_module_names}
         self._modules: dict[str, ModuleType] = {}
         self._come_with: dict[str, set[str]] = {}  # what the import of a library loads
 
@@ -71,8 +75,7 @@ class Imported(importlib.abc.MetaPathFinder):
         found = {
             name: module
             for name, module in sys.modules.items()
-            if name.partition(".")[0] not in {*sys.stdlib_module_names, "__main__"}
-            and getattr(module, "__spec__", None) is not None
+            if name.partition(".")[0] not in self._at_start
         }
         self._come_with[library] = set(found)
         self._modules.update(found)
@@ -131,7 +134,8 @@ class _Known(importlib.abc.Loader):
     def __init__(self, module: ModuleType, others: dict[str, ModuleType]) -> None:
         self._module = module
         self._others = others
-        self._spec, self._loader = module.__spec__, module.__loader__
+        self._spec = getattr(module, "__spec__", None)
+        self._loader = getattr(module, "__loader__", None)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -148,7 +152,8 @@ class _Known(importlib.abc.Loader):
 def _spec(module: ModuleType, others: dict[str, ModuleType]) -> importlib.machinery.ModuleSpec:
     """The module's own spec, but for its loader."""
     spec = copy.copy(module.__spec__)
-    assert spec is not None
+    if spec is None:  # one that is made in C, or stands in a module's place
+        spec = importlib.machinery.ModuleSpec(module.__name__, None)
     spec.loader = _Known(module, others)
     return spec
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import processes
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
@@ -20,13 +21,16 @@ ROOT = Path(__file__).parents[3]
 SILENT = "--follow-imports=silent"
 
 
-def python(*arguments: str, cwd: Path, program: str = sys.executable) -> str:
-    """Run Python; gives its output, and fails with it where that fails."""
+def python(*arguments: str, cwd: Path, program: str | None = None) -> str:
+    """Run this Python, or another; gives its output, and fails with it where that fails."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     kept["MYPYPATH"] = str(ROOT / "framework")  # mypy does not look behind an editable install
-    done = subprocess.run(
-        [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, env=kept
-    )
+    if program is None:
+        done = processes.run(arguments, cwd=cwd, env=kept)
+    else:
+        done = subprocess.run(
+            [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, env=kept
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
