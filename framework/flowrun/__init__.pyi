@@ -35,7 +35,7 @@ from .plugins.markers import hookspec as hookspec
 from .plugins.steps import Meta as Meta
 from .plugins.steps import Step as Step
 from .plugins.steps import step as step
-from .recipes.arguments import RecipeOptions as RecipeOptions
+from .recipes.overrides import RecipeOptions as RecipeOptions
 from .recipes.recipe import Recipe as Recipe
 from .recipes.recipe import load_recipe as load_recipe
 from .running.backend import Backend as Backend

@@ -12,7 +12,7 @@ import msgspec
 from flowrun.errors import Mark, OptionError, Problem, did_you_mean, listed
 from flowrun.plugins.steps import Input, NamesOf, Step
 from flowrun.recipes.document import StepEntry
-from flowrun.recipes.nodes import Mapping, Scalar, described, reach
+from flowrun.recipes.reading import Mapping, Scalar, described, reach
 
 
 class Wires(msgspec.Struct, frozen=True):

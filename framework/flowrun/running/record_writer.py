@@ -14,7 +14,7 @@ import msgspec
 
 from flowrun.planning.plan import PlannedStep
 from flowrun.plugins.markers import hookimpl
-from flowrun.recipes.nodes import plain
+from flowrun.recipes.reading import plain
 from flowrun.running.record import Environment, RunRecord, StepPlan, StepRun
 from flowrun.running.resolving import plugin_places, resolved_recipe
 from flowrun.running.results import RunInfo, StepResult

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowrun.recipes.nodes import plain
+from flowrun.recipes.reading import plain
 from flowrun.running.record import PluginPlace
 
 if TYPE_CHECKING:
