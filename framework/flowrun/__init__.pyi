@@ -42,8 +42,8 @@ from .running.backend import Backend as Backend
 from .running.calling import Call as Call
 from .running.context import CheckContext as CheckContext
 from .running.context import Context as Context
+from .running.context import PluginItems as PluginItems
 from .running.events import Progress as Progress
-from .running.plugin_items import PluginItems as PluginItems
 from .running.results import Result as Result
 from .running.results import RunInfo as RunInfo
 from .running.results import StepResult as StepResult

@@ -1,4 +1,4 @@
-"""`--set PATH=VALUE`: one value of a recipe changed from outside."""
+"""What changes a recipe from outside: the options of commands, and `--set PATH=VALUE`."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
 from flowrun.running.backend import Backend
 from flowrun.running.checkpoints import Checkpoints, Interrupts
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import ContextState
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.record import read_run

@@ -8,8 +8,7 @@ from typing import Any
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.running.cache import Cache
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs, step_error
-from flowrun.running.context import Context
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import Context, ContextState
 from flowrun.running.dataflow import (
     NAMED,
     OUTSIDE,
