@@ -28,9 +28,8 @@ from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
 from flowrun.store.home import runs_folder
-from flowrun.store.objects import MISSING
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
-from flowrun.store.store import Store
+from flowrun.store.store import MISSING, Store
 from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest

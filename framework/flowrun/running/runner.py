@@ -28,7 +28,7 @@ from flowrun.running.events import Message, Progress
 from flowrun.running.record_writer import make_record
 from flowrun.running.results import Listeners, Result, RunInfo, StepResult
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
-from flowrun.store.run_ids import new_run_id
+from flowrun.store.home import new_run_id
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 from flowrun.values.metrics import metrics_of

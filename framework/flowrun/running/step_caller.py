@@ -17,8 +17,8 @@ from flowrun.running.dataflow import (
     own_containers,
     small_plain,
 )
-from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
+from flowrun.store.store import MISSING
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 
