@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from flowrun.errors import Problem, did_you_mean, listed
 from flowrun.recipes.devices import AUTO, DTYPES, KINDS, Needs, device_problem
 from flowrun.recipes.reading import Entry, Mapping, Node, Scalar, Sequence, described
-from flowrun.recipes.seeds import LARGEST_SEED
+
+LARGEST_SEED = 2**63 - 1
 
 Schema = dict[str, Any]
 

@@ -102,7 +102,7 @@ class Cache:
             device=self._devices[index].partition(":")[0],
             seed=planned.seed if planned.step.random else None,
         )
-        return Key(parts.digest(), parts)
+        return Key(parts_digest(parts), parts)
 
     def code(self, index: int) -> Code:
         """The code of a step."""
@@ -255,7 +255,7 @@ class Cache:
             device="",
             seed=None,
         )
-        return Key(parts.digest(), parts)
+        return Key(parts_digest(parts), parts)
 
     def find_results(self, key: Key | None) -> list[CheckResult] | None:
         """The results of an expectation that was checked before; None if it was not."""
