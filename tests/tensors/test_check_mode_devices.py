@@ -66,6 +66,13 @@ def test_operations_keep_the_device() -> None:
         assert made.device == CUDA
 
 
+@pytest.mark.usefixtures("mode")
+def test_dtypes_that_only_a_gpu_has_kernels_for_are_accepted_there() -> None:
+    x = torch.ones(3, 3, device="cuda")
+    for made in ((x > 0).abs(), (x > 0).trace(), x.long().histc(), x.half().histc()):
+        assert made.device == CUDA
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop])
 @pytest.mark.usefixtures("mode")
 def test_models_are_trained_there(optimizer: Any) -> None:
