@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowrun import hookspecs
 from flowrun.planning.plan import Plan, make_plan
-from flowrun.plugins.registry import Registry, installed_plugins
+from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe
 from flowrun.running.record_writer import RecordWriter
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def new_registry() -> Registry:
     """The installed plugins, each loaded and asked for its steps."""
-    return installed_plugins(hookspecs)
+    return Registry.installed(hookspecs)
 
 
 def plan(

@@ -196,7 +196,7 @@ class _Planner:
             device=str(getattr(own["device"], "value", "")) if "device" in own else None,
             dtype=str(getattr(own["dtype"], "value", "")) if "dtype" in own else None,
             cache=bool(getattr(own["cache"], "value", False)) if "cache" in own else None,
-            folder=entry.folder,
+            folder=entry.mark.source.folder,
             mark=entry.mark,
         )
 

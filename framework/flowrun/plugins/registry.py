@@ -172,14 +172,16 @@ class Registry(msgspec.Struct, dict=True):
             manager.register(plugin.module, plugin.name)
         return Registry(manager, self.hooks, dict(self.plugins), list(self.failures))
 
-    def load_installed(self) -> None:
-        """Load every installed plugin: the entry points of the group `flowrun`.
+    @classmethod
+    def installed(cls, hooks: Any) -> Registry:
+        """A registry that knows these hooks and has loaded every installed plugin.
 
-        Those that declare hooks come first, whatever the order of the entry points, so that the
-        others can implement these.
+        Those are the entry points of the group `flowrun`. Plugins that declare hooks come first,
+        whatever the order of the entry points, so that the others can implement these.
         """
         from importlib.metadata import entry_points
 
+        registry = cls(_new_manager((hooks,)), (hooks,))
         loaded: list[tuple[str, str, str, Any]] = []
         for point in entry_points(group=ENTRY_POINT_GROUP):
             distribution = point.dist
@@ -189,13 +191,14 @@ class Registry(msgspec.Struct, dict=True):
             try:
                 loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
-                self.failures.append(Failure(point.name, origin, error))
+                registry.failures.append(Failure(point.name, origin, error))
         loaded.sort(key=lambda plugin: not hasattr(plugin[-1], "flowrun_hookspecs"))
         for name, version, origin, module in loaded:
             try:
-                self._register(name, version, origin, "installed", module)
+                registry._register(name, version, origin, "installed", module)
             except Exception as error:
-                self.failures.append(Failure(name, origin, error))
+                registry.failures.append(Failure(name, origin, error))
+        return registry
 
     def load_file(self, path: Path) -> None:
         """Load a local file of steps; raises PluginError where that fails."""
@@ -273,13 +276,6 @@ def _blaming(plugin: str, hook: str) -> Iterator[None]:
     except Exception as error:
         message = f"the plugin `{plugin}` failed in {hook}: {error_line(error)}"
         raise PluginError(message) from error
-
-
-def installed_plugins(hooks: Any) -> Registry:
-    """A registry that knows these hooks and has loaded the installed plugins."""
-    registry = Registry(_new_manager((hooks,)), (hooks,))
-    registry.load_installed()
-    return registry
 
 
 def _new_manager(hooks: tuple[Any, ...]) -> pluggy.PluginManager:

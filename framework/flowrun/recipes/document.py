@@ -32,11 +32,6 @@ class StepEntry(msgspec.Struct, frozen=True):
     options: Node | None
     beside: dict[str, Entry] = {}
 
-    @property
-    def folder(self) -> Path:
-        """The folder of the file that holds this entry; its relative paths start from there."""
-        return self.mark.source.folder
-
 
 class Draft(msgspec.Struct, frozen=True):
     """The content of a recipe, merged with the recipes it extends.

@@ -143,10 +143,10 @@ class Runner:
                 except NotDeterministicError as error:  # of each step at most once
                     self._announce(error)
                     start = error.index + 1
+                    self._rewind(start)
 
     def _take_steps(self, start: int) -> StepError | None:
         """Take the steps from `start` on; returns the failure of the one expected to fail."""
-        self._rewind(start)
         expected = self._plan.expectations.error
         try:
             for index in range(start, len(self._plan.steps)):
@@ -259,9 +259,8 @@ class Runner:
         """Forget the steps from `start` on; the one before has given other values than it did."""
         self._dataflow.rewind(start)
         del self._info.steps[start:]
-        if start:
-            self._describe(start - 1, self._info.steps[-1], self._dataflow.given[-1])
-            self._info.steps[-1].kept = None
+        self._describe(start - 1, self._info.steps[-1], self._dataflow.given[-1])
+        self._info.steps[-1].kept = None
 
     def _check(self, failure: StepError | None) -> list[CheckResult]:
         """The results of every expectation."""
