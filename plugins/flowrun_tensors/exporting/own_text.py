@@ -25,7 +25,7 @@ class Module:
     @classmethod
     def read(cls, path: Path, root: Path) -> Module:
         try:
-            text = path.readtext_of(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
             return cls(path, root, text, ast.parse(text))
         except (OSError, ValueError, SyntaxError) as error:
             raise ExportError(f"the source {shown(path)} cannot be had ({error})") from None

@@ -24,9 +24,10 @@ RECIPES = Path(__file__).parents[3] / "recipes"
 
 # Runs scripts in one process, and saves those of their variables that are asked for.
 DRIVER = """
-import json, runpy, sys, torch
+import json, os, runpy, sys, torch
 values = {}
 for script, names in json.load(open(sys.argv[2])).items():
+    sys.path[0] = os.path.dirname(script)  # as of a script that Python is given
     found = runpy.run_path(script)
     values[script] = {name: found[own] for name, own in names.items() if own in found}
     torch.set_default_dtype(torch.float32)
