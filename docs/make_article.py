@@ -39,16 +39,16 @@ _HEAD = """\
 # The article, block by block
 
 The article goes from tensors to a trained network in {blocks} blocks of Python, counted here from
-its first. Each is a recipe that holds the article's result to the digits it prints; where that
-print is wrong or was a random draw, the recipe holds what is right, and says so. All of them:
+its first. Each is a recipe that checks the article's result to the digits it prints; if that
+print is wrong or was a random draw, the recipe checks the correct result, and says so. All of them:
 
 ```sh
 flowrun recipes/article/*.yaml
 ```
 
-The last column is what the recipes give on the simulated stand-in of the wine data and without a
-GPU; the same is expected of the real data. Of bounds it says whether they are met, as numbers
-below them depend on data and machine. This page is written by `python docs/make_article.py`.
+The last column has the results of the recipes on the simulated stand-in of the wine data and without
+a GPU; the same is expected of the real data. For bounds it says whether they are met, because the
+numbers depend on data and machine. This page is written by `python docs/make_article.py`.
 """
 
 
