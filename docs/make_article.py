@@ -1,7 +1,7 @@
 """Write docs/article.md: each code block of the article, its recipe, and both results.
 
 python docs/make_article.py            runs the recipes of recipes/article and writes the page
-python docs/make_article.py --check    exits with 1 where the page is not current
+python docs/make_article.py --check    exits with 1 if the page is not current
 
 The article's result stands in a recipe as a comment, `# article, block 2: tensor([3, 6, 9])`.
 The page shows numbers to the digits that are held, on the simulated stand-in and without a GPU,
@@ -46,9 +46,9 @@ print is wrong or was a random draw, the recipe checks the correct result, and s
 flowrun recipes/article/*.yaml
 ```
 
-The last column has the results of the recipes on the simulated stand-in of the wine data and without
-a GPU; the same is expected of the real data. For bounds it says whether they are met, because the
-numbers depend on data and machine. This page is written by `python docs/make_article.py`.
+The last column has the results of the recipes on the simulated stand-in of the wine data and
+without a GPU; the same is expected of the real data. For bounds it says whether they are met, as
+the numbers depend on data and machine. This page is written by `python docs/make_article.py`.
 """
 
 

@@ -15,7 +15,7 @@ _ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", 
 def present_devices() -> dict[str, str]:
     """Full names with descriptions, best first: CUDA (ROCm included), XPU, MPS, and the CPU.
 
-    Where the machine cannot have an accelerator, torch is not imported to ask.
+    If the machine cannot have an accelerator, torch is not imported to find out.
     """
     found: dict[str, str] = {}
     if _may_have_accelerator():
@@ -30,7 +30,7 @@ def present_devices() -> dict[str, str]:
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done all it was asked; at once on the CPU."""
+    """Wait until the device has finished its work; returns at once on the CPU."""
     kind = device.partition(":")[0]
     if kind != "cpu":
         getattr(torch, kind).synchronize()

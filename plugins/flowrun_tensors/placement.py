@@ -1,4 +1,4 @@
-"""What is set round each step: inputs on the step's device, the seed, the default dtype."""
+"""Settings around each step: inputs on the step's device, the seed, the default dtype."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def place_inputs(ctx: Context, call: Call) -> None:
     """Move a step's inputs to its own `device`, and cast floating ones to its own `dtype`.
 
     Only for a step that has a `device` or `dtype` of its own in the recipe: nothing moves
-    silently. What moved, and how much, is said in the step's messages.
+    silently. The step's messages name the moved values and their size.
     """
     if call.step.device is not None:
         moved = _changed(
@@ -38,10 +38,10 @@ def place_inputs(ctx: Context, call: Call) -> None:
 
 @contextmanager
 def inputs_unwritten(call: Call) -> Iterator[None]:
-    """Raise FlowrunError where the step writes to a tensor that it was given.
+    """Raise FlowrunError if the step writes to an input tensor.
 
-    Other steps may take the same tensor, and its record would no longer say what it holds. torch
-    counts what is written to each tensor.
+    Other steps may take the same tensor, and its record would no longer describe it. torch
+    counts the writes to each tensor.
     """
     inputs = {**call.inputs, **(call.named or {})}
     before = [
@@ -132,7 +132,7 @@ def _changed(
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in a value that counts what is written to it."""
+    """Every tensor in a value that counts the writes to it."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):

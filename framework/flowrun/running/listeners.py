@@ -1,4 +1,4 @@
-"""Listeners told of a run, one by one: one that raises is reported once and switched off."""
+"""Listeners notified of a run, one by one: one that raises is reported once and switched off."""
 
 from __future__ import annotations
 

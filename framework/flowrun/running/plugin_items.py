@@ -1,4 +1,4 @@
-"""What the plugins give to a step that asks `ctx.plugins`."""
+"""The items of plugins that a step reads from `ctx.plugins`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PluginItems:
-    """What the plugins give. What a step looks up here belongs to its record."""
+    """The items of all plugins. Those that a step looks up are part of its record."""
 
     __slots__ = ("_state",)
 
@@ -41,9 +41,9 @@ class PluginItems:
         return self._state.present
 
     def items(self, hook: str) -> Mapping[str, Any]:
-        """What plugins give by a hook that another plugin declares, by the `name` of each item.
+        """The items of plugins for a hook that another plugin declares, by the `name` of each.
 
-        Raises PluginError if no plugin at hand declares this hook.
+        Raises PluginError if no loaded plugin declares this hook.
         """
         registry, note = self._state.registry, self._state.note
         items = {} if registry is None else registry.items(hook)

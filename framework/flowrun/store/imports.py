@@ -62,7 +62,7 @@ def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports
 
 
 def _by_self(definition: ast.AST, name: str) -> set[str]:
-    """What a method `Class.method` reaches by `self`, as `Class.other`."""
+    """The methods that `Class.method` reaches by `self`, as `Class.other`."""
     owner, _, method = name.partition(".")
     return {
         f"{owner}.{node.attr}"

@@ -1,4 +1,4 @@
-"""Kept values: written under a name made of their content, found again, or put aside if damaged."""
+"""Kept values: written under a name made of their content, read, and moved aside if damaged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Objects:
         self._errors = errors
 
     def keep(self, value: object, digest: str, values: Codecs) -> str | None:
-        """Keep a value; gives its name, or None if it could not be kept."""
+        """Keep a value; returns its name, or None if it could not be kept."""
         if not self._errors.may_write:
             return None
         try:
@@ -49,7 +49,7 @@ class Objects:
             )
         except NotKeepableError:
             return None
-        except Exception as error:  # a codec writes by whatever library it likes
+        except Exception as error:  # a codec may write by any library
             self._errors.note(f"values in {self._folder}", error)
             return None
         return name
@@ -70,7 +70,7 @@ class Objects:
         return value
 
     def check(self, name: str, digest: str, values: Codecs) -> str | None:
-        """What is wrong with a kept value; None if nothing is."""
+        """The damage of a kept value; None if there is none."""
         try:
             read_value(self._folder, name, digest, values)
         except (OSError, DamagedValueError) as error:
