@@ -29,7 +29,7 @@ _MADE = "Made from the code by `make reference`."
 _INDEX = f"""\
 # Reference
 
-The names that a recipe, a plugin and a program can use, from the docstrings and signatures of the code.
+The names for recipes, plugins and programs, from the docstrings and signatures of the code.
 {_MADE}
 
 The keys of a recipe are in [the recipe language](../recipes.md), and the use of the names
