@@ -1,7 +1,7 @@
 """Write docs/article.md: each code block of the article, its recipe, and both results.
 
 python docs/make_article.py            runs the recipes of recipes/article and writes the page
-python docs/make_article.py --check    exits with 1 where the page is not current
+python docs/make_article.py --check    exits with 1 if the page is not current
 
 The article's result stands in a recipe as a comment, `# article, block 2: tensor([3, 6, 9])`.
 The page shows numbers to the digits that are held, on the simulated stand-in and without a GPU,
@@ -39,16 +39,16 @@ _HEAD = """\
 # The article, block by block
 
 The article goes from tensors to a trained network in {blocks} blocks of Python, counted here from
-its first. Each is a recipe that holds the article's result to the digits it prints; where that
-print is wrong or was a random draw, the recipe holds what is right, and says so. All of them:
+its first. Each is a recipe that checks the article's result to the digits it prints; if that
+print is wrong or was a random draw, the recipe checks the correct result, and says so. All of them:
 
 ```sh
 flowrun recipes/article/*.yaml
 ```
 
-The last column is what the recipes give on the simulated stand-in of the wine data and without a
-GPU; the same is expected of the real data. Of bounds it says whether they are met, as numbers
-below them depend on data and machine. This page is written by `python docs/make_article.py`.
+The last column has the results of the recipes on the simulated stand-in of the wine data and
+without a GPU; the same is expected of the real data. For bounds it says whether they are met, as
+the numbers depend on data and machine. This page is written by `python docs/make_article.py`.
 """
 
 

@@ -1,10 +1,10 @@
 """Write docs/reference, and the tables of docs/recipes.md, from the code.
 
 python docs/make_reference.py            writes the pages
-python docs/make_reference.py --check    exits with 1 where a page is not current
+python docs/make_reference.py --check    exits with 1 if a page is not current
 
-The steps' options are known only to a running Python, which has the docstrings and signatures at
-hand as well: so everything is asked of Python's own inspect, and no code is parsed.
+The steps' options are known only to a running Python, which has the docstrings and signatures as
+well: so everything comes from Python's own inspect, and no code is parsed.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MADE = "Made from the code by `make reference`."
 _INDEX = f"""\
 # Reference
 
-What a recipe, a plugin and a program can use, from the docstrings and signatures of the code.
+The names for recipes, plugins and programs, from the docstrings and signatures of the code.
 {_MADE}
 
-The words of a recipe are in [the recipe language](../recipes.md), and what plugins do with the
-names below in the [guide to plugins](../plugins.md).
+The keys of a recipe are in [the recipe language](../recipes.md), and the use of the names
+below in plugins is in the [guide to plugins](../plugins.md).
 """
 _FUNCTIONS = f"""\
 # `flowrun`: functions
@@ -60,7 +60,7 @@ arguments that it does not need; [how to use them](../plugins.md#hooks). {_MADE}
 _STEPS = f"""\
 # The built-in steps
 
-What each takes, gives and can be told; `flowrun steps NAME` shows the same. Beside these there are
+Their inputs, outputs and options; `flowrun steps NAME` shows the same. Beside these there are
 the [steps of plugins](../plugins.md). {_MADE}
 """
 

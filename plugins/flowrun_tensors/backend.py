@@ -1,4 +1,4 @@
-"""torch as a backend: its devices, its mode for checks, and what is set round each step."""
+"""torch as a backend: its devices, its mode for checks, and its settings around each step."""
 
 from __future__ import annotations
 

@@ -36,9 +36,9 @@ def tensor_difference(
 ) -> str | None:
     """How a tensor differs from nested lists or another tensor; None if it does not.
 
-    Equal is what torch.testing.assert_close calls equal: `|found - wanted| <= atol + rtol *
+    Equality is that of torch.testing.assert_close: `|found - wanted| <= atol + rtol *
     |wanted|`, with its tolerances for the tensor's dtype if none are given. The wanted numbers
-    are taken in the tensor's dtype, or in float64 where that is of whole numbers. Of `rtol` and
+    are taken in the tensor's dtype, or in float64 if that is of whole numbers. Of `rtol` and
     `atol` one may be left out, and is 0 then.
     """
     if rtol is not None or atol is not None:

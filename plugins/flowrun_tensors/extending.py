@@ -13,10 +13,10 @@ from flowrun import hookspec
 class Model(msgspec.Struct, frozen=True):
     """A model with a forward pass of its own, which `init_params: {model: NAME}` names.
 
-    init: called with the rows to train on, and with `settings` as keywords where the recipe gives
-        them; returns the first parameters, tensors by name. It draws them from torch's generator.
+    init: called with the rows to train on, and with the recipe's `settings` as keywords; returns
+        the first parameters, tensors by name. It draws them from torch's generator.
     forward: called with the parameters and rows, and the same settings; returns predictions.
-    gradient: where it is given, training calls it in place of torch's autograd, with the
+    gradient: if it is given, training calls it in place of torch's autograd, with the
         parameters, rows, a function `slope_of`, and the same settings. It returns the gradient by
         name of parameter. `slope_of`, called once with the predictions, gives the derivative of
         the loss by them, of their shape.
@@ -36,7 +36,7 @@ class TensorHooks:
     def flowrun_tensors_models() -> Iterable[Model]:
         """Models with a forward pass of their own, for `init_params: {model: NAME}`.
 
-        Called when a step asks for a model. A name given twice belongs to the plugin registered
-        last. An exception fails the step that asked.
+        Called when a step looks up a model. If two plugins give the same name, the one registered
+        last is used. An exception fails that step.
         """
         raise NotImplementedError

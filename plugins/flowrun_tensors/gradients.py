@@ -38,7 +38,7 @@ def by_autograd(loss_at: LossAt) -> GradientAt:
 
 
 def by_compiler(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
-    """The same by torch.compile; where it cannot compile, autograd's, and `say` is told why."""
+    """The same by torch.compile; if it cannot compile, autograd's, and `say` gets the reason."""
     plain = by_autograd(loss_at)
     whole = torch.compile(torch.func.grad_and_value(loss_at))
     chosen: list[GradientAt] = []

@@ -1,9 +1,9 @@
 """torch, imported at its first use, so that a recipe is planned without it.
 
-Modules of this plugin write `from flowrun_tensors.lazy_torch import torch` where others write
+Modules of this plugin write `from flowrun_tensors.lazy_torch import torch` in place of
 `import torch`, and annotate as usual (with `from __future__ import annotations`). Python's own
 `importlib.util.LazyLoader`, and lazy-loader on top of it, would put an unloaded module into
-`sys.modules` under torch's name, where other libraries look whether torch is loaded.
+`sys.modules` under torch's name, and other libraries look there to see whether torch is loaded.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Predictor:
 def predictor_of(model: dict[str, Any] | None, ctx: Context) -> Predictor:
     """How a `model` value predicts; a single layer needs none, so None means relu.
 
-    Raises FlowrunError where no plugin at hand gives a model of that name.
+    Raises FlowrunError if no loaded plugin has a model of that name.
     """
     if model is not None and "name" in model:
         known, settings = known_model(model["name"], ctx), model.get("settings", {})
@@ -46,7 +46,7 @@ def predictor_of(model: dict[str, Any] | None, ctx: Context) -> Predictor:
 
 
 def known_model(name: str, ctx: Context) -> Model:
-    """The model that a plugin gives by that name; raises FlowrunError where there is none."""
+    """The plugin's model of that name; raises FlowrunError if there is none."""
     models: Mapping[str, Model] = ctx.plugins.items("flowrun_tensors_models")
     if name not in models:
         known = listed(sorted(models)) if models else "none"
@@ -84,7 +84,7 @@ def layer_count(params: Params) -> int:
 
 
 def check_fit(predictor: Predictor, params: Params, X: torch.Tensor) -> None:
-    """Raise FlowrunError where the data is not what the model's parameters are for."""
+    """Raise FlowrunError if the model's parameters do not fit the data."""
     if predictor.activation is not None:
         width = params["W1"].shape[0]
         if X.ndim != 2 or X.shape[1] != width:

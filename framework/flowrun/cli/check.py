@@ -1,4 +1,4 @@
-"""`flowrun check`: what is wrong with recipes, found before they run."""
+"""`flowrun check`: finds the errors of recipes before they run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_command(
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Find what is wrong with recipes before they run: every shape, dtype and device.
+    """Find the errors of recipes before they run: every shape, dtype and device.
 
     Each step's own code runs on tensors that have shape, dtype and device, and no data. The device
     need not be there. Exit code: 0 nothing is wrong, 2 something is.

@@ -1,4 +1,4 @@
-"""What a check shows a person: the flow of shapes, the forecast, and what was found."""
+"""The printed result of a check: the flow of shapes, the forecast, and the findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INDENT = " " * (_NAME_WIDTH + 2)
 
 
 def flow_text(checked: Checked) -> str:
-    """The steps with what they take and give, one after the other, and the forecast."""
+    """The steps with their inputs and outputs, one after the other, and the forecast."""
     recipe = checked.plan.recipe
     about = f": {recipe.about}" if recipe.about else ""
     lines = [click.style(recipe.name, bold=True) + about]

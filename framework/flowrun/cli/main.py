@@ -26,7 +26,7 @@ def cli() -> None:
     \b
     flowrun recipes/red_linear.yaml                  run a recipe
     flowrun recipes/red_linear.yaml --set seed=7     with one value changed
-    flowrun steps gd_train                           what a step takes, gives and can be told
+    flowrun steps gd_train                           inputs, outputs and options of a step
     """
 
 
@@ -85,7 +85,7 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         code = 2
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
+        sys.stderr.close()  # the reader of our output has ended; an error would reach nobody
         code = 1
     sys.exit(code)
 

@@ -1,4 +1,4 @@
-"""Writes the notes from which `store.memo` answers a command whose every step would be kept."""
+"""Writes the memos from which `store.memo` answers a command with every step kept."""
 
 from __future__ import annotations
 

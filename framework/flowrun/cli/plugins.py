@@ -51,5 +51,5 @@ def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:
 
 
 def _short(hook: str) -> str:
-    """What a hook that a plugin declares gives: `models` of `flowrun_tensors_models`."""
+    """The items of a hook that a plugin declares: `models` of `flowrun_tensors_models`."""
     return hook.rpartition("_")[2]

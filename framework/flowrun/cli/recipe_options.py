@@ -70,7 +70,7 @@ def planned(registry: Registry, recipe: str, options: RecipeOptions) -> Plan:
 
 
 def recipe_path(recipe: str) -> Path:
-    """The path of a recipe; raises PluginError, with the nearest name, where there is no file."""
+    """The path of a recipe; raises PluginError, with the nearest name, if there is no file."""
     path = Path(recipe)
     if not path.exists():
         parent = click.get_current_context().parent
@@ -81,7 +81,7 @@ def recipe_path(recipe: str) -> Path:
 
 
 def _recipe_hint(path: Path) -> str:
-    """What to do about a recipe that is not there."""
+    """The hint for a recipe file that does not exist."""
     folder = path.parent if path.parent.is_dir() else Path()
     names = [found.name for found in sorted(folder.glob("*.y*ml"))]
     near = did_you_mean(path.name, names)

@@ -83,7 +83,7 @@ class Lines:
 
 
 def title(run: RunInfo) -> str:
-    """The first line of a run: the recipe's name, and what it is about."""
+    """The first line of a run: the recipe's name and its `about`."""
     about = run.plan.recipe.about
     return click.style(run.plan.recipe.name, bold=True) + (f": {about}" if about else "")
 
@@ -119,7 +119,7 @@ def end_text(run: RunInfo, seconds: str, folder: Path | None) -> str:
 
 
 def outcome_line(outcome: CheckResult) -> str:
-    """An expectation in a line: what was found, what was wanted, whether it is met."""
+    """An expectation in a line: the value found, the value wanted, whether it is met."""
     verdict = click.style("met", fg="green") if outcome.met else click.style("NOT MET", fg="red")
     line = f"  {'expect':<{_NAME_WIDTH}}{outcome.path} {outcome.found}, {outcome.wanted}: {verdict}"
     if outcome.met or not outcome.difference:

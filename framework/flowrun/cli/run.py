@@ -1,4 +1,4 @@
-"""`flowrun RECIPE...`: plan and run recipes, and show what came of them."""
+"""`flowrun RECIPE...`: plan and run recipes, and show their results."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 @click.option(
     "--fresh",
     is_flag=True,
-    help="Call every step, whatever is known of it; set records and checkpoints aside.",
+    help="Call every step, even those with stored results; ignore checkpoints.",
 )
 @click.option(
     "--check/--no-check",
     default=None,
-    help="Check each recipe before it runs; by default where the run is likely to take longer.",
+    help="Check each recipe before it runs; by default if the run is likely to take longer.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems and warnings.")
 @click.option(
@@ -88,7 +88,7 @@ def run_command(
 
 
 class _Runner(msgspec.Struct):
-    """Runs recipes with the settings of one command, and shows or collects what comes of them."""
+    """Runs recipes with the settings of one command, and shows or collects their results."""
 
     registry: Registry
     options: RecipeOptions
@@ -171,7 +171,7 @@ class _Runner(msgspec.Struct):
         """Leave a note by which the same command is answered if nothing changes meanwhile."""
         run = self.summaries[0].run
         if self.fresh or (run is not None and run.departures):
-            forget_notes()  # they may tell what other steps gave than this run's
+            forget_notes()  # they may describe outputs of other steps than this run's
         elif len(self.summaries) == 1 and run is not None and not self.complaints:
             errors = _what_matters(self.summaries[0]) if self.quiet else ""
             write_note(run, sys.argv[1:], code, quiet=self.quiet, errors=errors)
@@ -219,9 +219,9 @@ class _Runner(msgspec.Struct):
 
 
 def _what_matters(summary: RunSummary, warned: Container[str] = ()) -> str:
-    """What `--quiet` still prints: warnings, and expectations that are not met.
+    """The output of `--quiet`: warnings, and expectations that are not met.
 
-    warned: the warnings that were told before.
+    warned: the warnings that were shown before.
     """
     run, name = summary.run, summary.recipe
     if run is None:
@@ -237,7 +237,7 @@ def _what_matters(summary: RunSummary, warned: Container[str] = ()) -> str:
 
 @contextmanager
 def _stdout_kept() -> Iterator[BinaryIO]:
-    """Standard output for one document alone: what steps print meanwhile goes to standard error.
+    """Standard output for one document alone: the output of steps goes to standard error.
 
     The file descriptor itself is redirected, so that subprocesses and C code are caught as well.
     """

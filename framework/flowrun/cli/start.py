@@ -12,7 +12,7 @@ def main() -> None:
     try:
         code = replay(sys.argv[1:])
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
+        sys.stderr.close()  # the reader of our output has ended; an error would reach nobody
         code = 1
     except KeyboardInterrupt:
         code = 130

@@ -1,4 +1,4 @@
-"""`flowrun steps`: what steps there are, and what one of them takes, gives and can be told."""
+"""`flowrun steps`: all steps, or the inputs, outputs and options of one."""
 
 from __future__ import annotations
 

@@ -96,5 +96,5 @@ class Dependencies:
 
 
 def _fields(item: object) -> tuple[str, ...]:
-    """The names of what an item holds: a msgspec struct, or an object with attributes."""
+    """The names of an item's fields: of a msgspec struct, or of an object with attributes."""
     return getattr(item, "__struct_fields__", None) or tuple(vars(item))

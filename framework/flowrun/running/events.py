@@ -1,4 +1,4 @@
-"""What a step says while it runs: messages and progress."""
+"""Messages and progress of a running step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why each step of a plan would be kept or run, told without running anything."""
+"""Why each step of a plan would be kept or run, without running anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flowrun.values.codecs import Codecs
 
 
 class StepStatus(msgspec.Struct, frozen=True):
-    """What would become of one step, and why.
+    """Whether one step would be kept or run, and why.
 
     is_kept: whether it would be kept. unless: the steps above it that run first; where they give
     what they gave before, this one is kept after all. reasons: what changed, old beside new.
@@ -33,7 +33,7 @@ class StepStatus(msgspec.Struct, frozen=True):
 
 
 def explain(plan: Plan, store: Store, *, standin: bool = True) -> list[StepStatus]:
-    """What a run of the plan would do now. Nothing is run; torch is not imported for it."""
+    """The steps that a run of the plan would run or keep. Runs nothing and imports no torch."""
     return list(_Explaining(plan, store, standin=standin).steps())
 
 
@@ -84,7 +84,7 @@ class _Explaining:
         return self._opened(index, reasons, [], reasons[0])
 
     def _opened(self, index: int, reasons: list[str], unless: list[str], first: str) -> StepStatus:
-        """A step that runs: what it gives is not known until then."""
+        """A step that runs: its outputs are not known until then."""
         planned = self._plan.steps[index]
         self._open[index] = first
         nothing = OutputRecord(None, {"type": "unknown"})

@@ -16,7 +16,7 @@ _SHORT_DIGEST = 12
 
 
 class ValueSummary(TypedDict, total=False):
-    """What a record says of a value: its type; shape, dtype, device, bytes; small values whole."""
+    """A value in a record: its type; shape, dtype, device, bytes; small values whole."""
 
     type: Required[str]
     shape: list[int]
@@ -118,7 +118,7 @@ class RunRecord(msgspec.Struct):
     warnings: list[str] = []
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as plain values: what `run.json` holds."""
+        """The record as plain values: the content of `run.json`."""
         document: dict[str, Any] = msgspec.to_builtins(self, enc_hook=str)
         return document
 
@@ -139,7 +139,7 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def read_record(path: Path) -> RunRecord:
-    """The record in a file; raises FlowrunError that names the file and what is wrong with it."""
+    """The record in a file; raises FlowrunError that names the file and the error in it."""
     try:
         run = _DECODER.decode(path.read_bytes())
     except OSError as error:

@@ -31,7 +31,7 @@ _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 def make_record(run: RunInfo) -> RunRecord:
-    """The record of a run as it is now; what does not change is put together once."""
+    """The record of a run as it is now; constant parts are built once."""
     if run.record is None:
         run.record = _planned(run)
     return msgspec.structs.replace(
@@ -48,7 +48,7 @@ def make_record(run: RunInfo) -> RunRecord:
 
 
 def _planned(run: RunInfo) -> RunRecord:
-    """What is known of a run before its first step."""
+    """The facts about a run before its first step."""
     recipe = run.plan.recipe
     return RunRecord(
         id=run.id,
@@ -140,7 +140,7 @@ def _version(distribution: str) -> str | None:
 
 
 class RecordWriter:
-    """The listener that writes a run's folder; what cannot be written is reported by the store.
+    """The listener that writes a run's folder; the store reports files that cannot be written.
 
     If no step is called, only the end is written: there is nothing to lose before.
     """
@@ -193,7 +193,7 @@ class RecordWriter:
         self._store.runs.add(run.id, written)
 
     def _begin(self, run: RunInfo) -> None:
-        """Make the run's folder, with what has happened so far."""
+        """Create the run's folder, with the record so far."""
         if run.folder is None:
             return
         try:
@@ -220,13 +220,13 @@ class RecordWriter:
 
 
 def event_of(result: StepResult) -> dict[str, Any]:
-    """What an event says of a step that gave its outputs."""
+    """The content of an event for a step that returned its outputs."""
     messages = [message.text for message in result.messages]
     return {"step": result.id, "outputs": result.outputs, "messages": messages}
 
 
 def _write(record: RunRecord, path: Path) -> bytes:
-    """Write a record, and return what was written."""
+    """Write a record, and return the written bytes."""
     content = record.as_json()
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -133,7 +133,7 @@ class Runner:
         self._interrupts = Interrupts()
 
     def run(self) -> list[CheckResult]:
-        """Take the steps and check what they gave; raises StepError if one fails."""
+        """Take the steps and check the expectations; raises StepError if one fails."""
         start = 0
         with self._interrupts.watching():
             while True:
@@ -213,7 +213,7 @@ class Runner:
         try:
             outputs = self._caller.call(index, ctx)
             if ctx.saw_stop:
-                self._interrupts.end(saved=False)  # what it returned is not its result
+                self._interrupts.end(saved=False)  # its return value is not a result
         except BaseException as error:
             self._note_end(turn, start, peak)
             cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
@@ -228,7 +228,7 @@ class Runner:
         return outputs
 
     def _note_end(self, turn: _Turn, start: float, peak: int | None) -> None:
-        """Note what is known of a step when it is over, well or not."""
+        """Note the facts about a step when it has ended, even if it failed."""
         result, ctx, digest = turn.result, turn.ctx, self._cache.file_digest
         result.files_read = {str(path): digest(path) for path in ctx.files_read}
         result.files_written = {str(path): digest(path) for path in ctx.files_written}
@@ -247,7 +247,7 @@ class Runner:
             result.key, result.states = record.key, record.states
 
     def _describe(self, index: int, result: StepResult, outputs: dict[str, Output]) -> None:
-        """Fill in what a step gave, by the names of the recipe."""
+        """Fill in a step's outputs, by the names of the recipe."""
         names = self._plan.steps[index].wires.outputs
         for name, output in outputs.items():
             published = names[name]
@@ -300,7 +300,7 @@ class Runner:
         return NamedValues(dict(self._dataflow.named), self._fetch_late)
 
     def result(self) -> Result:
-        """What the run gives."""
+        """The result of the run."""
         named = self.values()
         metrics = self._codecs.plain(named["metrics"]) if "metrics" in named else {}
         is_ok = self._info.status in ("ok", "skipped")
@@ -308,7 +308,7 @@ class Runner:
         return Result(named, shown, make_record(self._info).as_dict(), is_ok)
 
     def _fetch_late(self, output: Output) -> Any:
-        """A value that is asked for when the run is over."""
+        """A value that is read after the run has ended."""
         while True:
             try:
                 return self._caller.fetch(output)
@@ -332,7 +332,7 @@ class Runner:
 
 
 def _how_to_go_on(error: KeyboardInterrupt, info: RunInfo) -> str:
-    """How a run was interrupted, and what the next one begins with."""
+    """How a run was interrupted, and where the next one resumes."""
     step = f" in `{info.steps[-1].id}`" if info.steps else ""
     if isinstance(error, Interrupted) and error.saved:
         return f"interrupted{step}, its progress saved; the same command goes on from there"

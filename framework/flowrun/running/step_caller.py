@@ -1,4 +1,4 @@
-"""How the steps of a run are called, for the first time or to recompute what was not kept."""
+"""How the steps of a run are called, for the first time or to recompute missing values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from flowrun.values.digests import value_digest
 class NotDeterministicError(Exception):
     """A recomputed step gave something else than its record says: it is not deterministic.
 
-    index: its position; the steps after it use what was found.
+    index: its position; the steps after it use the new value.
     """
 
     def __init__(self, index: int, text: str) -> None:
@@ -71,9 +71,9 @@ class StepCaller:
         )
 
     def call(self, index: int, ctx: ContextState) -> dict[str, Output]:
-        """What a step gives, by its own names; raises StepError if it fails.
+        """A step's outputs, by its own names; raises StepError if it fails.
 
-        The values of its inputs must be at hand.
+        The values of its inputs must be in memory.
         """
         planned = self._plan.steps[index]
         inputs = self._dataflow.bound[index]
@@ -102,7 +102,7 @@ class StepCaller:
         return output.value
 
     def fetch_all(self, wanted: Iterable[Output]) -> list[int]:
-        """Have all these values at hand; returns the positions of the steps called for it.
+        """Bring all these values into memory; returns the positions of the steps called for it.
 
         Raises NotDeterministicError, and StepError if a step fails this time.
         """
@@ -130,14 +130,14 @@ class StepCaller:
         return total
 
     def _described(self, value: Any) -> OutputRecord:
-        """What a record says of a value; without a store nobody needs its digest."""
+        """The entry of a value in a record; without a store no digest is needed."""
         summary = self._codecs.summary(value)
         if not self._cache.is_on:
             return OutputRecord(None, summary)
         return OutputRecord(value_digest(value, self._codecs), summary, small_plain(value))
 
     def _needed(self, wanted: Iterable[Output]) -> set[int]:
-        """The steps that must be called to have the values; what is kept is read on the way."""
+        """The steps that must be called to have the values; kept values are read on the way."""
         needed: set[int] = set()
         open_values = list(wanted)
         while open_values:

@@ -64,7 +64,7 @@ class CodeIndex:
         return code
 
     def of_module(self, name: str) -> Code:
-        """The code of a whole module, by its name, and of what it imports."""
+        """The code of a whole module, by its name, and of the modules it imports."""
         if name not in self._closures:
             file = getattr(sys.modules.get(name), "__file__", None)
             code = Code()

@@ -12,7 +12,7 @@ BYTES_A_SECOND = 500e6
 def is_worth_keeping(remake_seconds: float, size: int) -> bool:
     """Whether a value's bytes are kept.
 
-    remake_seconds: what it would cost to recompute the value: the seconds of its step, and of
+    remake_seconds: the cost of recomputing the value: the seconds of its step, and of
         every step before it whose values are not kept either.
     size: its bytes.
 

@@ -1,7 +1,7 @@
 """The store's tables, in one SQLite file: step records, digests known, code seen, runs listed.
 
 SQLite, and not a file for each record, because a record must be kept within some tens of
-microseconds, whole or not at all whatever happens meanwhile, and found by several processes. In
+microseconds, completely or not at all even in a crash, and found by several processes. In
 write-ahead mode a killed process loses nothing that was committed, and a power failure leaves the
 last state that was synced.
 """
@@ -60,7 +60,7 @@ class StoreErrors:
         return not self._unkept
 
     def note(self, what: str, error: BaseException) -> None:
-        """Note what could not be kept, and why."""
+        """Note that something could not be kept, and why."""
         self._unkept[what] = self._unkept.get(what, 0) + 1
         self._reason = self._reason or f"{type(error).__name__}: {error}"
 
@@ -78,9 +78,9 @@ class StoreErrors:
 class Database:
     """A connection to the tables, made at the first use.
 
-    What cannot be read is not there, and what cannot be written is not kept: `errors` collects
-    both, and nobody has to look after every query. A damaged file is put aside and begun
-    anew. Where the folder cannot be written, what is there can still be read.
+    A row that cannot be read counts as missing, and one that cannot be written is not kept:
+    `errors` collects both, so that callers need not check every query. A damaged file is moved
+    aside and replaced by an empty one. If the folder is read-only, its rows can still be read.
     """
 
     def __init__(self, path: Path, errors: StoreErrors) -> None:
@@ -91,7 +91,7 @@ class Database:
         self._is_out_of_reach = False
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """What a query gives."""
+        """The rows of a query."""
         return self._tried(lambda connection: connection.execute(sql, values).fetchall()) or []
 
     def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
@@ -145,7 +145,7 @@ class Database:
                     return sqlite3.connect(address, uri=True, isolation_level=None)
 
     def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What `work` returns; if the file turns out to be damaged, on a new one."""
+        """The result of `work`; if the file turns out to be damaged, on a new one."""
         if self._is_out_of_reach:
             return None
         try:
@@ -196,7 +196,7 @@ def _is_busy(error: Exception) -> bool:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether an error tells that the file is not what was written.
+    """Whether an error means that the file is damaged.
 
     Python decodes SQLite's message, which may quote a damaged text, and fails at that.
     """
@@ -216,7 +216,7 @@ def _opened_to_write(path: Path) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = wal")  # each time: it fails without an error
         if found != _FORMAT:
             with _transaction(connection):
-                if found:  # what a later or earlier flowrun kept cannot be read by this one
+                if found:  # this flowrun cannot read the tables of a later or earlier one
                     _drop_all(connection)
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)

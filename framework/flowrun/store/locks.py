@@ -34,7 +34,7 @@ _open_files: set[int] = set()  # descriptors that a forked child has to close
 class Locks:
     """The locks of one run; another run, even in the same process, must have its own.
 
-    Without a place for locks, nobody waits: a step may then be computed by several processes.
+    Without a folder for locks, no process waits: several processes may then compute a step.
 
     of_bytes: whether the system can lock bytes for an open file.
     """
@@ -62,7 +62,7 @@ class Locks:
             release()
 
     def is_free(self, key: str) -> bool:
-        """Whether nobody holds the lock of a key."""
+        """Whether the lock of a key is free."""
         try:
             release = self._try(key)
         except (OSError, NotImplementedError):
@@ -72,13 +72,13 @@ class Locks:
         return release is not None
 
     def remove_unused(self, before: float) -> None:
-        """Remove the lock files of other systems that nobody has used since a moment."""
+        """Remove the lock files (of systems other than Linux) not used since a moment."""
         for path in self._folder.glob("*.lock"):
             if path.stat().st_mtime < before and self.is_free(path.stem):
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the file; locks that are still held are given back."""
+        """Close the file, which releases all locks."""
         if self._file in _open_files:  # a forked child has closed it already
             _open_files.remove(self._file)
             os.close(self._file)

@@ -35,7 +35,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Cleaned(msgspec.Struct):
-    """What a cleaning removed, or would remove."""
+    """The items that a cleaning removed, or would remove."""
 
     runs: int = 0
     records: int = 0
@@ -81,7 +81,7 @@ class Maintenance:
     def clean(
         self, *, keep_days: float | None, max_size: int | None, dry_run: bool = False
     ) -> Cleaned:
-        """Remove what is not needed; returns what was removed, or with `dry_run` what would be.
+        """Remove what is not needed; returns the items removed, or with `dry_run` to remove.
 
         keep_days: older runs are removed, then the records that no remaining run names and nobody
             made since, and the values not used since.

@@ -48,7 +48,7 @@ def sealed(note: Note) -> str:
 
 
 def _read(path: str) -> Note | None:
-    """A note; None if there is none, or if it is not what was written."""
+    """A memo; None if there is none, or if it is damaged."""
     try:
         with open(path, "rb") as file:
             seal, _, text = file.read().partition(b"\n")
@@ -73,7 +73,7 @@ def note_path(arguments: list[str]) -> str:
 
 
 def identity(arguments: list[str]) -> Note:
-    """What must be equal beside files: arguments, folder, Python, and the variables it reads."""
+    """The state that must be equal beside files: arguments, folder, Python, and variables read."""
     variables = [name for name in os.environ if name.startswith("FLOWRUN_") or name in _VARIABLES]
     return {
         "arguments": arguments,
@@ -137,7 +137,7 @@ def _digest(path: str) -> str | None:
 
 
 def _answer(note: Note, path: str) -> int | None:
-    """Leave a record of the run, and print what the command printed; None if that fails."""
+    """Write a record of the run, and repeat the command's output; None if that fails."""
     moment = time.time()
     run = new_run_id(moment)
     record = {**note["record"], "id": run, "started": iso_moment(moment)}

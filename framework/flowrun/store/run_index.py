@@ -23,7 +23,7 @@ UNFINISHED = ("running", "killed")
 _ID = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}")
 
 T = TypeVar("T")
-ProcessId = msgspec.Meta(gt=0, lt=1 << 31)  # what the system takes for the number of a process
+ProcessId = msgspec.Meta(gt=0, lt=1 << 31)  # the range of process ids
 
 
 class _StepKey(msgspec.Struct):
@@ -119,7 +119,7 @@ class RunIndex:
         self._database.write("delete from runs where id = ?", [(run,) for run in runs])
 
     def ids(self) -> set[str]:
-        """The names of the runs' folders, whatever they hold."""
+        """The names of the runs' folders, also of damaged or empty ones."""
         try:
             with os.scandir(self._folder) as entries:
                 return {entry.name for entry in entries if entry.is_dir()}
@@ -155,7 +155,7 @@ def true_status(status: str, process: int | None) -> str:
 
 
 def _row(run: str, content: bytes) -> RunRow:
-    """The row of a run whose `run.json` holds this; raises what msgspec raises for other text."""
+    """The row of a run with this `run.json`; raises msgspec's error for other text."""
     record = _DECODER.decode(content)
     return RunRow(
         id=run,

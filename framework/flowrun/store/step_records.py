@@ -24,11 +24,11 @@ _MOST_FOUND = 20  # records of one base key that are looked at, the last used fi
 
 
 class KeyParts(msgspec.Struct):
-    """What a step's result depends on, as far as it is known before the step is called.
+    """The things that a step's result depends on, as far as known before the step is called.
 
     plugin: name and version of the plugin that gives it. version: the step's own `version=`.
     code: digests of its modules, by name. packages: versions of those that the code imports.
-    around: digests of the code that plugins wrap round each step, by plugin.
+    around: digests of the code that plugins wrap around each step, by plugin.
     options: the converted options. inputs: content digests, by parameter.
     device: the type alone. seed: if the step is random.
     """
@@ -53,7 +53,7 @@ def code_parts(code: Code) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def full_key(base: str, states: Mapping[str, str]) -> str:
-    """The whole key: the base, and the states of what the step looked at while it ran.
+    """The whole key: the base, and the states of everything the step looked at while it ran.
 
     It begins with the first half of the base, so that the records of one base lie together.
     """
@@ -76,12 +76,12 @@ class OutputRecord(msgspec.Struct):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the value can be had in a later run without recomputing it."""
+        """Whether the value is available in a later run without recomputing it."""
         return self.plain is not None or self.object is not None
 
 
 class StepRecord(msgspec.Struct):
-    """What is kept of a step that ran.
+    """The record of a step that ran.
 
     base: the key of what was known before it was called. key: with the states of what it looked
     at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, if known.
@@ -147,7 +147,7 @@ class StepRecords:
         return {key for (key,) in self._database.rows("select key from steps")}
 
     def damaged(self) -> list[str]:
-        """The keys of records that are not what was written."""
+        """The keys of damaged records."""
         rows = self._database.rows("select key, record, seal from steps")
         return [key for key, record, seal in rows if _decoded(record, seal) is None]
 
@@ -170,7 +170,7 @@ def _row(record: StepRecord) -> tuple[object, ...]:
 
 
 def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:
-    """The record of a row; None if the row is not what was written."""
+    """The record of a row; None if the row is damaged."""
     if blake3(encoded).digest() != seal:
         return None
     try:

@@ -32,7 +32,7 @@ class Store:
     """Everything kept below `store` in one folder, by default `.flowrun`.
 
     home: that folder, which also holds the `runs`.
-    warn: is called with a sentence about what could not be kept or was found damaged.
+    warn: is called with a sentence about values that could not be kept or were damaged.
     """
 
     def __init__(self, home: Path, warn: Callable[[str], None]) -> None:
@@ -64,12 +64,12 @@ class Store:
                 self.database.write("insert or ignore into sources values (?, ?)", [(digest, text)])
 
     def source(self, digest: str) -> str | None:
-        """The text of a module as it was kept."""
+        """The stored text of a module."""
         row = self.database.row("select text from sources where digest = ?", (digest,))
         return None if row is None else str(row[0])
 
     def compact(self) -> None:
-        """Drop what no record needs any more, and give the space back."""
+        """Drop everything that no record needs any more, and free the space."""
         codes = [record.parts["code"] for record in self.records.all()]
         needed = {digest for code in codes for digest in code.values()}
         kept = self.database.rows("select digest from sources")
@@ -78,7 +78,7 @@ class Store:
         self.database.compact()
 
     def close(self) -> None:
-        """Close everything, and warn of what could not be kept."""
+        """Close everything, and warn of values that could not be kept."""
         self._remove_finished_checkpoints()
         self.locks.close()
         self.database.close()

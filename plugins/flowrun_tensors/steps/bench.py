@@ -23,11 +23,11 @@ def bench(
         Meta(description="The size; by default one that ends within seconds."),
     ] = None,
     seconds: Annotated[
-        float, Meta(gt=0, description="At least so long is each form measured.")
+        float, Meta(gt=0, description="Measure each form for at least this long.")
     ] = 0.5,
     ctx: Context,
 ) -> dict[str, Any]:
-    """Measure what tensors and devices are good for (torch.utils.benchmark, medians).
+    """Measure how fast tensors and devices are (torch.utils.benchmark, medians).
 
     `bench: {measure: add, n: 1000000}`: the sum of two sequences of n whole numbers, as lists with
     a comprehension and as int64 tensors: `lists` and `tensors` in seconds, `ratio` between them.
@@ -45,7 +45,7 @@ def bench(
 
 @bench.on_shapes
 def _on_shapes(*, measure: str, n: int | None, seconds: float, ctx: Context) -> dict[str, Any]:
-    """One call of what is measured, without a measurement."""
+    """One call of the measured operation, without a measurement."""
     size = n or _SIZES[measure]
     if measure == "add":
         torch.empty(size, dtype=torch.int64) + torch.empty(size, dtype=torch.int64)

@@ -21,7 +21,7 @@ def cast(values: dict[str, Any], **named: Dtype) -> dict[str, torch.Tensor]:
     """Give tensors another dtype: `cast: {a: float32}`.
 
     Each named tensor keeps its shape and device. From a floating dtype to a whole one the fraction
-    is cut off, as torch does.
+    is cut off, as in torch.
     """
     for name, value in values.items():
         if not isinstance(value, torch.Tensor):

@@ -24,9 +24,9 @@ def compute(values: dict[str, Any], **named: Text) -> dict[str, Any]:
     An expression has numbers, names of values, `+ - * / // % ** @`, comparisons, `& | ~`, indices
     and slices as Python writes them (`data[:, :-1]`, `data[index]`, `data[[3, 2, 1, 0]]`), torch's
     functions (`exp(a)`, `maximum(a, b)`, also as `torch.exp(a)`) and a tensor's methods and
-    attributes (`a.mean(0)`, `a.shape`, `a.dtype`); `docs/expressions.md` lists them. `a += b` does
-    what it does in torch, to a copy. Anything else is an error before the recipe runs. Numbers and
-    tensors that would become absurdly large are refused.
+    attributes (`a.mean(0)`, `a.shape`, `a.dtype`); `docs/expressions.md` lists them. `a += b` works
+    as in torch, on a copy. Anything else is an error before the recipe runs. Numbers and
+    tensors that would become absurdly large are rejected.
     """
     known = dict(values)
     made = {}

@@ -24,7 +24,7 @@ def evaluate(
     *,
     metrics: Annotated[
         tuple[Metric, ...],
-        Meta(min_length=1, description="What to compute of the predictions on X_val."),
+        Meta(min_length=1, description="Metrics of the predictions on X_val."),
     ] = _OF_NUMBERS,
     ctx: Context,
 ) -> dict[str, float]:
@@ -32,8 +32,8 @@ def evaluate(
 
     `X_val` of `(n, d)`, normalized as the training rows were, and `y_val` of `(n, k)`; gives
     `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
-    coefficient of determination. Of classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`:
-    `metrics: [accuracy, cross_entropy]`. Raises FlowrunError where predictions and targets do not
+    coefficient of determination. For classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`:
+    `metrics: [accuracy, cross_entropy]`. Raises FlowrunError if predictions and targets do not
     fit each other.
     """
     y_hat = _predictions(params, X_val, model, ctx)
@@ -51,7 +51,7 @@ def _on_shapes(
     metrics: tuple[str, ...],
     ctx: Context,
 ) -> dict[str, Unknown]:
-    """Numbers that only a run can tell, of predictions whose shapes fit."""
+    """Numbers that only a run can compute, after a check that the shapes fit."""
     _targets(_predictions(params, X_val, model, ctx), y_val, metrics, is_data=False)
     return {name: Unknown("float") for name in metrics}
 
@@ -71,7 +71,7 @@ def _predictions(
 def _targets(
     y_hat: torch.Tensor, y_val: torch.Tensor, metrics: tuple[str, ...], *, is_data: bool = True
 ) -> torch.Tensor:
-    """The targets as the metrics take them; raises FlowrunError where they do not fit."""
+    """The targets in the form for the metrics; raises FlowrunError if they do not fit."""
     of_classes = [name for name in metrics if name in _OF_CLASSES]
     if of_classes and len(of_classes) < len(metrics):
         raise FlowrunError(

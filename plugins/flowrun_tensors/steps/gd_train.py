@@ -23,7 +23,7 @@ def _is_validated(options: SimpleNamespace) -> bool:
 
 
 def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
-    """The rows to validate with are no part of a training that does not look at them."""
+    """The rows to validate with are inputs only of a training that uses them."""
     return ("X_val", "y_val") if _is_validated(options) else ()
 
 
@@ -43,7 +43,7 @@ def gd_train(
     steps: Annotated[int, Meta(ge=1, description="Updates of the parameters.")] = 1000,
     loss: Annotated[
         Literal["mse", "mae", "huber", "cross_entropy"],
-        Meta(description="What is made small, a mean over rows."),
+        Meta(description="The loss to minimize, a mean over rows."),
     ] = "mse",
     batch_size: Annotated[
         Annotated[int, Meta(ge=1)] | None,
@@ -54,7 +54,7 @@ def gd_train(
     ] = 0.0,
     optimizer: Annotated[
         Literal["sgd", "adam", "adamw", "lbfgs"],
-        Meta(description="What makes an update of the gradient, with torch.optim's defaults."),
+        Meta(description="How the gradient becomes an update, with torch.optim's defaults."),
     ] = "sgd",
     momentum: Annotated[float, Meta(ge=0, lt=1, description="Of sgd.")] = 0.0,
     nesterov: Annotated[bool, Meta(description="Of sgd: look ahead by the momentum.")] = False,
@@ -74,11 +74,11 @@ def gd_train(
     ] = False,
     patience: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Stop after so many updates without a lower loss on X_val."),
+        Meta(description="Stop after this many updates without a lower loss on X_val."),
     ] = None,
     engine: Annotated[
         Engine,
-        Meta(description="The way along the path; auto takes the fastest that can walk it."),
+        Meta(description="How the descent is computed; auto picks the fastest that supports it."),
     ] = "auto",
     ctx: Context,
 ) -> dict[str, Any]:
@@ -86,19 +86,19 @@ def gd_train(
 
     As the article trains: `gd_train: {lr: 0.01, steps: 1000}`.
 
-    From `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and of
-    one dtype, come the trained `params` and `losses` of `(steps taken,)`, the loss before each
-    update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`. Each
-    update subtracts `lr` times the gradient, or what the optimizer makes of it.
+    Takes `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and
+    of one dtype; returns the trained `params` and `losses` of `(steps taken,)`, the loss before
+    each update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`.
+    Each update subtracts `lr` times the gradient, or the optimizer's function of it.
 
-    With `validate` or `patience` it takes `X_val` and `y_val` too, and gives `val_losses`; with
-    `patience` the parameters are those of the least loss on `X_val`.
+    With `validate` or `patience` it takes `X_val` and `y_val` too, and returns `val_losses`; with
+    `patience` the parameters are those of the lowest loss on `X_val`.
 
-    The engine `autograd` is the loop one writes by hand; the others walk the same path faster
-    (docs/training.md says which, and how near they keep to it).
+    The engine `autograd` is the loop one writes by hand; the others compute the same descent
+    faster (docs/training.md says which, and how close their results are).
 
-    Raises FlowrunError where shapes do not fit, and where the loss stops being finite: the message
-    names the step, the last finite loss, and what to change.
+    Raises FlowrunError if shapes do not fit, or if the loss stops being finite: the message
+    names the step, the last finite loss, and the option to change.
     """
     from flowrun_tensors.engines.choice import walked
 
@@ -120,7 +120,7 @@ def gd_train(
 
 @gd_train.check_options
 def _check_options(options: SimpleNamespace) -> None:
-    """Check the settings of schedule and optimizer against each other."""
+    """Check that the settings of schedule and optimizer are compatible."""
     check_schedule(options.schedule)
     for name in _SGD:
         if getattr(options, name) and options.optimizer != "sgd":
@@ -158,7 +158,7 @@ def _on_shapes(
     engine: str,
     ctx: CheckContext,
 ) -> dict[str, Any]:
-    """What the engine needs, and the shapes of what it gives."""
+    """The engine's requirements, and the shapes of its results."""
     from flowrun_tensors.engines.choice import walked_on_shapes
 
     options = _of_optimizer(momentum, nesterov, weight_decay)
@@ -189,7 +189,7 @@ def _task(
     *,
     is_data: bool = True,
 ) -> Task:
-    """The training, of rows and targets that fit; raises FlowrunError where they do not."""
+    """The training; raises FlowrunError if rows and targets do not fit."""
     y = fitting_targets(predictor, params, X, y, loss, is_data=is_data)
     validated = None
     if validation:

@@ -30,7 +30,7 @@ def grad(
 
     Gives `f`, the expression's value, of shape `()`, and `grads`, a dict of the derivatives by
     name, each of its value's shape; zeros for a value the expression does not depend on. Raises
-    FlowrunError where the expression is not a scalar, or a value is not floating.
+    FlowrunError if the expression is not a scalar, or a value is not floating.
     """
     known = {**values, **{name: tracked(name, values[name]) for name in by}}
     f = scalar(evaluate(parse_option(of, "of"), known), of)
@@ -49,7 +49,7 @@ def tracked(name: str, value: Any) -> torch.Tensor:
 
 
 def scalar(f: Any, text: str) -> torch.Tensor:
-    """The value of an expression, which must be one number that depends on what is tracked."""
+    """The value of an expression, which must be one number that depends on tracked tensors."""
     if not isinstance(f, torch.Tensor) or not f.requires_grad:
         raise FlowrunError(f"`{text}` does not depend on what it is to be differentiated by")
     if f.numel() != 1:

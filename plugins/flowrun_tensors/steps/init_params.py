@@ -24,7 +24,7 @@ def init_params(
     activation: Annotated[
         Literal["relu", "maximum", "tanh", "sigmoid"],
         Meta(
-            description="What acts between the layers; maximum is torch.maximum(x, 0), whose slope "
+            description="The function between layers; maximum is torch.maximum(x, 0), whose slope "
             "at 0 is 1/2."
         ),
     ] = "relu",
@@ -33,13 +33,14 @@ def init_params(
         Meta(description="How weights are drawn: normal, Glorot's or He's normal."),
     ] = "randn",
     scale: Annotated[
-        float, Meta(gt=0, description="Factor on what is drawn; randn with 0.1 suits a network.")
+        float,
+        Meta(gt=0, description="Factor of the drawn numbers; randn with 0.1 suits a network."),
     ] = 1.0,
     model: Annotated[
-        str | None, Meta(description="A model that a plugin gives, by name, in place of layers.")
+        str | None, Meta(description="The name of a plugin's model, in place of layers.")
     ] = None,
     settings: Annotated[
-        dict[str, Any] | None, Meta(description="What that model takes, by name.")
+        dict[str, Any] | None, Meta(description="Settings of that model, by name.")
     ] = None,
     ctx: Context,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -53,7 +54,7 @@ def init_params(
     `xavier` (Glorot and Bengio, 2010) and `kaiming` (He et al., 2015) draw weights with
     torch.nn.init and leave biases zero. All are multiplied by `scale`.
 
-    `init_params: {model: NAME, settings: {...}}` asks the plugin that gives this model.
+    `init_params: {model: NAME, settings: {...}}` draws the parameters of a plugin's model.
     """
     if X_train.ndim != 2:
         raise FlowrunError(f"X_train has the shape {tuple(X_train.shape)}, not (rows, columns)")
@@ -95,12 +96,12 @@ def _check_options(options: SimpleNamespace) -> None:
         raise OptionError(
             f"`{name}` is of a network of layers, and the model is `{options.model}`",
             option=(name,),
-            hint="what the model itself takes goes into `settings`",
+            hint="write options of the model itself in `settings`",
         )
 
 
 def _is_table(y: torch.Tensor | None) -> TypeGuard[torch.Tensor]:
-    """Whether targets are numbers, one column for each prediction, and no classes."""
+    """Whether targets are numbers, one column for each prediction, and not classes."""
     return y is not None and y.ndim == 2 and y.is_floating_point()
 
 

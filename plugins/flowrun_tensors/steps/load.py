@@ -44,7 +44,7 @@ def load(
     values: Annotated[
         tuple[str, ...],
         Meta(
-            description="Names to take from a source that holds several, or one name for a lone "
+            description="Names to take from a source with several values, or one name for a lone "
             "tensor; they are the outputs."
         ),
     ] = (),
@@ -53,22 +53,22 @@ def load(
     ] = None,
     delimiter: Annotated[
         Annotated[str, Meta(min_length=1, max_length=1)] | None,
-        Meta(description="What stands between the cells of text; found by default."),
+        Meta(description="The text between cells; detected by default."),
     ] = None,
     header: Annotated[
-        bool | None, Meta(description="Whether text begins with names; found by default.")
+        bool | None, Meta(description="Whether text begins with names; detected by default.")
     ] = None,
     ctx: Context,
 ) -> dict[str, Any]:
     """Load a table of numbers, or named values: `load: {source: wine-red}`.
 
-    Gives `data`, a tensor `(rows, columns)` on the step's device, and `columns`, the names of the
-    columns or null. With `values`, gives those names instead, from a folder that `save` wrote, a
+    Returns `data`, a tensor `(rows, columns)` on the step's device, and `columns`, the names of the
+    columns or null. With `values`, returns these names instead, from a folder that `save` wrote, a
     `.safetensors` file, or a `.pt` file of a dict. Text (`.csv`, `.tsv`) is read as the recipe's
     dtype; tensor files (`.pt`, `.safetensors`, `.npy`) are memory-mapped and keep theirs.
 
-    A data set is looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its
-    address; where it cannot be had, its simulated stand-in is used, with a warning.
+    A data set is searched for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its
+    address; if it is not available, its simulated stand-in is used, with a warning.
     """
     path = _path_of(source, sha256, ctx, download)
     if path.is_dir():
@@ -90,9 +90,9 @@ def _on_shapes(
     header: bool | None,
     ctx: CheckContext,
 ) -> dict[str, Any]:
-    """What the file's header says of it, or the step above that will write it.
+    """The values as the file's header, or the step above that will write it, describes them.
 
-    Nothing is downloaded: of a data set that is not here, the stand-in has the shapes.
+    Nothing is downloaded: if a data set is not available, the shapes are those of the stand-in.
     """
     settings = {"delimiter": delimiter, "header": header}
     path = _promised_path(source, sha256, ctx)
@@ -114,7 +114,7 @@ def _wanted(
     """The values that the recipe names, of those that a source holds, on the step's device."""
     named.setdefault("columns", None)
     if len(values) == 1 and values[0] not in named and named.keys() == {"data", "columns"}:
-        named[values[0]] = named["data"]  # a lone tensor goes by the name the recipe gives it
+        named[values[0]] = named["data"]  # a lone tensor has the name from the recipe
     wanted = values or ("data", "columns")
     missing = [name for name in wanted if name not in named]
     if missing:
@@ -132,7 +132,7 @@ def _path_of(
     ctx: Context,
     fetched: Callable[[str, str], Path],
 ) -> Path:
-    """The local path of a source, fetched or located where it is not one."""
+    """The local path of a source, fetched or located if it is not one."""
     if sha256 is not None and not source.startswith("https://"):
         raise DataError("`sha256` goes with an https address; a data set has its own checksum")
     if "://" in source:
@@ -172,7 +172,7 @@ def _near(source: str, path: Path, ctx: Context) -> str | None:
 
 
 def _format_of(path: Path, settings: dict[str, Any], ctx: Context) -> tuple[Format, dict[str, Any]]:
-    """The format of a file, and the settings that are given to it; raises DataError."""
+    """The format of a file, and the settings to pass to it; raises DataError."""
     formats = ctx.plugins.formats
     suffix = path.suffix.lower()
     if suffix not in formats:
@@ -190,14 +190,14 @@ def _format_of(path: Path, settings: dict[str, Any], ctx: Context) -> tuple[Form
 
 
 def _in_dtype(named: dict[str, Any], chosen: Format, ctx: Context) -> dict[str, Any]:
-    """What a file holds, numbers of a text as the recipe's dtype."""
+    """The values in a file, numbers of a text as the recipe's dtype."""
     if "delimiter" in chosen.settings:
         named["data"] = named["data"].to(getattr(torch, ctx.dtype))
     return named
 
 
 def _header_of(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[str, Any]:
-    """What a file holds, its tensors without their data."""
+    """The values in a file, its tensors without their data."""
     from flowrun_tensors.formats.shapes import without_data
 
     chosen, given = _format_of(path, settings, ctx)
@@ -215,7 +215,7 @@ def _header_of(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[
 
 
 def _promised_path(source: str, sha256: str | None, ctx: CheckContext) -> Path | None:
-    """The path of a source that a step above will write; None where it is another source."""
+    """The path of a source that a step above will write; None if it is another source."""
     if sha256 is not None or "://" in source or source in ctx.plugins.datasets:
         return None
     path = ctx.path(source)
@@ -227,11 +227,11 @@ def _promised_path(source: str, sha256: str | None, ctx: CheckContext) -> Path |
 
 
 def _promised_values(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[str, Any]:
-    """What a file or folder will hold that a step above writes."""
+    """The values in a file or folder that a step above will write."""
     from flowrun_tensors.formats.promised import values_as_written
     from flowrun_tensors.formats.shapes import without_data
 
-    with ctx.mapped():  # made anew: they may be of another recipe, and another mode
+    with ctx.mapped():  # new tensors: the promised ones may be of another recipe, and another mode
         values = without_data(ctx.promised[path])
         if path.suffix.lower() not in ctx.plugins.formats:
             return values_as_saved(path, values)

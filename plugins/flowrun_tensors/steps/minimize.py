@@ -20,7 +20,7 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
 def minimize(
     values: dict[str, Any],
     *,
-    of: Annotated[str, Meta(min_length=1, description="The expression to make small, a scalar.")],
+    of: Annotated[str, Meta(min_length=1, description="The expression to minimize, a scalar.")],
     by: Annotated[str, Meta(min_length=1, description="The value to change.")],
     lr: Annotated[float, Meta(gt=0, description="Learning rate.")] = 0.1,
     steps: Annotated[int, Meta(ge=1, description="Updates.")] = 50,
@@ -28,10 +28,10 @@ def minimize(
         float, Meta(ge=0, description="Stop when the value changes by less; 0 takes every step.")
     ] = 0.0,
     accumulate: Annotated[
-        bool, Meta(description="Never reset the gradient: steps gather speed and overshoot.")
+        bool, Meta(description="Never reset the gradient: the steps speed up and overshoot.")
     ] = False,
     no_grad: Annotated[
-        bool, Meta(description="Update outside of what autograd tracks; without it torch fails.")
+        bool, Meta(description="Update under torch.no_grad; without it torch fails.")
     ] = True,
     ctx: Context,
 ) -> dict[str, torch.Tensor]:
@@ -42,8 +42,8 @@ def minimize(
     Gives the value under its own name, `trace` of `(steps taken,)`, the expression before each
     update, and `points` of `(steps taken + 1, ...)`, the value from the first to the last. With
     `accumulate` the gradients of all steps are added up, as `backward` does unless they are reset;
-    with `no_grad: false` the update itself is tracked, which torch refuses. Raises FlowrunError
-    where the expression stops being finite.
+    with `no_grad: false` the update itself is tracked, and torch raises an error. Raises
+    FlowrunError if the expression stops being finite.
     """
     expression = parse_option(of, "of")
     x = tracked(by, values[by])
@@ -77,7 +77,7 @@ def _on_shapes(
     no_grad: bool,
     ctx: CheckContext,
 ) -> dict[str, Any]:
-    """One update in the place of all."""
+    """One update in place of all."""
     x = tracked(by, values[by])
     with ctx.repeated(steps):
         f = scalar(evaluate(parse_option(of, "of"), {**values, by: x}), of)

@@ -6,7 +6,7 @@ from flowrun import CheckContext, Context, FlowrunError, step
 from flowrun_tensors.lazy_torch import torch
 
 _HOST_ELEMENTS = 2**16  # of one block: 512 KiB in float64, which stays in a core's second cache
-_DEVICE_ELEMENTS = 2**22  # of one block on an accelerator, which wants much work at a time
+_DEVICE_ELEMENTS = 2**22  # of one block on an accelerator, which needs much work at a time
 
 
 @step(outputs=("X_train", "X_val", "mean", "std"))
@@ -22,10 +22,10 @@ def normalize(
     `X_train` of `(n, d)` and `X_val` of `(m, d)`, floating; gives both normalized, and `mean` and
     `std` of `(d,)`, with which new data must be normalized. The deviation is the unbiased one,
     sqrt(sum((x - mean)^2) / (n - 1)) (torch.std). A column that is constant in the training rows
-    has no scale: it becomes zero there, its `std` is given as 1, and a warning names it.
+    has no scale: it becomes zero there, its `std` is 1, and a warning names it.
 
     Mean and deviation are computed in float64 and take one pass over the training rows, a block at
-    a time, so a memory-mapped table is never held whole. What is normalized is.
+    a time, so a memory-mapped table is never in memory as a whole. The results are.
     """
     _check_rows(X_train)
     mean, squares = _moments(X_train)
@@ -48,7 +48,7 @@ def _on_shapes(
     *,
     ctx: CheckContext,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As where no column is constant; one block stands for all."""
+    """As if no column is constant; one block in place of all."""
     _check_rows(X_train)
     count = _block_rows(X_train)
     with ctx.repeated(-(-len(X_train) // count)):
@@ -70,8 +70,8 @@ def _check_rows(X_train: torch.Tensor) -> None:
 def _moments(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean of each column, and sum of its squared differences from that; float64 `(d,)`.
 
-    Each block of rows has its own, taken of what its rows differ from the first one, so that a
-    large mean costs no digits. Two are joined as by Chan, Golub and LeVeque (1979): with the
+    Each block of rows has its own, of the differences between its rows and the first one, so that a
+    large mean costs no digits. Two are merged as by Chan, Golub and LeVeque (1979): with the
     counts m and n, and the difference D of the means, squares are added up with D^2 m n / (m + n).
     """
     # Apple's graphics processors have no float64.
@@ -92,7 +92,7 @@ def _moments(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _block_rows(X: torch.Tensor) -> int:
-    """How many rows are looked at at a time."""
+    """The number of rows in a block."""
     elements = _HOST_ELEMENTS if X.device.type == "cpu" else _DEVICE_ELEMENTS
     return max(1, elements // max(1, X[0].numel()))
 

@@ -22,10 +22,10 @@ def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
 def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
     """Compute values as `compute` does, but with NumPy: `numpy: {c: a - a.mean()}`.
 
-    Tensors on the CPU are handed over as arrays on the same memory, nothing is copied, and arrays
-    come back as tensors likewise. The expressions are those of `compute`; functions and methods
+    Tensors on the CPU are passed as arrays on the same memory, nothing is copied, and arrays
+    become tensors in the same way. The expressions are those of `compute`; functions and methods
     are NumPy's of the same name, with NumPy's meaning (its `std` divides by n). Raises FlowrunError
-    where a tensor lies on another device.
+    if a tensor is on another device.
     """
     import numpy as library
 
@@ -41,11 +41,11 @@ def numpy(values: dict[str, Any], **named: Text) -> dict[str, Any]:
 
 @numpy.on_shapes
 def _on_shapes(values: dict[str, Any], **named: str) -> dict[str, Any]:
-    """What NumPy makes of zeros, which has the same shapes and dtypes unless a mask chooses."""
+    """NumPy's results for zeros, which have the same shapes and dtypes unless a mask selects."""
     import numpy as library
 
     class Zeros(library.ndarray):
-        """Zeros that stand for data; what depends on their values is refused."""
+        """Zeros in place of data; an operation that depends on their values is rejected."""
 
         def __getitem__(self, index: Any) -> Any:
             parts = index if isinstance(index, tuple) else (index,)

@@ -20,8 +20,8 @@ Device = Annotated[
 def place(values: dict[str, Any], *, ctx: Context, **named: Device) -> dict[str, torch.Tensor]:
     """Copy tensors to a device: `place: {a: cuda}`.
 
-    Each named tensor keeps its shape and dtype. Raises what torch says where the device is not
-    there (`Torch not compiled with CUDA enabled`), with the devices that are.
+    Each named tensor keeps its shape and dtype. If the device is not available, raises torch's
+    message (`Torch not compiled with CUDA enabled`), with the devices that are.
     """
     placed = {}
     for name, device in named.items():

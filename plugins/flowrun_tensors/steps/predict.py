@@ -21,9 +21,9 @@ def predict(
 ) -> torch.Tensor:
     """Predict with trained parameters.
 
-    `data` of `(n, d)` is normalized with `mean` and `std` of `(d,)` where these are given (leave
-    them out for data that is normalized already: `in: {mean: null, std: null}`). Gives `y_hat` of
-    `(n, k)`.
+    `data` of `(n, d)` is normalized with `mean` and `std` of `(d,)` if these are given (leave
+    them out for data that is normalized already: `in: {mean: null, std: null}`). Returns `y_hat`
+    of `(n, k)`.
     """
     predictor = predictor_of(model, ctx)
     check_fit(predictor, params, data)

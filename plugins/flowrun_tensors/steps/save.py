@@ -41,8 +41,8 @@ def save(
 
     To a folder (`save: {to: out/red_linear}`): tensors go to one safetensors file, the rest to
     `values.json`; `load` with `values` reads them back. To a file of a format that can be written
-    (`.pt`, `.safetensors`, `.npy`, `.npz`): the tensors that `values` names. What stood there
-    before is replaced only when the new values are whole.
+    (`.pt`, `.safetensors`, `.npy`, `.npz`): the tensors that `values` names. A file or folder that
+    exists already is replaced only when the new values are complete.
     """
     path, chosen = _target(named, to, values, ctx)
     written = write_folder(path, named) if chosen is None else [_write_file(path, named, chosen)]
@@ -55,7 +55,7 @@ def save(
 def _on_shapes(
     named: dict[str, Any], *, to: str, values: tuple[str, ...], ctx: CheckContext
 ) -> None:
-    """Nothing is written: what it would be is kept for a `load` below."""
+    """Nothing is written: the values are remembered for a `load` below."""
     from flowrun_tensors.formats.promised import values_as_written
 
     path, chosen = _target(named, to, values, ctx)
@@ -70,7 +70,7 @@ def _on_shapes(
 def _target(
     named: dict[str, Any], to: str, values: tuple[str, ...], ctx: Context
 ) -> tuple[Path, Format | None]:
-    """Where the values go, and the format of that file; None for a folder. Raises FlowrunError."""
+    """The path to write to, and the file's format; None for a folder. Raises FlowrunError."""
     if not named:
         raise FlowrunError("there is nothing to save here: name the values with `values: [...]`")
     path = ctx.path(to)

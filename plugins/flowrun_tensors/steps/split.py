@@ -19,17 +19,17 @@ def split(
     ],
     targets: Annotated[
         Annotated[int, Meta(ge=1)] | str | Annotated[list[str], Meta(min_length=1)],
-        Meta(description="What to predict: how many last columns, or columns by name."),
+        Meta(description="Columns to predict: how many last ones, or their names."),
     ] = 1,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Divide a table into features and targets, and into rows to train on and to validate with.
 
-    From `data` of `(rows, columns)` come `X_train` of `(train, features)`, `y_train` of
-    `(train, targets)`, and `X_val`, `y_val` of the rows that are left, in the table's order:
+    Takes `data` of `(rows, columns)` and returns `X_train` of `(train, features)`, `y_train` of
+    `(train, targets)`, and `X_val`, `y_val` of the remaining rows, in the table's order:
     shuffle first. `split: {train: 1000, targets: 1}`, or `split: {train: 0.8, targets: [quality]}`.
-    Targets keep two dimensions. All four are views of the table; only where targets by name leave
-    columns apart are those copied, once. Raises FlowrunError where rows or columns would not be
-    enough for all four.
+    Targets keep two dimensions. All four are views of the table; only if targets by name leave
+    columns that are not adjacent are those copied, once. Raises FlowrunError if rows or columns
+    are not enough for all four.
     """
     if data.ndim != 2:
         raise FlowrunError(f"split takes a table, and `data` has the shape {tuple(data.shape)}")
@@ -84,7 +84,7 @@ def _divided(
 
 
 def _columns(data: torch.Tensor, places: list[int]) -> torch.Tensor:
-    """Some columns of a table, in this order: a view where they are neighbours, else a copy."""
+    """Some columns of a table, in this order: a view if they are adjacent, else a copy."""
     first = places[0]
     if places == list(range(first, first + len(places))):
         return data[:, first : first + len(places)]

@@ -12,7 +12,7 @@ Literals = Annotated[Any, Meta(description="A name, and its number, bool or nest
 
 
 def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
-    """The names, once every list among them is even."""
+    """The names, after a check that every list among them is even."""
     for name, value in options.named.items():
         _check_even(value, name, (name,))
     return tuple(options.named)
@@ -26,7 +26,7 @@ def tensor(
     *,
     dtype: Annotated[
         Dtype | None,
-        Meta(description="Of all of them; by default what torch.tensor finds fit."),
+        Meta(description="Of all of them; by default as torch.tensor chooses."),
     ] = None,
     ctx: Context,
     **named: Literals,

@@ -80,7 +80,7 @@ def test_every_built_in_step_is_explained(name: str) -> None:
 
 
 def test_an_option_has_its_bounds_its_default_and_its_description() -> None:
-    assert "| `scale` | a number > 0 | `1.0` | Factor on what is drawn;" in section(
+    assert "| `scale` | a number > 0 | `1.0` | Factor of the drawn numbers;" in section(
         "steps.md", "init_params"
     )
     assert "| `train` | a whole number >= 1 or a number > 0 and < 1 | required |" in section(

@@ -36,7 +36,7 @@ def run_apart(arguments: list[str]) -> int:
 
 
 def latest_run(recipe: Path) -> str | None:
-    """The id of the latest run of a recipe file; None where there is none."""
+    """The id of the latest run of a recipe file; None if there is none."""
     store = Store(home_folder(), lambda text: None)
     file = str(recipe.resolve())
     try:  # all of them: a run that was answered from a note is in no table yet

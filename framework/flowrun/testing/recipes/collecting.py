@@ -132,7 +132,7 @@ class RecipeItem(pytest.Item):
         raise RecipeFailure(self._why_nothing(result), exit_code(result))
 
     def hold(self, planned: Plan) -> None:
-        """Raise RecipeFailure if the recipe does not do what this test is for."""
+        """Raise RecipeFailure if the recipe does not pass this test."""
         result = self.result()
         updated = self._update_golden(planned, result)
         unmet = [outcome for outcome in self._run.outcomes(self.name) if not outcome.met]
@@ -173,7 +173,7 @@ class RecipeItem(pytest.Item):
         return super().repr_failure(excinfo, *more)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """The line of the expectation, and what is tested."""
+        """The line of the expectation, and the name of the test."""
         mark: Mark | None = None if self._entry is None else self._entry.key.mark
         return self.path, 0 if mark is None else mark.line, f"{self.path.stem}: {self.name}"
 

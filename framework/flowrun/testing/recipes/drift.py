@@ -1,4 +1,4 @@
-"""A run compared with the record of another one, of another machine: the step where they part."""
+"""A run compared with the record of one of another machine: the first step that differs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _numbers(pairs: list[StepPair], dtype: str) -> tuple[str, bool]:
 
 
 def _causes(old: RunRecord, new: RunRecord, planned: Plan) -> Iterator[str]:
-    """What else differs, as `flowrun diff` shows it."""
+    """The other differences, as `flowrun diff` shows them."""
     store = Store(home_folder(), lambda text: None)  # the run itself has reported its problems
     try:
         sections = compare(old, new, store, lambda: planned.registry).sections

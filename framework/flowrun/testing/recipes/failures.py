@@ -1,4 +1,4 @@
-"""The text of a failed test: its place, what was found and wanted, the command to repeat it."""
+"""The text of a failed test: its place, found and wanted value, the command to repeat it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Golden values created and updated: what changed, and by how much."""
+"""Golden values created and updated: the changes, and by how much."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXACT = {"rtol": 0.0, "atol": 0.0}
 
 
 def update_golden(plan: Plan, group: str, value: Any, kind: str) -> str:
-    """Create or update the golden value of one expectation; returns what changed, in words.
+    """Create or update the golden value of one expectation; returns the change in words.
 
     kind: of the device that computed the value. Golden values that the recipe does not ask for
     are removed. Raises FlowrunError if the value has no form on disk, or nothing can be written.
@@ -109,7 +109,7 @@ def _made(name: str, value: Any, kind: str, values: Codecs, in_files: dict[str, 
 
 
 def _lock(path: Path) -> Path:
-    """The lock file of a golden file, in another folder, so that nobody commits it."""
+    """The lock file of a golden file, in another folder, so that it is not committed."""
     folder = home_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"golden-{parts_digest(str(path.resolve()))[:16]}.lock"

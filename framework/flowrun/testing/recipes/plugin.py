@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look at the record that recipes are held against before anything is collected."""
+    """Read the record that recipes are compared with before anything is collected."""
     if config.getoption("recipe_against") is not None:
         from flowrun.testing.recipes.collecting import other_run
 
@@ -75,7 +75,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a recipe that writes what another reads come first."""
+    """Put a recipe that writes a file before those that read it."""
     if "flowrun.testing.recipes.collecting" in sys.modules:
         from flowrun.testing.recipes.collecting import arrange
 

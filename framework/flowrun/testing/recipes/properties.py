@@ -1,3 +1,3 @@
 """The names of properties that a recipe's tests pass to pytest's reports."""
 
-GOLDEN_PROPERTY = "flowrun_golden"  # what became of a golden value
+GOLDEN_PROPERTY = "flowrun_golden"  # the state of a golden value

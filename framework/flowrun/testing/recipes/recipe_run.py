@@ -28,7 +28,7 @@ UNMET, BAD_RECIPE, STEP_FAILED = 1, 2, 3  # the exit codes of `flowrun RECIPE`
 
 
 class RecipeRun:
-    """A recipe's plan and run, each made when it is first asked for.
+    """A recipe's plan and run, each made at its first use.
 
     complaints: warnings of the store and of listeners that failed. told_at: the test that has shown
     why the recipe has no result. before: the recipes that write what this one reads, to be run
@@ -69,7 +69,7 @@ class RecipeRun:
 
     @cached_property
     def plan(self) -> Plan | FlowrunError:
-        """The plan, or what is wrong with the recipe."""
+        """The plan, or the recipe's errors."""
         try:
             return plan(
                 self.path,

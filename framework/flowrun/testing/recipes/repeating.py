@@ -56,7 +56,7 @@ def run_apart(path: str, settings: RunSettings) -> RunRecord | str:
 
 
 def what_differs(planned: Plan, found: list[RunRecord | str]) -> str | None:
-    """The first step that did not give the same bits each time, and what it gave; None if none."""
+    """The first step whose bits differ between runs, and its outputs; None if there is none."""
     runs = [run for run in found if isinstance(run, RunRecord)]
     errors = [run for run in found if isinstance(run, str)]
     if errors:

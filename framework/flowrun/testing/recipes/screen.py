@@ -1,4 +1,4 @@
-"""What `flowrun test` adds to pytest: recipes alone are tested, and flowrun's exit codes."""
+"""The additions of `flowrun test` to pytest: only recipes are tested; flowrun's exit codes."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from flowrun.recipes.overrides import RecipeOptions
 
 
 class RunSettings(RecipeOptions, frozen=True, kw_only=True):
-    """What the options of pytest say of every recipe.
+    """The options of pytest that apply to every recipe.
 
-    fresh: whether every step is called, whatever the store knows.
+    fresh: whether every step is called, even with a result in the store.
     """
 
     fresh: bool = False

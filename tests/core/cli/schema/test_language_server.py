@@ -100,7 +100,7 @@ def test_the_options_of_a_step_are_completed_with_their_descriptions(editor: Edi
     names = "steps loss batch_size tolerance optimizer momentum nesterov weight_decay schedule"
     assert set(found) == {*names.split(), "validate", "patience", "engine"}
     said = documentation(found["loss"])
-    assert "What is made small, a mean over rows." in said
+    assert "The loss to minimize, a mean over rows." in said
     assert "one of: cross_entropy, huber, mae, mse (default `mse`)" in said
     assert found["steps"]["insertText"] == "steps: ${1:1000}", "the default is put in"
 
