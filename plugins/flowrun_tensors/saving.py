@@ -151,7 +151,7 @@ def _join(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def _short_digest(content: bytes) -> str:
-    """A name for a content. Not BLAKE3's: an exported script does with Python's own library."""
+    """A name for a content."""
     import hashlib
 
     return hashlib.sha256(content).hexdigest()[:16]

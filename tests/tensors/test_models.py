@@ -179,7 +179,7 @@ def test_a_recipe_with_a_plugins_model_is_exported_and_checked(
     assert "params {inner (4, 5), outer (5, 1), direct (4, 1)}" in done.stdout
     done = flowrun("export", own, "-o", tmp_path / "script.py")
     assert done.returncode == 0, done.stderr
-    code = "import script, torch; torch.save(script.main(), 'values.pt')"
+    code = "import script, torch; torch.save({'params': script.params}, 'values.pt')"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     import flowrun as package
 

@@ -31,32 +31,14 @@ def libraries(script: Script) -> list[str]:
 
 
 def _import_lines(imports: dict[str, set[str]]) -> list[str]:
-    blocks: dict[bool, list[str]] = {True: [], False: []}
+    """Python's own modules first, and of each kind whole modules first, as ruff sorts them."""
+    blocks: tuple[list[str], list[str]] = ([], [])
     for is_from in (False, True):
         for module in sorted(imports):
-            is_standard = module.partition(".")[0] in sys.stdlib_module_names
-            names = sorted(imports[module] - {""}, key=_member_order)
-            aliases = [name for name in names if name.startswith(" as ")]
-            if module == "__future__":
-                continue
-            if is_from and (own := [name for name in names if name not in aliases]):
-                blocks[is_standard] += _from_line(module, own)
-            if not is_from and "" in imports[module]:
-                blocks[is_standard].append(f"import {module}")
-            if not is_from:
-                blocks[is_standard] += [f"import {module}{alias}" for alias in aliases]
-    standard, others = blocks[True], blocks[False]
-    return [*standard, *([""] if standard and others else []), *others]
-
-
-def _from_line(module: str, names: list[str]) -> list[str]:
-    """`from MODULE import NAMES`, a name a line where it would be too wide."""
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= 100:
-        return [line]
-    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
-
-
-def _member_order(name: str) -> tuple[int, str]:
-    """Constants first, then classes, then the rest, as ruff sorts what is imported."""
-    return (0 if name.isupper() else 1 if name[:1].isupper() else 2), name
+            block = blocks[module.partition(".")[0] not in sys.stdlib_module_names]
+            whole = {name for name in imports[module] if name == "" or name.startswith(" as ")}
+            if is_from and (names := sorted(imports[module] - whole)):
+                block.append(f"from {module} import {', '.join(names)}")
+            elif not is_from:
+                block += [f"import {module}{alias}" for alias in sorted(whole)]
+    return [*blocks[0], *([""] if all(blocks) else []), *blocks[1]]

@@ -2,253 +2,209 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flowrun_tensors.exporting.networks import loss_code, own_model, predictions
 from flowrun_tensors.exporting.script import StepLines, Value
-from flowrun_tensors.exporting.text import call, literal, mapping
+from flowrun_tensors.exporting.text import call, literal
 from flowrun_tensors.updates import OPTIMIZERS
+
+# Parameters are variables of their own for one layer, else a dict.
+_BEFORE = """
+{y} = {y_train}.flatten()  ## of_classes
+{val_y} = {y_val}.flatten()  ## val_of_classes
+with torch.no_grad():  # the step looks at the shape of predictions once  ## own
+    {first_predicted}  ## own
+    {first_validated}  ## first_validated
+{W} = {params}["W1"].clone().requires_grad_()  ## layer
+{b} = {params}["b1"].clone().requires_grad_()  ## layer
+{weights} = {{name: {tracked} for name, value in {params}.items()}}  ## not layer
+# An optimizer that updates nothing: the schedule sets its learning rate.  ## only_scheduled
+{optimizer} = {new_optimizer}  ## new_optimizer
+{scheduler} = {new_scheduler}  ## new_scheduler
+{losses} = []
+{val_losses} = []  ## validated
+{best}, {least}, {waited} = None, float("inf"), 0  ## patience
+{before} = float("inf")  ## tolerance
+{batches} = {new_batches}  ## new_batches
+"""
+_BEGIN = """
+with torch.no_grad():  ## validated
+    {y_hat} = {val_predicted}  ## validated
+    {val_losses}.append({val_loss})  ## validated
+if {val_losses}[-1].item() < {least}:  ## patience
+    {least}, {waited} = {val_losses}[-1].item(), 0  ## patience
+    {best} = {copies}  ## patience
+else:  ## patience
+    {waited} += 1  ## patience
+if not {batches}:  ## new_batches
+    {batches} = {new_batches}  ## new_batches
+{rows} = {batches}.pop(0)  ## new_batches
+{X}, {y} = {X_train}[{rows}], {targets}[{rows}]  ## new_batches
+"""
+_GRADIENT = """
+{optimizer}.zero_grad()  ## not plain
+{y_hat} = {predicted}
+{loss} = {loss_code}
+{loss}.backward()
+"""
+_UPDATE = """
+{optimizer}.step()  ## stepped
+({scheduled_lr},) = {scheduler}.get_last_lr()  ## only_scheduled
+with torch.no_grad():  ## plain
+    {W} -= {lr} * {W}.grad  ## plain_layer
+    {b} -= {lr} * {b}.grad  ## plain_layer
+    for {value} in {weights}.values():  ## plain_network
+        {value} -= {lr} * {value}.grad  ## plain_network
+        {value}.grad = None  ## plain_network
+{W}.grad = {b}.grad = None  ## plain_layer
+"""
+_END = """
+{losses}.append({loss}.detach())
+{scheduler}.step()  ## new_scheduler
+if {waited} >= {patience}:  ## patience
+    break  ## patience
+if abs({before} - {loss}.item()) < {tolerance}:  ## tolerance
+    break  ## tolerance
+{before} = {loss}.item()  ## tolerance
+"""
+_AFTER = """
+{losses} = torch.stack({losses})
+{val_losses} = torch.stack({val_losses})  ## validated
+with torch.no_grad():  ## patience
+    {y_hat} = {val_predicted}  ## patience
+    {loss} = {val_loss}.item()  ## patience
+if {best} is None or {loss} < {least}:  ## patience
+    {best} = {ends}  ## patience
+{new_params} = {best}  ## patience
+{new_params} = {ends}  ## not patience
+assert {losses}.isfinite().all(), "the loss is not finite: lower `lr`"
+print(f"loss {{{losses}[0]:.5f}} -> {{{losses}[-1]:.5f}}")
+"""
 
 
 def gd_train(step: StepLines) -> None:
-    """The loop that one writes by hand, with what its options add to it, and nothing else."""
-    _Training(step).write()
+    """The loop, with what its options add to it, and nothing else."""
+    codes = _codes(step)
+    if codes["new_batches"] or codes["own"]:
+        step.seed()
+    step.write(_BEFORE, **codes)
+    if codes["of_classes"]:
+        codes |= {"targets": step.local("y"), "val_targets": step.local("val_y")}
+    codes["y"] = step.local("batch_y" if codes["of_classes"] else "y")
+    if not codes["new_batches"]:
+        codes |= {"X": codes["X_train"], "y": codes["targets"]}
+    codes |= _losses(step, codes)
+    step.begin(f"for _ in range({step.options.steps}):")
+    step.write(_BEGIN, **codes)
+    if step.options.optimizer == "lbfgs":
+        _write_closure(step, codes)
+    else:
+        step.write(_GRADIENT, **codes)
+        step.write(_UPDATE, **codes)
+    step.write(_END, **codes)
+    step.end()
+    step.give("losses", "tensor", is_own=True, dtype=step.named["X_train"].dtype)
+    if codes["validated"]:
+        step.give("val_losses", "tensor", is_own=True)
+    step.write(_AFTER, new_params=step.give_like("params", step.named["params"]), **codes)
 
 
-class _Training:
-    """One descent. Parameters are variables of their own for one layer, else a dict."""
+def _write_closure(step: StepLines, codes: dict[str, Any]) -> None:
+    """What lbfgs asks for as often as it needs a gradient."""
+    closure = step.local("closure")
+    step.lines.append("")
+    step.begin(f"def {closure}():")
+    step.write(_GRADIENT + "return {loss}", **codes)
+    step.end()
+    step.lines.append("")
+    step.write("{loss} = {optimizer}.step({closure})")
 
-    def __init__(self, step: StepLines) -> None:
-        self.step, self.options = step, step.options
-        self.params = step.named["params"]
-        self.is_layer = self.params.detail == 1 and own_model(step) is None
-        self.tracked = step.local("weights")
-        self.names = [step.local(name) for name in ("W", "b")] if self.is_layer else []
-        self.losses = step.target("losses")
-        self.own = step.locals("loss before best least waited optimizer scheduler batches value")
-        self.val_losses = step.target("val_losses") if self.is_validated else ""
-        settings: dict[str, str] = {}
-        if self.options.momentum:
-            settings["momentum"] = literal(self.options.momentum)
-        settings |= {"nesterov": "True"} if self.options.nesterov else {}
-        if self.options.weight_decay is not None:
-            settings["weight_decay"] = literal(self.options.weight_decay)
-        self.settings = settings
-        self.is_plain = self.options.optimizer == "sgd" and not settings
 
-    @property
-    def is_validated(self) -> bool:
-        return bool(self.options.validate or self.options.patience)
+def _codes(step: StepLines) -> dict[str, Any]:
+    """The codes of the templates, as far as they do not depend on the targets."""
+    options, params, X = step.options, step.named["params"], step.named["X_train"].name
+    own, validated = own_model(step) is not None, bool(options.validate or options.patience)
+    codes: dict[str, Any] = {
+        "params": params.name, "X_train": X, "own": own, "validated": validated,
+        "layer": params.detail == 1 and not own,
+        "tracked": f"value{'' if params.detail else '.detach()'}.clone().requires_grad_()",
+        "patience": options.patience, "tolerance": options.tolerance and literal(options.tolerance),
+        "losses": step.target("losses"),
+        "val_losses": step.target("val_losses") if validated else "",
+        "of_classes": options.loss == "cross_entropy",
+        "val_of_classes": options.loss == "cross_entropy" and validated,
+        "y_train": step.named["y_train"].name, "targets": step.named["y_train"].name,
+        "y_val": step.named["y_val"].name if validated else "",
+        "val_targets": step.named["y_val"].name if validated else "",
+        "first_predicted": own and predictions(step, params, X),
+        "first_validated": own and validated
+        and predictions(step, params, step.named["X_val"].name),
+        "new_batches": _batches(step, X),
+    }  # fmt: skip
+    return codes | _optimizer(step, codes)
 
-    def write(self) -> None:
-        step, options = self.step, self.options
-        if options.batch_size is not None or own_model(step) is not None:
-            step.seed()
-        self._targets()
-        self._begin()
-        step.begin(f"for _ in range({options.steps}):")
-        if self.is_validated:
-            self._validate()
-        X, y = self._rows()
-        if options.optimizer == "lbfgs":
-            self._closure(X, y)
-        else:
-            self._gradient(X, y)
-            self._update()
-        step.add(f"{self.losses}.append({self.own.loss}.detach())")
-        step.add(*([f"{self.own.scheduler}.step()"] if options.schedule else []))
-        self._stop()
-        step.end()
-        self._finish()
 
-    def _targets(self) -> None:
-        """The targets as the loss takes them."""
-        step = self.step
-        self.y = step.named["y_train"].name
-        self.y_val = step.named["y_val"].name if self.is_validated else ""
-        if self.options.loss == "cross_entropy":
-            classes, val_classes = step.local("classes"), step.local("val_classes")
-            step.add(f"{classes} = {self.y}.flatten()")
-            self.y = classes
-            if self.is_validated:
-                step.add(f"{val_classes} = {self.y_val}.flatten()")
-                self.y_val = val_classes
+def _batches(step: StepLines, X: str) -> str:
+    if step.options.batch_size is None:
+        return ""
+    device = f", device={X}.device" if step.script.moves else ""
+    return f"list(torch.randperm(len({X}){device}).split({step.options.batch_size}))"
 
-    def _begin(self) -> None:
-        """All that stands before the loop."""
-        step, options, params = self.step, self.options, self.params.name
-        if own_model(step) is not None:
-            step.begin("with torch.no_grad():  # the step looks at the predictions' shape")
-            step.add(self._predictions(step.named["X_train"].name, self.params.name))
-            step.add(*([self._predictions(step.named["X_val"].name, self.params.name)]
-                       if self.is_validated else []))  # fmt: skip
-            step.end()
-        if self.is_layer:
-            for name, key in zip(self.names, ("W1", "b1"), strict=True):
-                step.add(f'{name} = {params}["{key}"].clone().requires_grad_()')
-        else:
-            tracked = f"value{'' if self.params.detail else '.detach()'}.clone().requires_grad_()"
-            step.add(f"{self.tracked} = {{name: {tracked} for name, value in {params}.items()}}")
-        if not self.is_plain:
-            name = OPTIMIZERS[options.optimizer]
-            values = f"[{', '.join(self.names)}]" if self.is_layer else f"{self.tracked}.values()"
-            given = {"lr": literal(options.lr), **self.settings}
-            step.add(f"{self.own.optimizer} = {call(f'torch.optim.{name}', [values], given)}")
-        if options.schedule:
-            self._schedule()
-        step.add(f"{self.losses} = []")
-        if self.is_validated:
-            step.add(f"{self.val_losses} = []")
-        if options.patience:
-            step.add(
-                f'{self.own.best}, {self.own.least}, {self.own.waited} = None, float("inf"), 0'
-            )
-        if options.tolerance:
-            step.add(f'{self.own.before} = float("inf")')
-        if options.batch_size is not None:
-            step.add(f"{self.own.batches} = {self._batches()}")
 
-    def _schedule(self) -> None:
-        ((name, settings),) = self.options.schedule.items()
-        if self.is_plain:
-            unused = f"torch.optim.SGD([torch.zeros(1)], lr={literal(self.options.lr)})"
-            self.step.add(
-                "# An optimizer that updates nothing: the schedule sets its learning rate.",
-                f"{self.own.optimizer} = {unused}",
-            )
-        given = {key: literal(value) for key, value in settings.items()}
-        made = call(f"torch.optim.lr_scheduler.{name}", [self.own.optimizer], given)
-        self.step.add(f"{self.own.scheduler} = {made}")
+def _optimizer(step: StepLines, codes: dict[str, Any]) -> dict[str, Any]:
+    """The codes of how parameters are updated: by the rule itself, or by one of torch.optim."""
+    options, lr = step.options, literal(step.options.lr)
+    settings = {"momentum": literal(options.momentum)} if options.momentum else {}
+    settings |= {"nesterov": "True"} if options.nesterov else {}
+    if options.weight_decay is not None:
+        settings["weight_decay"] = literal(options.weight_decay)
+    plain = options.optimizer == "sgd" and not settings
+    layer = codes["layer"]
+    values = (
+        f"[{step.local('W')}, {step.local('b')}]" if layer else f"{step.local('weights')}.values()"
+    )
+    optimizer, scheduler = f"torch.optim.{OPTIMIZERS[options.optimizer]}", ""
+    if plain:
+        values = "[torch.zeros(1)]"
+    if options.schedule:
+        ((name, given),) = options.schedule.items()
+        given = {key: literal(value) for key, value in given.items()}
+        scheduler = call(f"torch.optim.lr_scheduler.{name}", [step.local("optimizer")], given)
+    only_scheduled = plain and bool(scheduler)
+    return {
+        "plain": plain, "plain_layer": plain and layer, "plain_network": plain and not layer,
+        "new_optimizer": (not plain or scheduler)
+        and call(optimizer, [values], {"lr": lr, **settings}),
+        "new_scheduler": scheduler, "only_scheduled": only_scheduled,
+        "stepped": not plain or only_scheduled,
+        "lr": step.local("lr") if only_scheduled else lr, "scheduled_lr": step.local("lr"),
+    }  # fmt: skip
 
-    def _batches(self) -> str:
-        X = self.step.named["X_train"].name
-        device = f", device={X}.device" if self.step.script.moves else ""
-        return f"list(torch.randperm(len({X}){device}).split({self.options.batch_size}))"
 
-    def _predictions(self, rows: str, params: str | None = None) -> str:
-        if self.is_layer:
-            return f"{rows} @ {self.names[0]} + {self.names[1]}"
-        value = Value(params or self.tracked, "dict", detail=self.params.detail)
-        return predictions(self.step, value, rows)
+def _losses(step: StepLines, codes: dict[str, Any]) -> dict[str, str]:
+    """The codes of predictions, losses, and of parameters that are no longer tracked."""
+    loss, y_hat, value = step.options.loss, step.local("y_hat"), "value.detach(){}"
+    if codes["layer"]:
+        W, b = step.local("W"), step.local("b")  # noqa: N806
+        values = f'{{{{"W1": {W}.detach(){{0}}, "b1": {b}.detach(){{0}}}}}}'
 
-    def _rows(self) -> tuple[str, str]:
-        """The rows of one update, and their targets."""
-        X = self.step.named["X_train"].name
-        if self.options.batch_size is None:
-            return X, self.y
-        self.step.begin(f"if not {self.own.batches}:")
-        self.step.add(f"{self.own.batches} = {self._batches()}")
-        self.step.end()
-        names, rows = (self.step.local("X"), self.step.local("y")), self.step.local("rows")
-        self.step.add(
-            f"{rows} = {self.own.batches}.pop(0)",
-            f"{', '.join(names)} = {X}[{rows}], {self.y}[{rows}]",
-        )
-        return names
+        def predicted(rows: str) -> str:
+            return f"{rows} @ {W} + {b}"
+    else:
+        weights = Value(step.local("weights"), "dict", detail=step.named["params"].detail)
+        values = f"{{{{name: {value} for name, value in {weights.name}.items()}}}}"
 
-    def _gradient(self, X: str, y: str) -> None:
-        self.step.add(*([] if self.is_plain else [f"{self.own.optimizer}.zero_grad()"]))
-        y_hat = self.step.local("y_hat")
-        loss = loss_code(self.step.named["X_train"], self.options.loss, y_hat, y)
-        self.step.add(
-            f"{y_hat} = {self._predictions(X)}",
-            f"{self.own.loss} = {loss}",
-            f"{self.own.loss}.backward()",
-        )
+        def predicted(rows: str) -> str:
+            return predictions(step, weights, rows)
 
-    def _update(self) -> None:
-        step, lr = self.step, literal(self.options.lr)
-        if not self.is_plain:
-            step.add(f"{self.own.optimizer}.step()")
-            return
-        if self.options.schedule:
-            lr = step.local("lr")
-            step.add(
-                f"{self.own.optimizer}.step()", f"({lr},) = {self.own.scheduler}.get_last_lr()"
-            )
-        step.begin("with torch.no_grad():")
-        for name in self.names:
-            step.add(f"{name} -= {lr} * {name}.grad")
-        if not self.is_layer:
-            value = self.own.value
-            step.begin(f"for {value} in {self.tracked}.values():")
-            step.add(f"{value} -= {lr} * {value}.grad", f"{value}.grad = None")
-            step.end()
-        step.end()
-        if self.is_layer:
-            step.add(f"{' = '.join(f'{name}.grad' for name in self.names)} = None")
-
-    def _closure(self, X: str, y: str) -> None:
-        """What lbfgs asks for as often as it needs a gradient."""
-        step = self.step
-        step.lines.append("")
-        closure = step.local("closure")
-        step.begin(f"def {closure}():")
-        self._gradient(X, y)
-        step.add(f"return {self.own.loss}")
-        step.end()
-        step.lines.append("")
-        step.add(f"{self.own.loss} = {self.own.optimizer}.step({closure})")
-
-    def _validate(self) -> None:
-        step, options = self.step, self.options
-        step.begin("with torch.no_grad():")
-        y_hat = step.local("y_hat")
-        step.add(f"{y_hat} = {self._predictions(step.named['X_val'].name)}")
-        loss = loss_code(step.named["X_val"], options.loss, y_hat, self.y_val)
-        step.add(f"{self.val_losses}.append({loss})")
-        step.end()
-        if not options.patience:
-            return
-        step.begin(f"if {self.val_losses}[-1].item() < {self.own.least}:")
-        step.add(
-            f"{self.own.least}, {self.own.waited} = {self.val_losses}[-1].item(), 0",
-            f"{self.own.best} = {self._values('.clone()')}",
-        )
-        step.end()
-        step.begin("else:")
-        step.add(f"{self.own.waited} += 1")
-        step.end()
-
-    def _values(self, more: str = "") -> str:
-        """The parameters as they are, untracked."""
-        if self.is_layer:
-            keys = ('"W1"', '"b1"')
-            return mapping(
-                (key, f"{name}.detach(){more}") for key, name in zip(keys, self.names, strict=True)
-            )
-        return f"{{name: value.detach(){more} for name, value in {self.tracked}.items()}}"
-
-    def _stop(self) -> None:
-        """The reasons for which the loop ends before its last step."""
-        step = self.step
-        if self.options.patience:
-            step.block(f"if {self.own.waited} >= {self.options.patience}:", "break")
-        if self.options.tolerance:
-            change = f"abs({self.own.before} - {self.own.loss}.item())"
-            step.block(f"if {change} < {literal(self.options.tolerance)}:", "break")
-            step.add(f"{self.own.before} = {self.own.loss}.item()")
-
-    def _finish(self) -> None:
-        step = self.step
-        params = step.give_like("params", self.params)
-        step.add(f"{self.losses} = torch.stack({self.losses})")
-        if self.is_validated:
-            step.add(f"{self.val_losses} = torch.stack({self.val_losses})")
-            step.give("val_losses", "tensor", is_own=True)
-        if self.options.patience:
-            y_hat = step.local("y_hat")
-            step.begin("with torch.no_grad():")
-            step.add(f"{y_hat} = {self._predictions(step.named['X_val'].name)}")
-            last = loss_code(step.named["X_val"], self.options.loss, y_hat, self.y_val)
-            step.add(f"{self.own.loss} = {last}.item()")
-            step.end()
-            step.begin(f"if {self.own.best} is None or {self.own.loss} < {self.own.least}:")
-            step.add(f"{self.own.best} = {self._values()}")
-            step.end()
-            step.add(f"{params} = {self.own.best}")
-        else:
-            step.add(f"{params} = {self._values()}")
-        step.give("losses", "tensor", is_own=True, dtype=step.named["X_train"].dtype)
-        step.add(
-            f'assert {self.losses}.isfinite().all(), "the loss is not finite: lower `lr`"',
-            f'print(f"loss {{{self.losses}[0]:.5f}} -> {{{self.losses}[-1]:.5f}}")',
-        )
+    X = codes.get("X") or step.local("X")
+    found = {
+        "predicted": predicted(X), "ends": values.format(""), "copies": values.format(".clone()"),
+        "loss_code": loss_code(step.named["X_train"], loss, y_hat, codes["y"]),
+    }  # fmt: skip
+    if codes["validated"]:
+        X_val = step.named["X_val"]
+        found["val_predicted"] = predicted(X_val.name)
+        found["val_loss"] = loss_code(X_val, loss, y_hat, codes["val_targets"])
+    return found

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun import FlowrunError, Plan
-from flowrun_tensors import steps
-from flowrun_tensors.exporting import descent, loading, saving, tables, tensors, training
+from flowrun_tensors.exporting import descent, loading, measuring, saving, tables, tensors, training
 from flowrun_tensors.exporting.assembling import libraries, script_text
 from flowrun_tensors.exporting.own_code import OwnCode
 from flowrun_tensors.exporting.own_steps import own_step
@@ -20,6 +19,7 @@ from flowrun_tensors.exporting.script import (
     shown_values,
 )
 from flowrun_tensors.exporting.text import comment, literal
+from flowrun_tensors.steps import STEPS
 
 SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
     "load": loading.load, "save": saving.save,
@@ -28,9 +28,10 @@ SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
     "evaluate": training.evaluate, "predict": training.predict,
     "tensor": tensors.tensor, "random": tensors.random, "compute": tensors.compute,
     "cast": tensors.cast, "place": tensors.place, "numpy": tensors.numpy,
-    "grad": tensors.grad, "minimize": tensors.minimize, "bench": tensors.bench,
+    "grad": tensors.grad, "minimize": tensors.minimize, "bench": measuring.bench,
 }  # fmt: skip
 
+_DTYPES = ("float16", "bfloat16", "float32", "float64")
 _PLACED = [
     "def NAME(value, device=None, dtype=None):",
     '    """A value with its tensors on a device, and floating ones in a dtype."""',
@@ -101,7 +102,7 @@ def _said_of(step: Any, write: Callable[[], object]) -> None:
 
 
 def _is_built_in(step: Any) -> bool:
-    return any(step.step is one for one in steps.STEPS)
+    return any(step.step is one for one in STEPS)
 
 
 def _device(name: str, plan: Plan) -> str:
@@ -115,6 +116,8 @@ def _write(script: Script, step: Any, own: OwnCode) -> None:
     """One step: what is set for it, and its lines."""
     lines = StepLines(script, step)
     dtype = step.dtype or script.plan.recipe.dtype
+    if dtype not in _DTYPES:  # the record of a run from elsewhere may say anything
+        raise ExportError(f"{literal(dtype)} is no dtype; there are: {', '.join(_DTYPES)}")
     device = _device(step.device or script.plan.recipe.device, script.plan)
     if dtype != script.dtype:
         lines.add(f"torch.set_default_dtype(torch.{dtype})")

@@ -33,10 +33,10 @@ def load(step: StepLines) -> None:
         _load_file(step, path, checked_file(step, name, path, source), name)
     elif source in registry.datasets:
         _load_dataset(step, registry.datasets[source])
-    elif path.is_dir() or not path.suffix:
+    elif path.is_dir() or ("/" in source and not path.suffix):
         load_folder(step, path)
     elif not path.is_file():
-        raise ExportError(f"there is no file {source}, and what it holds decides how it is read")
+        raise ExportError(f"there is no file {source}, and no data set of that name")
     else:
         _load_file(step, path, here(step, source, path), path.name)
 
@@ -84,9 +84,8 @@ def _load_csv(step: StepLines, path: Path, code: str) -> None:
     more = "" if delimiter == "," else f", delimiter={literal(delimiter)}"
     file, cells = step.local("file"), step.local("rows")
     reading = f"csv.reader({file}{more})"
-    step.begin(f'with open({code}, newline="", encoding="utf-8-sig") as {file}:')
-    step.add(f"{cells} = [row for row in {reading} if row]")
-    step.end()
+    opened = f'open({code}, newline="", encoding="utf-8-sig")'
+    step.block(f"with {opened} as {file}:", f"{cells} = [row for row in {reading} if row]")
     outputs = list(step.step.wires.outputs)
     unknown = [name for name in outputs if name not in ("data", "columns")]
     if unknown and len(outputs) > 1:

@@ -84,7 +84,11 @@ class OwnCode:
             self._pieces.items(), key=lambda piece: (order.index(piece[1]), piece[0].lineno)
         )
         made: list[str] = []
+        begun: set[tuple[Path, int]] = set()
         for statement, module in pieces:
+            if (module.path, statement.lineno) in begun:
+                continue  # two statements on one line
+            begun.add((module.path, statement.lineno))
             is_definition = isinstance(statement, (*FUNCTIONS, ast.ClassDef))
             made += ["", ""] if is_definition or made[-1:] == [""] else []
             made += [*text_of(module, statement), *([""] if is_definition else [])]
@@ -119,6 +123,8 @@ class OwnCode:
             if isinstance(node, ast.Attribute):
                 self._see_attribute(module, node)
             elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                if getattr(node, "level", 0):
+                    raise ExportError(f"{module.place(node)}: write this import from its root")
                 for one, alias, target in module.imported(node):
                     self._copy_imported(module, one, alias, target)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -138,7 +144,8 @@ class OwnCode:
                 if alias_name(alias) == use.id:
                     self._import(module, node, alias, target)
         elif statement is not None:
-            self._take(module, statement)
+            for one in module.binding(use.id):
+                self._take(module, one)
         elif use.id not in dir(builtins):
             for node, alias, _ in module.imported(module.tree):
                 if alias.name == "*":

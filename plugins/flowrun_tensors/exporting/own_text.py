@@ -30,9 +30,13 @@ class Module:
         except (OSError, ValueError, SyntaxError) as error:
             raise ExportError(f"the source {shown(path)} cannot be had ({error})") from None
 
+    def binding(self, name: str) -> list[ast.stmt]:
+        """The statements at its top that bind a name."""
+        return [one for one in self.tree.body if name in bound_names(one)]
+
     def giving(self, name: str) -> ast.stmt | None:
-        """The statement at its top that binds a name last."""
-        return next((one for one in reversed(self.tree.body) if name in bound_names(one)), None)
+        """The last of them."""
+        return next(reversed(self.binding(name)), None)
 
     def place(self, node: ast.AST) -> str:
         """`file:line` of a node."""
@@ -90,7 +94,7 @@ def evaluated(module: Module, statement: ast.stmt) -> Iterator[ast.AST]:
 
 def text_of(module: Module, statement: ast.stmt) -> list[str]:
     """The lines of a statement, without what is flowrun's."""
-    lines = module.text.splitlines()
+    lines = module.text.split("\n")
     decorators = getattr(statement, "decorator_list", [])
     kept = [one for one in decorators if not module.is_flowruns(one)]
     body = lines[statement.lineno - 1 : statement.end_lineno]

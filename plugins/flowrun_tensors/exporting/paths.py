@@ -16,18 +16,21 @@ def resolved(step: StepLines, text: str) -> Path:
 
 
 def here(step: StepLines, text: str, path: Path, *, copied: bool = True) -> str:
-    """Code of a path of the recipe, from the script's folder; a file that is read goes there."""
+    """Code of a path of the recipe, from the script's folder; a file that is read goes there.
+
+    Not one outside of that folder, where an export writes nothing.
+    """
     where = script_path(step, text, path)
-    if copied:
+    if copied and not where.startswith(".."):
         step.script.files[where] = path
     return f"{step.script.here()} / {literal(where)}"
 
 
 def saved_path(step: StepLines, text: str, path: Path, *, is_folder: bool) -> str:
     """Code of the file that `save` writes."""
-    return here(step, f"{text}/{VALUES}", path / VALUES, copied=False) if is_folder else here(
-        step, text, path, copied=False
-    )  # fmt: skip
+    if is_folder:
+        text, path = f"{text}/{VALUES}", path / VALUES
+    return here(step, text, path, copied=False)
 
 
 def script_path(step: StepLines, text: str, path: Path) -> str:
@@ -65,7 +68,5 @@ def checked_file(step: StepLines, name: str, path: Path, url: str) -> str:
     message = literal(f"{where} is missing: {'get it at ' if url else 'export writes it with -o'}")
     if url:
         message += f" + {script.constant('URL', literal(url))}"
-    step.begin(f"if not {constant}.exists():")
-    step.add(f"raise SystemExit({message})")
-    step.end()
+    step.block(f"if not {constant}.exists():", f"raise SystemExit({message})")
     return constant

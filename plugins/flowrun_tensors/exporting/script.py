@@ -169,6 +169,22 @@ class StepLines:
         self.add(*inside)
         self.end()
 
+    def write(self, template: str, **codes: Any) -> None:
+        """Add the lines of a template at the depth of now.
+
+        `{name}` stands for one of `codes`, or else for a local name. A line that ends in
+        `## name` or `## not name` is added only if that code is given, or is not.
+        """
+        names = _Names(self.local, codes)
+        for line in template.strip("\n").split("\n"):
+            text, _, condition = line.partition("  ## ")
+            wanted = condition.removeprefix("not ")
+            if condition and bool(codes[wanted.strip()]) == condition.startswith("not "):
+                continue
+            depth = (len(text) - len(text.lstrip())) // 4
+            code = text.strip().format_map(names)
+            self.lines += laid_out(code, self.depth + depth) if code else [""]
+
     def seed(self) -> None:
         """Let the step draw its own random numbers."""
         is_said = self.script.is_seen("seed")
@@ -178,10 +194,6 @@ class StepLines:
     def local(self, wish: str) -> str:
         """A name for what only this step needs."""
         return self.script.free(wish)
-
-    def locals(self, names: str) -> SimpleNamespace:
-        """Such names by their wishes, which are divided by spaces."""
-        return SimpleNamespace(**{name: self.local(name) for name in names.split()})
 
     def wants(self, output: str) -> bool:
         """Whether a step below takes this output, or it is shown at the end."""
@@ -225,6 +237,17 @@ class StepLines:
         """Let the steps below see what this one gives."""
         self.add(*self._late)
         self.script.values.update(self._given)
+
+
+class _Names(dict[str, Any]):
+    """Codes by name, and a local name for each other one."""
+
+    def __init__(self, local: Callable[[str], str], codes: dict[str, Any]) -> None:
+        super().__init__(codes)
+        self._local = local
+
+    def __missing__(self, name: str) -> str:
+        return self._local(name)
 
 
 def shown_values(plan: Plan) -> list[str]:

@@ -84,41 +84,39 @@ def _columns(places: list[int], width: int) -> str:
     return f"[:, {first - width}:]" if last == width else f"[:, {first}:{last}]"
 
 
+_NORMALIZED = """
+{first} = {X}[0].{wide}()  # so that a large mean costs no digits
+{shifted} = {X}.{wide}() - {first}  ## one_block
+{mean} = {shifted}.mean(0)  ## one_block
+{squares} = ({shifted} - {mean}).square().sum(0)  ## one_block
+{mean}, {squares} = {moments}({X}.{wide}() - {first})  ## not one_block
+{std} = ({squares} / (len({X}) - 1)).sqrt().to({dtype})
+{std}[{squares} == 0] = 1  # a column that is constant has no scale
+{mean} = ({first} + {mean}).to({dtype})
+{new_X}, {new_X_val} = ({X} - {mean}) / {std}, ({X_val} - {mean}) / {std}  ## crossed
+{new_X} = ({X} - {mean}) / {std}  ## not crossed
+{new_X_val} = ({X_val} - {mean}) / {std}  ## not crossed
+"""
+
+
 def normalize(step: StepLines) -> None:
     """Mean and deviation of the training rows, in float64, and both parts scaled by them."""
     X, X_val = step.named["X_train"], step.named["X_val"]
-    mean, std = step.target("mean"), step.target("std")
-    wide = "float" if step.script.device.startswith("mps") else "double"
-    first, shifted, squares = (step.local(name) for name in ("first", "shifted", "squares"))
-    is_host = step.script.device == "cpu"
-    elements = _HOST_ELEMENTS if is_host else _DEVICE_ELEMENTS
-    why = "" if step.script.is_seen("first") else "  # so that a large mean costs no digits"
-    step.add(f"{first} = {X.name}[0].{wide}(){why}")
-    if _is_one_block(X, elements):
-        step.add(
-            f"{shifted} = {X.name}.{wide}() - {first}",
-            f"{mean} = {shifted}.mean(0)",
-            f"{squares} = ({shifted} - {mean}).square().sum(0)",
-        )
-    else:
-        moments = step.script.helper("mean_and_squares", _moments(elements))
-        step.add(f"{mean}, {squares} = {moments}({X.name}.{wide}() - {first})")
-    dtype = f"{X.name}.dtype" if X.dtype is None else f"torch.{X.dtype}"
-    step.add(
-        f"{std} = ({squares} / (len({X.name}) - 1)).sqrt().to({dtype})",
-        f"{std}[{squares} == 0] = 1  # a column that is constant has no scale",
-        f"{mean} = ({first} + {mean}).to({dtype})",
-    )
-    known: dict[str, Any] = {"kind": "tensor", "dtype": X.dtype, "is_own": True}
-    names = [step.give(name, shape=one.shape, **known) for name, one in
-             (("X_train", X), ("X_val", X_val))]  # fmt: skip
-    scaled = [f"({one.name} - {mean}) / {std}" for one in (X, X_val)]
-    if names[0] == X_val.name:
-        step.add(f"{names[0]}, {names[1]} = {scaled[0]}, {scaled[1]}")
-    else:
-        step.add(f"{names[0]} = {scaled[0]}", f"{names[1]} = {scaled[1]}")
-    step.give("mean", **known)
-    step.give("std", **known)
+    mean, std, device = step.target("mean"), step.target("std"), step.script.device
+    elements = _HOST_ELEMENTS if device == "cpu" else _DEVICE_ELEMENTS
+    one_block = _is_one_block(X, elements)
+    known: dict[str, Any] = {"dtype": X.dtype, "is_own": True}
+    scaled = step.give("X_train", "tensor", shape=X.shape, **known)
+    step.write(
+        _NORMALIZED, X=X.name, X_val=X_val.name, mean=mean, std=std, one_block=one_block,
+        moments="" if one_block else step.script.helper("moments", _moments(elements)),
+        wide="float" if device.startswith("mps") else "double",  # which has no float64
+        dtype=f"{X.name}.dtype" if X.dtype is None else f"torch.{X.dtype}",
+        new_X=scaled, crossed=scaled == X_val.name,
+        new_X_val=step.give("X_val", "tensor", shape=X_val.shape, **known),
+    )  # fmt: skip
+    step.give("mean", "tensor", **known)
+    step.give("std", "tensor", **known)
 
 
 def _is_one_block(X: Value, elements: int) -> bool:

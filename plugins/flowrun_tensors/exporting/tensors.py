@@ -1,4 +1,4 @@
-"""The short forms of the steps on single tensors: `tensor` to `minimize`, and `bench`."""
+"""The short forms of the steps on single tensors: `tensor` to `minimize`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from flowrun_tensors.exporting.networks import layers_of
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.text import call, literal, mapping
 from flowrun_tensors.expressions import Expression, parse_option
-
-_BENCH_SIZES = {"add": 1_000_000, "matmul": 2_000}
 
 
 def tensor(step: StepLines) -> None:
@@ -172,80 +170,39 @@ def _tracked(step: StepLines, name: str) -> Value:
     return copy
 
 
+_DESCENT = """
+{x} = {first}.clone().requires_grad_()
+{trace}, {points} = [], [{x}.detach().clone()]
+for _ in range({steps}):
+    {f} = {expression}
+    {f}.backward()
+    with torch.no_grad():  ## no_grad
+        {x} -= {lr} * {x}.grad  ## no_grad
+    {x} -= {lr} * {x}.grad  ## not no_grad
+    {x}.grad = None  ## not accumulate
+    {trace}.append({f}{as_scalar}.detach())
+    {points}.append({x}.detach().clone())
+    if {trace}[1:] and abs(float({trace}[-1] - {trace}[-2])) < {tolerance}:  ## tolerance
+        break  ## tolerance
+{x} = {x}.detach()
+{trace}, {points} = torch.stack({trace}), torch.stack({points})
+assert {trace}.isfinite().all(), "the value is not finite: lower `lr`"
+"""
+
+
 def minimize(step: StepLines) -> None:
     """The loop: the expression, `backward`, the update, and the gradient reset."""
     options = step.options
     expression, by = parse_option(options.of, "of"), options.by
-    x, trace, points = step.target(by, over=(by,)), step.target("trace"), step.target("points")
+    x = step.target(by, over=(by,))
     writer = Writer({**step.named, by: replace(step.named[by], name=x)})
-    f = step.local("f")
-    step.add(
-        f"{x} = {step.named[by].name}.clone().requires_grad_()",
-        f"{trace}, {points} = [], [{x}.detach().clone()]",
-    )
-    step.begin(f"for _ in range({options.steps}):")
-    step.add(f"{f} = {writer.code(expression)}", f"{f}.backward()")
-    update = f"{x} -= {literal(options.lr)} * {x}.grad"
-    if options.no_grad:
-        step.begin("with torch.no_grad():")
-        step.add(update)
-        step.end()
-    else:
-        step.add(update)
-    step.add(*([] if options.accumulate else [f"{x}.grad = None"]))
-    step.add(f"{trace}.append({f}{_as_scalar(writer, expression)}.detach())")
-    step.add(f"{points}.append({x}.detach().clone())")
-    if options.tolerance:
-        change = f"abs(float({trace}[-1] - {trace}[-2]))"
-        step.begin(f"if len({trace}) > 1 and {change} < {literal(options.tolerance)}:")
-        step.add("break")
-        step.end()
-    step.end()
-    step.add(
-        f"{x} = {x}.detach()",
-        f"{trace}, {points} = torch.stack({trace}), torch.stack({points})",
-        f'assert {trace}.isfinite().all(), "the value is not finite: lower `lr`"',
-    )
+    step.write(
+        _DESCENT, x=x, trace=step.target("trace"), points=step.target("points"),
+        first=step.named[by].name, expression=writer.code(expression), steps=options.steps,
+        lr=literal(options.lr), no_grad=options.no_grad, accumulate=options.accumulate,
+        tolerance=options.tolerance and literal(options.tolerance),
+        as_scalar=_as_scalar(writer, expression),
+    )  # fmt: skip
     step.give_like(by, step.named[by], is_own=True)
     step.give("trace", "tensor", is_own=True)
     step.give("points", "tensor", is_own=True)
-
-
-def bench(step: StepLines) -> None:
-    """torch.utils.benchmark's Timer on lists and tensors, or on a product on each device."""
-    options, n = step.options, step.options.n or _BENCH_SIZES[step.options.measure]
-    step.script.use("torch.utils.benchmark", "Timer")
-    threads = "num_threads=torch.get_num_threads()"
-    median = step.script.helper("median", [
-        "def NAME(statement, **names):",
-        '    """The seconds that a statement takes."""',
-        f"    timer = Timer(statement, globals=names, {threads})",
-        "    timer.timeit(1)  # kernels are chosen and loaded at the first call",
-        f"    return timer.blocked_autorange(min_run_time={literal(options.seconds)}).median",
-    ])  # fmt: skip
-    timings = step.give("timings", "dict")
-    a, b = step.local("a"), step.local("b")
-    if options.measure == "add":
-        step.add(
-            f"{a}, {b} = list(range({n})), list(range({n}))",
-            f'lists = {median}("[x + y for x, y in zip(a, b)]", a={a}, b={b})',
-            f'tensors = {median}("a + b", a=torch.tensor({a}), b=torch.tensor({b}))',
-            f'{timings} = {{"n": {n}, "lists": lists, "tensors": tensors, '
-            '"ratio": lists / tensors}',
-        )
-        return
-    step.seed()
-    step.add(
-        'kind = torch.accelerator.current_accelerator() or torch.device("cpu")',
-        'devices = [f"{kind.type}:{index}" for index in range(torch.accelerator.device_count())]',
-        f'{timings} = {{"n": {n}}}',
-    )
-    step.begin('for device in [*devices, "cpu"]:')
-    step.add(
-        f"{a}, {b} = torch.randn({n}, {n}, device=device), torch.randn({n}, {n}, device=device)",
-        'wait = "" if device == "cpu" else "; torch.accelerator.synchronize(device)"',
-        f'seconds = {median}(f"a @ b{{wait}}", a={a}, b={b}, torch=torch, device=device)',
-        f'figures = {{"seconds": seconds, "gflops": 2 * {n}**3 / seconds / 1e9}}',
-        f'{timings}[device.replace(":", "_")] = figures',
-    )
-    step.end()

@@ -100,8 +100,6 @@ def _broken(line: str, depth: int, end: str = "") -> list[str]:
     space = "    " * depth
     if len(space) + len(line) + len(end) <= WIDTH:
         return [space + line + end]
-    if line[-1] in "'\"":
-        return _broken_string(line, depth, end)
     begin = _last_opening(line)
     if begin is None:
         return [space + line + end]
@@ -111,22 +109,6 @@ def _broken(line: str, depth: int, end: str = "") -> list[str]:
     comma = "," if len(items) > 1 else ""
     inner = [one for item in items for one in _broken(item, depth + 1, comma)]
     return [space + line[: begin + 1], *inner, space + line[-1] + end]
-
-
-def _broken_string(line: str, depth: int, end: str) -> list[str]:
-    """A line that ends in a long string, with that in parts in brackets."""
-    begin = next((at for at, depth_at in _scan(line) if not depth_at and line[at] in "'\""), 0)
-    space, is_alone = "    " * depth, not begin and not end  # in brackets that are there already
-    if "\\" in line or (begin and line[begin - 1] not in " ="):  # it may be cut within an escape
-        return [space + line + end]
-    width = WIDTH - len(space) - (2 if is_alone else 6)
-    parts = textwrap.wrap(
-        line[begin + 1 : -1], width, drop_whitespace=False, break_on_hyphens=False
-    )
-    strings = [f"{space}{line[-1]}{part}{line[-1]}" for part in parts]
-    if is_alone:
-        return strings
-    return [f"{space}{line[:begin]}(", *(f"    {one}" for one in strings), f"{space}){end}"]
 
 
 def _last_opening(line: str) -> int | None:

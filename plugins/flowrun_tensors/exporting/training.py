@@ -70,48 +70,42 @@ def _init_own(step: StepLines, X: Value) -> None:
         step.add(f"{value} = {literal({'name': options.model, 'settings': settings})}")
 
 
+_METRICS = {
+    "mse": '{metrics}["mse"] = {squared}.item()',
+    "rmse": '{metrics}["rmse"] = {squared}.item() ** 0.5',
+    "mae": '{metrics}["mae"] = ({y_hat} - {y}).abs().mean().item()',
+    "accuracy": '{metrics}["accuracy"] = ({y_hat}.argmax(1) == {y}).double().mean().item()',
+    "cross_entropy": '{metrics}["cross_entropy"] = {cross_entropy}({y_hat}, {y}).item()',
+    "r2": """
+{residual} = ({y} - {y_hat}){wait}.square().sum(dtype=torch.float64)
+{total} = ({y} - {y}.mean(0)){wait}.square().sum(dtype=torch.float64)
+{metrics}["r2"] = (1 - {residual} / {total}).item() if {total} else float("nan")
+""",
+}
+
+
 def evaluate(step: StepLines) -> None:
     """The predictions for the rows to validate with, and each metric of them."""
-    options, y = step.options, step.named["y_val"].name
+    X, y, y_hat = step.named["X_val"], step.named["y_val"].name, step.local("y_hat")
     if own_model(step) is not None:
         step.seed()  # its forward pass may draw
-    y_hat = step.local("y_hat")
-    step.begin("with torch.no_grad():")
-    step.add(f"{y_hat} = {predictions(step, step.named['params'], step.named['X_val'].name)}")
-    step.end()
-    if set(options.metrics) & {"accuracy", "cross_entropy"}:
-        classes = step.local("classes")
-        step.add(f"{classes} = {y}.flatten()")
-        y = classes
+    predicted = predictions(step, step.named["params"], X.name)
+    step.block("with torch.no_grad():", f"{y_hat} = {predicted}")
+    if set(step.options.metrics) & {"accuracy", "cross_entropy"}:
+        step.add(f"{step.local('classes')} = {y}.flatten()")
+        y = step.local("classes")
     metrics = step.target("metrics", over=("params", "X_val", "model"))
     step.add(f"{metrics} = {{}}")
-    for name in options.metrics:
-        step.add(*_metric(step, f'{metrics}["{name}"]', name, y_hat, y))
+    is_host = step.script.device == "cpu" and not step.script.moves
+    for name in step.options.metrics:
+        step.write(
+            _METRICS[name], metrics=metrics, y=y, y_hat=y_hat,
+            squared=loss_code(X, "mse", y_hat, y), wait="" if is_host else ".cpu()",
+            cross_entropy="torch.nn.functional.cross_entropy",
+        )  # fmt: skip
     step.give("metrics", "dict")
     step.add(f'print("metrics:", {metrics})')
     step.script.printed.add(step.step.wires.outputs["metrics"])
-
-
-def _metric(step: StepLines, target: str, name: str, y_hat: str, y: str) -> list[str]:
-    """The lines of one metric."""
-    if name in ("mse", "rmse"):
-        squared = loss_code(step.named["X_val"], "mse", y_hat, y)
-        return [f"{target} = {squared}.item(){'' if name == 'mse' else ' ** 0.5'}"]
-    if name == "r2":
-        wait = "" if step.script.device == "cpu" and not step.script.moves else ".cpu()"
-        residual, total = step.local("residual"), step.local("total")
-        sum_of = f"{wait}.square().sum(dtype=torch.float64)"
-        return [
-            f"{residual} = ({y} - {y_hat}){sum_of}",
-            f"{total} = ({y} - {y}.mean(0)){sum_of}",
-            f'{target} = (1 - {residual} / {total}).item() if {total} else float("nan")',
-        ]
-    codes = {
-        "mae": f"({y_hat} - {y}).abs().mean()",
-        "accuracy": f"({y_hat}.argmax(1) == {y}).double().mean()",
-        "cross_entropy": f"torch.nn.functional.cross_entropy({y_hat}, {y})",
-    }
-    return [f"{target} = {codes[name]}.item()"]
 
 
 def predict(step: StepLines) -> None:
@@ -125,6 +119,5 @@ def predict(step: StepLines) -> None:
     if rows != step.named["data"].name:
         step.add(f"{step.local('X')} = {rows[1:-1]}")
         rows = step.local("X")
-    step.begin("with torch.no_grad():")
-    step.add(f"{step.give('y_hat', 'tensor')} = {predictions(step, step.named['params'], rows)}")
-    step.end()
+    predicted = predictions(step, step.named["params"], rows)
+    step.block("with torch.no_grad():", f"{step.give('y_hat', 'tensor')} = {predicted}")

@@ -164,14 +164,15 @@ def test_the_record_of_a_run_from_elsewhere_is_never_code(
     assert done.stdout == "a: tensor([1.5000])\n"
     assert not list(tmp_path.rglob("PWNED"))
     renamed = {"tensor": {"a": 1}, "id": "tensor", "out": {"a": code}}
-    for step in ({"tensor": {code: [1]}, "id": "tensor"}, renamed, {"tensor": {}, "id": code}):
-        wrong = {"steps": [step]}
+    typed = {"tensor": {"a": 1.5}, "id": "tensor", "dtype": f"float64); {RUN}; print("}
+    steps = [{"tensor": {code: [1]}, "id": "tensor"}, renamed, {"tensor": {}, "id": code}, typed]
+    for wrong in [{"dtype": f"float32); {RUN}; print("}, *({"steps": [step]} for step in steps)]:
         resolved = {**record["resolved"], **wrong}
         (run / "run.json").write_text(json.dumps({**record, "resolved": resolved}))
         done = flowrun("export", "last", "-o", "other.py")
         assert "Traceback" not in done.stderr
-        if done.returncode == 0:
-            assert torch_alone("other.py").returncode == 0
+        assert done.returncode == 2
+        assert not Path("other.py").exists()
     assert not list(tmp_path.rglob("PWNED"))
 
 
