@@ -29,7 +29,7 @@ class ContextState(msgspec.Struct):
     messages, files_read, files_written: in order. peak_bytes: as a backend measured it.
     noted: what the step looked at, of files with their stamp; filled only while `is_noting`.
     checkpoints, report, interrupts: None if nothing is saved, shown or interrupted.
-    saw_stop: whether the step was told to end early.
+    saw_stop: whether the step read that it should end early.
     """
 
     step: str
