@@ -24,6 +24,7 @@ import os
 import pkgutil
 import runpy
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -198,16 +199,16 @@ class Server:
 
     def _accept(self) -> dict[str, Any] | None:
         connection, _ = self._listener.accept()
-        header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3)
-        if len(header) < HEADER.size:
+        try:
+            request, streams = _received(connection)
+        except (OSError, ValueError, struct.error):  # whoever asked has gone
             connection.close()
             return None
-        (length,) = HEADER.unpack(header)
-        request: dict[str, Any] = json.loads(connection.recv(length, socket.MSG_WAITALL))
         pid = os.fork()
         if pid == 0:
             connection.close()
             self._leave()
+            os.setpgid(0, 0)  # a signal to its group must not reach the server
             for target, stream in enumerate(streams):
                 os.dup2(stream, target)
         for stream in streams:
@@ -215,7 +216,7 @@ class Server:
         if pid == 0:
             return request
         self._children[pid] = connection
-        connection.sendall(STARTED.pack(pid))
+        _send(connection, STARTED.pack(pid))
         return None
 
     def _leave(self) -> None:
@@ -234,9 +235,20 @@ class Server:
             if pid == 0:
                 return
             connection = self._children.pop(pid)
-            with contextlib.suppress(OSError):  # whoever asked has gone
-                connection.sendall(ENDED.pack(status, usage.ru_utime + usage.ru_stime))
+            _send(connection, ENDED.pack(status, usage.ru_utime + usage.ru_stime))
             connection.close()
+
+
+def _received(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """A request, and the streams that came with it."""
+    header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3)
+    (length,) = HEADER.unpack(header)
+    return json.loads(connection.recv(length, socket.MSG_WAITALL)), streams
+
+
+def _send(connection: socket.socket, content: bytes) -> None:
+    with contextlib.suppress(OSError):  # whoever asked has gone
+        connection.sendall(content)
 
 
 def become(request: dict[str, Any], base: list[str], imported: Imported) -> None:
@@ -358,6 +370,8 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()  # what is there now is not looked through, and copied, again in each child
     request = Server(sys.argv[1], int(sys.argv[2])).serve()
-    if request is not None:
+    if request is None:
+        shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
+    else:
         become(request, base, imported)
         run_to_the_end(request["arguments"], imported.names | set(sys.modules))

@@ -64,7 +64,7 @@ class Python(subprocess.Popen[str]):
         cwd, pipes = settings[4], settings[9:15]
         streams = [own if own != -1 else number for number, own in enumerate(
             (pipes[0], pipes[3], pipes[5]))]  # fmt: skip
-        self._status = _connect(server())
+        self._status = _connected()
         request = {"arguments": args[1:], "cwd": str(Path(cwd or ".").resolve()), "env": self._env}
         content = json.dumps(request).encode()
         header = fork_server.HEADER.pack(len(content))
@@ -140,16 +140,20 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def server() -> Path:
-    """The socket of the session's server, which the first process that needs it starts."""
+def _connected() -> socket.socket:
+    """A connection to the session's server, which the first process that needs it starts."""
     owner = os.environ[OWNER]
     path = folder(owner) / "socket"
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with FileLock(path.with_name("lock")):
-            if not path.exists():
-                _start(path, owner)
-    return path
+    connection = socket.socket(socket.AF_UNIX)
+    if connection.connect_ex(str(path)) == 0:
+        return connection
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(path.with_name("lock")):
+        if connection.connect_ex(str(path)):
+            path.unlink(missing_ok=True)  # of one that was killed
+            _start(path, owner)
+            connection.connect(str(path))
+    return connection
 
 
 def folder(owner: str) -> Path:
@@ -170,12 +174,6 @@ def _start(path: Path, owner: str) -> None:
         if process.poll() is not None or time.monotonic() > begun + START_SECONDS:
             raise RuntimeError(path.with_name("errors").read_text())
         time.sleep(0.01)
-
-
-def _connect(path: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(path))
-    return connection
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:

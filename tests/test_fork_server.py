@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -230,10 +232,32 @@ def test_a_hash_seed_is_heeded() -> None:
     assert first == second
 
 
+def test_a_signal_to_its_group_does_not_reach_the_server() -> None:
+    parent = "import os; print(os.getppid())"
+    before = run(["-c", parent]).stdout
+    assert run(["-c", "import os, signal; os.kill(0, signal.SIGTERM)"]).returncode == -15
+    assert run(["-c", parent]).stdout == before
+
+
+@pytest.mark.campaign(every=0)
+def test_a_server_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    monkeypatch.setenv(processes.OWNER, str(owner.pid))  # a session of its own
+    parents = [int(run(["-c", "import os; print(os.getppid())"]).stdout)]
+    os.kill(parents[0], signal.SIGKILL)
+    path = str(processes.folder(str(owner.pid)) / "socket")
+    while socket.socket(socket.AF_UNIX).connect_ex(path) == 0:
+        time.sleep(0.1)
+    parents.append(int(run(["-c", "import os; print(os.getppid())"]).stdout))
+    assert parents[0] != parents[1]
+    owner.communicate(b"\n")
+    shutil.rmtree(processes.folder(str(owner.pid)))
+
+
 def test_the_server_says_why_it_cannot_start(tmp_path: Path) -> None:
-    socket = tmp_path / "no such folder" / "socket"
+    path = tmp_path / "no such folder" / "socket"
     done = subprocess.run(
-        [sys.executable, processes.fork_server.__file__, str(socket), str(os.getpid())],
+        [sys.executable, processes.fork_server.__file__, str(path), str(os.getpid())],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

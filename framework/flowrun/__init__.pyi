@@ -35,15 +35,15 @@ from .plugins.markers import hookspec as hookspec
 from .plugins.steps import Meta as Meta
 from .plugins.steps import Step as Step
 from .plugins.steps import step as step
-from .recipes.arguments import RecipeOptions as RecipeOptions
+from .recipes.overrides import RecipeOptions as RecipeOptions
 from .recipes.recipe import Recipe as Recipe
 from .recipes.recipe import load_recipe as load_recipe
 from .running.backend import Backend as Backend
 from .running.calling import Call as Call
 from .running.context import CheckContext as CheckContext
 from .running.context import Context as Context
+from .running.context import PluginItems as PluginItems
 from .running.events import Progress as Progress
-from .running.plugin_items import PluginItems as PluginItems
 from .running.results import Result as Result
 from .running.results import RunInfo as RunInfo
 from .running.results import StepResult as StepResult

@@ -12,9 +12,8 @@ from flowrun.planning.plan import Plan, make_plan
 from flowrun.plugins.registry import Registry, installed_plugins
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe
-from flowrun.running.listeners import Listeners
 from flowrun.running.record_writer import RecordWriter
-from flowrun.running.results import Result
+from flowrun.running.results import Listeners, Result
 from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store

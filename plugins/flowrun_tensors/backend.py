@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import platform
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from flowrun import Backend, Call, CheckMode, Context, Step
+from flowrun import Backend, Call, CheckMode, Context, FlowrunError, Step
+from flowrun_tensors.lazy_torch import torch, when_torch_is_imported
+
+# Device files without which no build of torch can have an accelerator under Linux: NVIDIA, NVIDIA
+# under WSL, AMD, and the render nodes that Intel's GPUs need.
+_ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/dev/dri")
 
 
 class TensorBackend(Backend):
     """Imports torch only when it is needed."""
 
     def devices(self) -> dict[str, str]:
-        """Those that torch can use."""
-        from flowrun_tensors.devices import present_devices
+        """CUDA (ROCm included), XPU, MPS, and the CPU, with descriptions.
 
-        return present_devices()
+        Where the machine cannot have an accelerator, torch is not imported to ask.
+        """
+        found: dict[str, str] = {}
+        if _may_have_accelerator():
+            for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+                found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+            for index in range(torch.xpu.device_count() if torch.xpu.is_available() else 0):
+                found[f"xpu:{index}"] = torch.xpu.get_device_name(index)
+            if torch.backends.mps.is_available():
+                found["mps:0"] = "Apple GPU"
+        found["cpu"] = platform.processor() or platform.machine()
+        return found
 
     def check_mode(self, devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode:
         """Tensors without data."""
@@ -27,8 +47,154 @@ class TensorBackend(Backend):
     @contextmanager
     def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
         """Move inputs to the step's device; set the seed, and the default dtype and device."""
-        from flowrun_tensors.placement import inputs_unwritten, place_inputs, step_settings
-
-        place_inputs(ctx, call)
-        with inputs_unwritten(call), step_settings(step, ctx, call):
+        _place_inputs(ctx, call)
+        with _inputs_unwritten(call), _step_settings(step, ctx, call):
             yield
+
+
+def _place_inputs(ctx: Context, call: Call) -> None:
+    """Move a step's inputs to its own `device`, and cast floating ones to its own `dtype`.
+
+    Only for a step that has a `device` or `dtype` of its own in the recipe: nothing moves
+    silently. What moved, and how much, is said in the step's messages.
+    """
+    if call.step.device is not None:
+        moved = _changed(
+            call,
+            lambda tensor: str(tensor.device) != ctx.device,
+            lambda tensor: tensor.to(ctx.device),
+        )
+        _say(ctx, moved, f"moved to {ctx.device}")
+    if call.step.dtype is not None:
+        dtype = getattr(torch, ctx.dtype)
+        cast = _changed(
+            call,
+            lambda tensor: tensor.is_floating_point() and tensor.dtype != dtype,
+            lambda tensor: tensor.to(dtype),
+        )
+        _say(ctx, cast, f"cast to {ctx.dtype}")
+
+
+@contextmanager
+def _inputs_unwritten(call: Call) -> Iterator[None]:
+    """Raise FlowrunError where the step writes to a tensor that it was given.
+
+    Other steps may take the same tensor, and its record would no longer say what it holds. torch
+    counts what is written to each tensor.
+    """
+    inputs = {**call.inputs, **(call.named or {})}
+    before = [
+        (name, tensor, tensor._version)
+        for name, value in inputs.items()
+        for tensor in _tensors(value)
+    ]
+    yield
+    for name, tensor, version in before:
+        if tensor._version != version:
+            raise FlowrunError(
+                f"the step has changed its input `{name}` in place, which other steps may take as "
+                f"well\nwork on a copy: `{name} = {name}.clone()`"
+            )
+
+
+@contextmanager
+def _step_settings(step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
+    """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
+
+    A step that names torch has it imported before it is called; for any other that is done when
+    something it calls imports it. In a check nothing is drawn on a device that may not be there,
+    and no memory is taken.
+    """
+    with ExitStack() as stack:
+        stack.callback(random.setstate, random.getstate())
+        random.seed(ctx.seed)
+        if numpy := sys.modules.get("numpy"):
+            stack.callback(numpy.random.set_state, numpy.random.get_state())
+            numpy.random.seed(ctx.seed % 2**32)
+        if "torch" in sys.modules or _names_torch(step):
+            _set_torch(stack, ctx, call)
+        else:
+            stack.enter_context(when_torch_is_imported(partial(_set_torch, stack, ctx, call)))
+        yield
+
+
+def _set_torch(stack: ExitStack, ctx: Context, call: Call) -> None:
+    """Seed torch's generators, set its default dtype and device; the stack restores them."""
+    kind, _, index = ctx.device.partition(":")
+    has_generator = kind in ("cuda", "xpu") and not call.on_shapes
+    indices = [int(index)] if index and has_generator else []
+    stack.enter_context(torch.random.fork_rng(indices, device_type=kind if indices else "cuda"))
+    torch.manual_seed(ctx.seed)
+    stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+    torch.set_default_dtype(getattr(torch, ctx.dtype))
+    if kind != "cpu":
+        stack.enter_context(torch.device(ctx.device))
+    if kind == "cuda" and not call.on_shapes:
+        stack.enter_context(_peak_noted(call))
+
+
+@contextmanager
+def _peak_noted(call: Call) -> Iterator[None]:
+    """Note the most memory that tensors on the step's CUDA device take while it runs."""
+    device = call.ctx.device
+    torch.cuda.reset_peak_memory_stats(device)
+    yield
+    call.peak_bytes = torch.cuda.max_memory_allocated(device)
+
+
+def _names_torch(step: Step[..., Any]) -> bool:
+    """Whether the step's module or code names torch, so that it is going to import it."""
+    code = step.function.__code__
+    return "torch" in step.function.__globals__ or "torch" in code.co_names
+
+
+def _changed(
+    call: Call, must: Callable[[torch.Tensor], bool], change: Callable[[torch.Tensor], torch.Tensor]
+) -> dict[str, int]:
+    """Change the tensors among a call's inputs that must; gives their bytes by input name."""
+    changed: dict[str, int] = {}
+
+    def through(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {key: through(item, name) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(through(item, name) for item in value)
+        if isinstance(value, torch.Tensor) and must(value):
+            changed[name] = changed.get(name, 0) + value.nbytes
+            return change(value)
+        return value
+
+    call.inputs = {name: through(value, name) for name, value in call.inputs.items()}
+    if call.named is not None:
+        call.named = {name: through(value, name) for name, value in call.named.items()}
+    return changed
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in a value that counts what is written to it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+    elif "torch" in sys.modules and isinstance(value, torch.Tensor) and not value.is_inference():
+        yield value
+
+
+def _say(ctx: Context, changed: dict[str, int], what: str) -> None:
+    if changed:
+        ctx.log(f"{', '.join(changed)} {what} ({_size_text(sum(changed.values()))})")
+
+
+def _size_text(count: int) -> str:
+    """A number of bytes in the unit that fits: `46.9 KiB`."""
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.0f} B" if units[0] == "B" else f"{size:.1f} {units[0]}"
+
+
+def _may_have_accelerator() -> bool:
+    if platform.system() != "Linux":
+        return True
+    return any(Path(file).exists() for file in _ACCELERATOR_FILES)

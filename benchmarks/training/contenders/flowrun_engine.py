@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.training.contenders.tensors import tensors, wait
 from benchmarks.training.problem import Problem, Train, Trained, UnavailableError
 from flowrun import Context
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import ContextState
 from flowrun_tensors.steps.gd_train import gd_train
 
 

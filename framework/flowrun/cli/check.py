@@ -14,7 +14,7 @@ from flowrun.cli.check_reports import finding_text, flow_text
 from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.errors import PluginError, RecipeError
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 from flowrun.values.sizes import parse_size
 
 OK, WRONG = 0, 2

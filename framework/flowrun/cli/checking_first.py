@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from flowrun.cli.check_reports import finding_text
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 
 
 def check_first(

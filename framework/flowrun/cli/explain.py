@@ -6,7 +6,7 @@ import click
 
 from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 from flowrun.running.explaining import Explained, explain
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store

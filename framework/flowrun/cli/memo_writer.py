@@ -10,9 +10,8 @@ from typing import Any
 
 from flowrun.cli.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.expectations.golden.files import golden_files
-from flowrun.running.listeners import HOOKS
 from flowrun.running.record_writer import event_of, make_record
-from flowrun.running.results import RunInfo
+from flowrun.running.results import HOOKS, RunInfo
 from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import file_digest, replacing
 from flowrun.store.home import runs_folder

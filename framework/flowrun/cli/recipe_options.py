@@ -11,7 +11,7 @@ import click
 
 from flowrun.cli.plugin_option import plugin_option
 from flowrun.errors import PluginError, did_you_mean, shown_path
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 
 if TYPE_CHECKING:
     from flowrun.planning.plan import Plan

@@ -20,7 +20,7 @@ from flowrun.cli.reports import Lines, RunSummary, warning_text
 from flowrun.errors import DeviceError, FlowrunError, PluginError, RecipeError, StepError
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 from flowrun.running.checkpoints import Interrupted
 from flowrun.running.record_writer import make_record
 from flowrun.store.store import Store

@@ -13,7 +13,7 @@ import msgspec
 
 from flowrun.errors import Problem, did_you_mean, listed
 from flowrun.recipes.keys import Schema
-from flowrun.recipes.nodes import Entry, Node, described, plain
+from flowrun.recipes.reading import Entry, Node, described, plain
 from flowrun.recipes.recipe import Recipe
 from flowrun.values.codecs import Codecs, Summary, number_text
 

@@ -12,8 +12,8 @@ from flowrun.expectations.check import Check, CheckResult, JudgeContext, unknown
 from flowrun.expectations.checks import CHECKS
 from flowrun.expectations.checks.seeds import Seeds
 from flowrun.expectations.expected_error import ERROR, ExpectedError, is_of_an_error, read_error
-from flowrun.recipes import nodes
-from flowrun.recipes.nodes import Entry, Scalar
+from flowrun.recipes import reading
+from flowrun.recipes.reading import Entry, Scalar
 from flowrun.values.paths import ValuePath, follow, parse_path
 
 SETTINGS = {name: check for check in CHECKS.values() for name in check.settings}
@@ -88,7 +88,7 @@ def _read_value(
     if path is None:
         return None
     node, count = entry.value, len(problems)
-    if isinstance(node, nodes.Mapping):
+    if isinstance(node, reading.Mapping):
         checks = _read_checks(path, entry, node.entries, problems)
     elif isinstance(node, Scalar) and node.value in _BARE:
         name = str(node.value)
@@ -97,7 +97,7 @@ def _read_value(
         hint = f"write `{{equals: {node.text}}}`" if isinstance(node, Scalar) else None
         expected = f"`{_BARE[0]}`, or a mapping with {listed(CHECKS)}"
         message = f"what is expected of `{path.text}` is a mapping"
-        problems.append(Problem(message, node.mark, nodes.described(node), expected, hint))
+        problems.append(Problem(message, node.mark, reading.described(node), expected, hint))
         return None
     fitting = {name: check for name, check in checks.items() if check is not None}
     return Expectation(path, fitting, entry.key.mark) if len(problems) == count else None

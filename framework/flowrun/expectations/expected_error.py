@@ -9,8 +9,8 @@ import msgspec
 
 from flowrun.errors import Mark, Problem, StepError, did_you_mean, listed
 from flowrun.expectations.check import CheckResult, misfit, short, unknown_check
-from flowrun.recipes import nodes
-from flowrun.recipes.nodes import Entry, Node, Scalar
+from flowrun.recipes import reading
+from flowrun.recipes.reading import Entry, Node, Scalar
 
 ERROR = "error"
 ERROR_KEYS = {
@@ -42,14 +42,14 @@ class ExpectedError(msgspec.Struct, frozen=True):
 
 def is_of_an_error(node: Node) -> bool:
     """Whether `error:` describes a failing step, and not a value of that name."""
-    return isinstance(node, nodes.Mapping) and bool(node.entries.keys() & ERROR_KEYS.keys())
+    return isinstance(node, reading.Mapping) and bool(node.entries.keys() & ERROR_KEYS.keys())
 
 
 def read_error(
     entry: Entry, step_ids: Sequence[str], problems: list[Problem]
 ) -> ExpectedError | None:
     """The expected error that a mapping gives; None (and problems) if it names no step."""
-    assert isinstance(entry.value, nodes.Mapping)
+    assert isinstance(entry.value, reading.Mapping)
     given = entry.value.entries
     texts: dict[str, str] = {}
     for key, item in given.items():

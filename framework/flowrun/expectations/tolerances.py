@@ -10,8 +10,8 @@ import msgspec
 from flowrun.errors import Problem
 from flowrun.expectations.check import misfit
 from flowrun.recipes.keys import Schema
-from flowrun.recipes.nodes import Node, plain
-from flowrun.values.differences import is_number
+from flowrun.recipes.reading import Node, plain
+from flowrun.values.codecs import is_number
 
 _NUMBER: Schema = {"type": "number", "minimum": 0}
 TOLERANCES: dict[str, Schema] = {

@@ -11,6 +11,7 @@ import msgspec
 
 from flowrun.errors import FlowrunError, Mark, Problem, Source
 from flowrun.recipes.reading import resolve
+from flowrun.values.codecs import is_number
 from flowrun.values.paths import ValuePath, parse_path
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
@@ -48,16 +49,16 @@ class Condition(msgspec.Struct, frozen=True):
             kind = "a list" if isinstance(found, list) else "a mapping"
             inside = f"{self.path.text}[0]" if isinstance(found, list) else f"{self.path.text}.NAME"
             raise self._error(f"`{self.path.text}` is {kind}", "one value", f"for one: `{inside}`")
-        if _is_number(self.wanted) and found in _NOT_FINITE:
+        if is_number(self.wanted) and found in _NOT_FINITE:
             found = float(found)
         if isinstance(found, str):
             return compare(found, self.written)
-        if _is_number(found) and _is_number(self.wanted):
+        if is_number(found) and is_number(self.wanted):
             return compare(found, self.wanted)
         if self.sign not in _ORDER:
             is_same = type(found) is type(self.wanted) and found == self.wanted
             return is_same == (self.sign != "!=")
-        if _is_number(found):
+        if is_number(found):
             message = f"`{self.path.text}` is a number, {found}"
             raise self._error(message, "a number to compare it with")
         return False
@@ -104,10 +105,6 @@ def unknown_path(condition: Condition, known: list[str]) -> FlowrunError:
     hint = f"did you mean `{near[0]}`?" if near else did_you_mean(path, known)
     message = f"no run has `{path}`"
     return _error(condition.text, len(_PREFIX), message, None, f"one of: {listed(known)}", hint)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _error(

@@ -10,12 +10,11 @@ import msgspec
 
 from flowrun.plugins.registry import Registry
 from flowrun.running.record import RunRecord, StepRun
-from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord, StepRecord
-from flowrun.store.store import Store
+from flowrun.store.store import MISSING, Store
 from flowrun.store.value_files import put_together
-from flowrun.values.codecs import Codecs
-from flowrun.values.differences import Bounds, differences, is_number, path_text
+from flowrun.values.codecs import Codecs, is_number
+from flowrun.values.differences import Bounds, differences, path_text
 from flowrun.values.metrics import told_by
 
 Pairs = Mapping[str, tuple[StepRecord | None, StepRecord | None]]

@@ -20,7 +20,7 @@ from flowrun.plugins.option_types import (
     takes_a_list,
 )
 from flowrun.plugins.steps import REQUIRED, Option, Step
-from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
+from flowrun.recipes.reading import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
 
 _CURLY_QUOTES = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab")
 _BOOLS = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from blake3 import blake3
 from msgspec.structs import replace
 
 from flowrun.errors import Mark, PluginError, Problem, RecipeError, did_you_mean, listed
@@ -18,9 +19,9 @@ from flowrun.plugins.registry import Plugin, Registry
 from flowrun.plugins.steps import Step
 from flowrun.recipes.devices import device_problem
 from flowrun.recipes.document import StepEntry
+from flowrun.recipes.keys import LARGEST_SEED
 from flowrun.recipes.overrides import Settings
 from flowrun.recipes.recipe import Recipe, read_recipe
-from flowrun.recipes.seeds import LARGEST_SEED, step_seed
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
@@ -125,6 +126,15 @@ def _with_arguments(
     return recipe
 
 
+def step_seed(recipe_seed: int, step_id: str) -> int:
+    """The seed of one step: 63 bits of the digest of the recipe's seed and the step's id.
+
+    So a step that is inserted changes no other step's random numbers.
+    """
+    digest = blake3(f"{recipe_seed}/{step_id}".encode()).digest(length=8)
+    return int.from_bytes(digest, "big") & LARGEST_SEED
+
+
 class _Planner:
     """Plans the steps in order, going on after each problem so that all are found at once."""
 
@@ -141,7 +151,7 @@ class _Planner:
         self._problems = problems
         marks = [scalar.mark for scalar in recipe.plugins]
         self._lacks_a_plugin = any(problem.mark in marks for problem in problems)
-        self._wiring = Wiring(self._givers(), problems, given)
+        self._wiring = Wiring(self._known, problems, given)
         self._given = given
 
     def plan_all(self) -> Plan:
@@ -219,12 +229,3 @@ class _Planner:
             )
         )
         return None
-
-    def _givers(self) -> dict[str, list[str]]:
-        """Which registered steps give a value of a name, for the hint about a missing input."""
-        givers: dict[str, list[str]] = {}
-        for name, found in self._known.items():
-            for _, step in found:
-                for output in step.usual_outputs:
-                    givers.setdefault(output, []).append(name)
-        return givers

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import Mark, OptionError, Problem, did_you_mean, listed
+from flowrun.plugins.registry import Plugin
 from flowrun.plugins.steps import Input, NamesOf, Step
 from flowrun.recipes.document import StepEntry
-from flowrun.recipes.nodes import Mapping, Scalar, described, reach
+from flowrun.recipes.reading import Mapping, Scalar, described, reach
 
 
 class Wires(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ class Wiring:
 
     def __init__(
         self,
-        givers: dict[str, list[str]],
+        known: AnyMapping[str, list[tuple[Plugin, Step[..., Any]]]],
         problems: list[Problem],
         given: AnyMapping[str, object] | None = None,
     ) -> None:
@@ -42,7 +43,7 @@ class Wiring:
         self._given = list(self.available)
         self._taken: set[str] = set()
         self.is_uncertain = False  # an unplannable step may have given anything
-        self._givers = givers
+        self._known = known  # every step by name, for the hint about a missing input
         self._problems = problems
 
     def give_unknown(self) -> None:
@@ -162,9 +163,9 @@ class Wiring:
     def _missing(self, step: Step[..., Any], name: str, source: str, mark: Mark) -> Problem:
         wanted = f"`{source}`" if source == name else f"`{source}` (for its input `{name}`)"
         hint = did_you_mean(source, self.available)
-        if hint is None and source in self._givers:
-            givers = listed(f"`{giver}`" for giver in sorted(self._givers[source]))
-            hint = f"steps that give it: {givers}; put one above this step"
+        if hint is None and (givers := self._givers(source)):
+            shown = listed(f"`{giver}`" for giver in givers)
+            hint = f"steps that give it: {shown}; put one above this step"
         elif hint is None:
             hint = f"to take a value of another name: `in: {{{name}: other_name}}`"
         return Problem(
@@ -172,6 +173,14 @@ class Wiring:
             mark,
             expected=f"one of the values given so far: {listed(self.available)}",
             hint=hint,
+        )
+
+    def _givers(self, source: str) -> list[str]:
+        """The registered steps that give a value of this name."""
+        return sorted(
+            name
+            for name, found in self._known.items()
+            if any(source in step.usual_outputs for _, step in found)
         )
 
     def _publish(

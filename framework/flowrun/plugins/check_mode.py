@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partialmethod
 from typing import Any, Literal, NoReturn, Protocol, Self
 
 import msgspec
@@ -118,11 +118,8 @@ def _unknown_again(self: Unknown, *others: object) -> Unknown:
     return Unknown(self.kind)
 
 
-def _raiser(what: str) -> Callable[..., NoReturn]:
-    def raise_needs_data(self: Unknown, *arguments: Any) -> NoReturn:
-        raise NeedsDataError(f"{what} a number that is known only when the recipe runs")
-
-    return raise_needs_data
+def _raise_needs_data(self: Unknown, what: str, *arguments: object) -> NoReturn:
+    raise NeedsDataError(f"{what} a number that is known only when the recipe runs")
 
 
 for _name in ("neg", "pos", "abs"):
@@ -131,8 +128,8 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     setattr(Unknown, f"__{_name}__", _unknown_again)
     setattr(Unknown, f"__r{_name}__", _unknown_again)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Unknown, f"__{_name}__", _raiser("it compares"))
+    setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it compares"))
 for _name in ("hash", "bool", "float", "int", "index", "complex", "trunc", "floor", "ceil"):
-    setattr(Unknown, f"__{_name}__", _raiser("it looks at"))
+    setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it looks at"))
 for _name in ("iter", "len", "getitem", "contains"):
-    setattr(Unknown, f"__{_name}__", _raiser("it looks into"))
+    setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it looks into"))

@@ -190,7 +190,8 @@ class Registry(msgspec.Struct, dict=True):
                 loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
                 self.failures.append(Failure(point.name, origin, error))
-        for name, version, origin, module in sorted(loaded, key=_declares_no_hooks):
+        loaded.sort(key=lambda plugin: not hasattr(plugin[-1], "flowrun_hookspecs"))
+        for name, version, origin, module in loaded:
             try:
                 self._register(name, version, origin, "installed", module)
             except Exception as error:
@@ -262,10 +263,6 @@ class Registry(msgspec.Struct, dict=True):
         """Ask the plugins again, because there are others now."""
         for asked in ("formats", "datasets", "codecs", "backends"):
             self.__dict__.pop(asked, None)
-
-
-def _declares_no_hooks(loaded: tuple[str, str, str, Any]) -> bool:
-    return not hasattr(loaded[-1], "flowrun_hookspecs")
 
 
 @contextmanager

@@ -9,8 +9,16 @@ import msgspec
 
 from flowrun.errors import Mark, Problem, Source, did_you_mean, listed, nearest, shown_path
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
-from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described
-from flowrun.recipes.reading import parse, read_source
+from flowrun.recipes.reading import (
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    described,
+    parse,
+    read_source,
+)
 
 _SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
 

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from flowrun.errors import Problem, did_you_mean, listed
 from flowrun.recipes.devices import AUTO, DTYPES, KINDS, Needs, device_problem
-from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described
-from flowrun.recipes.seeds import LARGEST_SEED
+from flowrun.recipes.reading import Entry, Mapping, Node, Scalar, Sequence, described
+
+LARGEST_SEED = 2**63 - 1
 
 Schema = dict[str, Any]
 

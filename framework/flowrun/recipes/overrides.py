@@ -1,17 +1,27 @@
-"""`--set PATH=VALUE`: one value of a recipe changed from outside."""
+"""What changes a recipe from outside: the options of commands, and `--set PATH=VALUE`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence as AnySequence
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from flowrun.errors import Mark, Problem, RecipeError, Source, did_you_mean, listed
 from flowrun.recipes.document import Draft, StepEntry
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
-from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described
-from flowrun.recipes.reading import as_json, parse
+from flowrun.recipes.reading import (
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    as_json,
+    described,
+    parse,
+)
 from flowrun.values.paths import parse_path
 
 Settings = AnyMapping[str, object] | AnySequence[str]
@@ -210,3 +220,36 @@ def _keys(entry: Entry | None) -> list[str]:
 
 def _option_names(entry: StepEntry) -> list[str]:
     return list(entry.options.entries) if isinstance(entry.options, Mapping) else []
+
+
+class RecipeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a command that takes a recipe, as `recipe_options` reads them.
+
+    set: settings, `PATH=VALUE` each. device, seed: in place of the recipe's own. plugins: further
+    ones, as `-p` names them. standin: whether stand-ins may replace data that is not available.
+    """
+
+    set: tuple[str, ...] = ()
+    device: str | None = None
+    seed: int | None = None
+    plugins: tuple[str, ...] = ()
+    standin: bool = True
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The keywords for `flowrun.plan`; `standin` is one of running and checking."""
+        return {
+            "set": self.set,
+            "device": self.device,
+            "seed": self.seed,
+            "plugins": self.plugins,
+        }
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments that give another process these options; none for a default."""
+        arguments = [part for setting in self.set for part in ("--set", setting)]
+        arguments += [part for plugin in self.plugins for part in ("--plugin", plugin)]
+        arguments += [] if self.device is None else ["--device", self.device]
+        arguments += [] if self.seed is None else ["--seed", str(self.seed)]
+        return arguments + ([] if self.standin else ["--no-standin"])

@@ -12,9 +12,8 @@ from flowrun.errors import Mark, Problem, RecipeError, Source
 from flowrun.recipes.devices import Needs
 from flowrun.recipes.document import Draft, StepEntry, read_draft
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
-from flowrun.recipes.nodes import Entry, Node, Scalar
 from flowrun.recipes.overrides import Settings, apply_overrides
-from flowrun.recipes.reading import as_json, read_source
+from flowrun.recipes.reading import Entry, Node, Scalar, as_json, read_source
 from flowrun.recipes.variables import Variables
 
 

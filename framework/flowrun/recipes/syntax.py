@@ -44,17 +44,6 @@ def syntax_problem(error: Exception, source: Source) -> Problem:
     return Problem(f"not YAML: {said}", mark, hint=_hint(line, what))
 
 
-def strange_space(text: str, mark: Mark) -> Problem | None:
-    """The problem of a plain text that begins with a space that is not YAML's."""
-    if not text[:1].isspace():
-        return None
-    import unicodedata  # only this mistake needs it
-
-    name = unicodedata.name(text[0], f"U+{ord(text[0]):04X}").lower()
-    hint = "indent with ordinary spaces; text copied from a web page may hold others"
-    return Problem(f"a {name} where YAML expects ordinary ones", mark, hint=hint)
-
-
 def _mark(place: Any, source: Source) -> Mark:
     return Mark(source, place.line, place.column)
 

@@ -31,8 +31,7 @@ def holds_recipe(path: Path) -> bool:
 def _is_mapping_of_one(text: bytes) -> bool:
     """The same of a text in braces, JSON among them, whose keys may stand anywhere."""
     from flowrun.errors import Source
-    from flowrun.recipes.nodes import Mapping
-    from flowrun.recipes.reading import parse
+    from flowrun.recipes.reading import Mapping, parse
 
     root = parse(Source("", text.decode("utf-8", "replace")), [])
     return isinstance(root, Mapping) and "recipe" in root.entries

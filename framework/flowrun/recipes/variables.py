@@ -7,8 +7,17 @@ import re
 from msgspec.structs import replace
 
 from flowrun.errors import Mark, Problem, did_you_mean, listed
-from flowrun.recipes.nodes import Entry, Mapping, Node, Scalar, Sequence, described, reach
-from flowrun.recipes.reading import MOST_BYTES, MOST_NODES
+from flowrun.recipes.reading import (
+    MOST_BYTES,
+    MOST_NODES,
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    described,
+    reach,
+)
 from flowrun.values.paths import parse_path
 
 _MOST_MADE = 2 * MOST_NODES  # the recipe's own nodes once, and as many from references

@@ -18,7 +18,7 @@ from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
 from flowrun.running.backend import Backend
 from flowrun.running.checkpoints import Checkpoints, Interrupts
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import ContextState
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.record import read_run
@@ -28,9 +28,8 @@ from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
 from flowrun.store.home import runs_folder
-from flowrun.store.objects import MISSING
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
-from flowrun.store.store import Store
+from flowrun.store.store import MISSING, Store
 from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest
@@ -103,7 +102,7 @@ class Cache:
             device=self._devices[index].partition(":")[0],
             seed=planned.seed if planned.step.random else None,
         )
-        return Key(parts.digest(), parts)
+        return Key(parts_digest(parts), parts)
 
     def code(self, index: int) -> Code:
         """The code of a step."""
@@ -256,7 +255,7 @@ class Cache:
             device="",
             seed=None,
         )
-        return Key(parts.digest(), parts)
+        return Key(parts_digest(parts), parts)
 
     def find_results(self, key: Key | None) -> list[CheckResult] | None:
         """The results of an expectation that was checked before; None if it was not."""

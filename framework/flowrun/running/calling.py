@@ -14,8 +14,7 @@ from flowrun.errors import FlowrunError, StepError, shown_path
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.registry import Registry
 from flowrun.plugins.steps import CONTEXT, Step
-from flowrun.running.context import Context, state_of
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import Context, ContextState, state_of
 from flowrun.values.codecs import Codecs
 
 _MOST_LINES = 10  # of an exception's message are shown

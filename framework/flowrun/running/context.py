@@ -1,21 +1,26 @@
-"""What a step that takes `ctx` is given: its seed, device and dtype, and ways to report."""
+"""What a step that takes `ctx` is given, and what flowrun itself knows of the call through it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowrun.running.context_state import ContextState
+import msgspec
+
 from flowrun.running.events import Message, Progress
-from flowrun.running.plugin_items import PluginItems
+from flowrun.running.tracked_mapping import TrackedMapping
+from flowrun.store.file_digests import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from flowrun.plugins.check_mode import CheckMode
     from flowrun.plugins.datasets import Found
-    from flowrun.plugins.extensions import Dataset
+    from flowrun.plugins.extensions import Dataset, Format
+    from flowrun.plugins.registry import Registry
+    from flowrun.running.checkpoints import Checkpoints, Interrupts
 
 
 class Context:
@@ -193,3 +198,109 @@ class CheckContext(Context):
 def state_of(ctx: Context) -> ContextState:
     """What flowrun itself knows of a call, by the context that its step was given."""
     return ctx._state
+
+
+_PROGRESS_INTERVAL = 0.1  # seconds between two reports of progress
+
+
+class ContextState(msgspec.Struct):
+    """The settings of one call of a step, and what the step looked at, wrote and said.
+
+    step: the step's id. seed: its own. device: a full name. dtype: a name. folder: that of the
+        recipe. standin: whether stand-ins may replace missing data. present: the devices of this
+        machine. registry: the plugins; None only in tests.
+    messages, files_read, files_written: in order. peak_bytes: as a backend measured it.
+    noted: what the step looked at, of files with their stamp; filled only while `is_noting`.
+    checkpoints, report, interrupts: None if nothing is saved, shown or interrupted.
+    saw_stop: whether the step was told to end early.
+    """
+
+    step: str
+    seed: int
+    device: str
+    dtype: str
+    folder: Path
+    standin: bool = True
+    present: Mapping[str, str] = {}
+    registry: Registry | None = None
+    messages: list[Message] = []
+    files_read: list[Path] = []
+    files_written: list[Path] = []
+    peak_bytes: int | None = None
+    noted: dict[str, Stamp | None] = {}
+    is_noting: bool = False
+    checkpoints: Checkpoints | None = None
+    report: Callable[[Progress], None] | None = None
+    interrupts: Interrupts | None = None
+    saw_stop: bool = False
+    next_report: float = 0.0
+
+    def equip(
+        self,
+        checkpoints: Checkpoints | None,
+        report: Callable[[Progress], None] | None,
+        interrupts: Interrupts,
+    ) -> None:
+        """Let the step save its progress, report it, and see that the run is to end."""
+        self.checkpoints = checkpoints
+        self.report = report
+        self.interrupts = interrupts
+
+    def note(self, what: str) -> None:
+        """Add what the step looked at to its record (`seed`, `env:NAME`, `file:PATH`)."""
+        if self.is_noting:
+            kind, _, name = what.partition(":")
+            self.noted[what] = stamp_of(name) if kind == "file" else None
+
+    def path(self, name: str | Path) -> Path:
+        """A path of the recipe; not noted."""
+        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
+
+    def warn(self, text: str) -> None:
+        """Add a warning to the step's messages."""
+        self.messages.append(Message(text, is_warning=True))
+
+    def is_report_due(self) -> bool:
+        """Whether a report of progress is wanted now; the next one is then due a while later."""
+        if self.report is None or time.monotonic() < self.next_report:
+            return False
+        self.next_report = time.monotonic() + _PROGRESS_INTERVAL
+        return True
+
+
+class PluginItems:
+    """What the plugins give. What a step looks up here belongs to its record."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: ContextState) -> None:
+        self._state = state
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        """Every file format, by lower-case suffix (`.csv`)."""
+        registry, note = self._state.registry, self._state.note
+        formats = {} if registry is None else registry.formats
+        return TrackedMapping(formats, lambda suffix: note(f"format:{suffix}"))
+
+    @property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """Every data set, by name."""
+        registry, note = self._state.registry, self._state.note
+        datasets = {} if registry is None else registry.datasets
+        return TrackedMapping(datasets, lambda name: note(f"dataset:{name}"))
+
+    @property
+    def devices(self) -> Mapping[str, str]:
+        """The devices of this machine, by full name with a description, best first."""
+        self._state.note("present")
+        return self._state.present
+
+    def items(self, hook: str) -> Mapping[str, Any]:
+        """What plugins give by a hook that another plugin declares, by the `name` of each item.
+
+        Raises PluginError if no plugin at hand declares this hook.
+        """
+        registry, note = self._state.registry, self._state.note
+        items = {} if registry is None else registry.items(hook)
+        return TrackedMapping(items, lambda name: note(f"item:{hook}:{name}"))

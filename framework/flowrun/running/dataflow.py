@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowrun.planning.plan import Plan
-from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
+from flowrun.store.store import MISSING
 from flowrun.store.value_files import NotKeepableError, plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest

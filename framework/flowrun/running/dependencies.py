@@ -16,7 +16,7 @@ from flowrun.values.digests import parts_digest
 
 if TYPE_CHECKING:
     from flowrun.plugins.registry import Registry
-    from flowrun.running.context_state import ContextState
+    from flowrun.running.context import ContextState
     from flowrun.store.code import CodeIndex
     from flowrun.store.file_digests import FileDigests
 

@@ -1,14 +1,16 @@
-"""A run while it goes on, as listeners see it, and its result."""
+"""A run while it goes on, the listeners that hear of it, and its result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import pluggy
 
+from flowrun.errors import error_line
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.running.events import Message
@@ -101,3 +103,44 @@ class Result(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Result(metrics={self.metrics}, ok={self.ok})"
+
+
+HOOKS = (
+    "flowrun_run_started",
+    "flowrun_step_started",
+    "flowrun_step_progress",
+    "flowrun_step_finished",
+    "flowrun_step_kept",
+    "flowrun_step_failed",
+    "flowrun_run_finished",
+)
+
+
+class Listeners:
+    """The plugins that hear of one run, called in isolation from each other.
+
+    One that raises is reported once and switched off.
+    """
+
+    def __init__(self, manager: pluggy.PluginManager, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._off: set[str] = set()
+        self._heard = {hook: list(getattr(manager.hook, hook).get_hookimpls()) for hook in HOOKS}
+
+    def hears(self, hook: str) -> bool:
+        """Whether anyone listens to this hook."""
+        return bool(self._heard[hook])
+
+    def tell(self, hook: str, **arguments: Any) -> None:
+        """Call every listener of a hook that is not switched off."""
+        for found in self._heard[hook]:
+            if found.plugin_name in self._off:
+                continue
+            try:
+                found.function(*(arguments[name] for name in found.argnames))
+            except Exception as error:
+                self._off.add(found.plugin_name)
+                self._warn(
+                    f"the listener `{found.plugin_name}` failed in {hook} and is switched off for "
+                    f"this run:\n    {error_line(error)}"
+                )

@@ -22,14 +22,13 @@ from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
 from flowrun.running.cache import Cache, Key
 from flowrun.running.checkpoints import Interrupted, Interrupts
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import ContextState
 from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output, given_from_outside
 from flowrun.running.events import Message, Progress
-from flowrun.running.listeners import Listeners
 from flowrun.running.record_writer import make_record
-from flowrun.running.results import Result, RunInfo, StepResult
+from flowrun.running.results import Listeners, Result, RunInfo, StepResult
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
-from flowrun.store.run_ids import new_run_id
+from flowrun.store.home import new_run_id
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 from flowrun.values.metrics import metrics_of

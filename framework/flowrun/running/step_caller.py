@@ -8,8 +8,7 @@ from typing import Any
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.running.cache import Cache
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs, step_error
-from flowrun.running.context import Context
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import Context, ContextState
 from flowrun.running.dataflow import (
     NAMED,
     OUTSIDE,
@@ -18,8 +17,8 @@ from flowrun.running.dataflow import (
     own_containers,
     small_plain,
 )
-from flowrun.store.objects import MISSING
 from flowrun.store.step_records import OutputRecord
+from flowrun.store.store import MISSING
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 

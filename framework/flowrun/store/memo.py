@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from flowrun.store.run_ids import iso_moment, new_run_id
+from flowrun.store.home import iso_moment, new_run_id
 
 FORMAT = 1  # of the notes; one of another format is no note
 _VARIABLES = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "COLUMNS", "TZ")

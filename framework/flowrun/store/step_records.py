@@ -45,10 +45,6 @@ class KeyParts(msgspec.Struct):
     device: str
     seed: int | None
 
-    def digest(self) -> str:
-        """The step's base key."""
-        return parts_digest(self)
-
 
 def code_parts(code: Code) -> tuple[dict[str, str], dict[str, str]]:
     """The digests of modules and the versions of packages, Python's own among them."""

@@ -225,6 +225,11 @@ def _difference(
     return f"off by {number_text(float(abs(left - right)))}"
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a number, and not true or false."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def number_text(value: object) -> str:
     """A number to five significant digits; anything else as it is."""
     return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from flowrun.values.codecs import Codecs, number_text
+from flowrun.values.codecs import Codecs, is_number, number_text
 
 Path = tuple[str | int, ...]
 List = list[Any] | tuple[Any, ...]
@@ -87,11 +87,6 @@ def number_change(old: Any, new: Any) -> float | UnsetType:
         return float(new - old)
     except OverflowError:
         return UNSET
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a number, and not true or false."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _of_lists(

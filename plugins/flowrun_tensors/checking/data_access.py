@@ -180,7 +180,7 @@ def with_known_numbers(
         sizes = [args[:1], keywords.get("size")] if name in ("full", "new_full") else ()
         if name not in _TAKE_UNKNOWN_NUMBERS or any(_holds_unknown(size) for size in sizes):
             raise NeedsDataError(
-                f"it gives `{function_name(function)}` a number that is known only in a run"
+                f"it passes `{function_name(function)}` a number that is known only in a run"
             )
         args = _any_number(args)
         keywords = {name: _any_number(value) for name, value in keywords.items()}

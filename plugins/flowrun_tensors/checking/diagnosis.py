@@ -15,7 +15,6 @@ from flowrun_tensors.checking.fake_tensors import (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-from flowrun_tensors.checking.kernel_rules import RuleError
 from flowrun_tensors.lazy_torch import torch
 
 _READS_DATA = re.compile(
@@ -88,7 +87,7 @@ def _of_data(error: BaseException, operation: str | None) -> str:
 
 def _is_unsupported(error: Exception) -> bool:
     """Whether it is the check, and not the step, that cannot go on."""
-    kinds = (UnsupportedFakeTensorException, UnsupportedOperatorException, RuleError)
+    kinds = (UnsupportedFakeTensorException, UnsupportedOperatorException)
     if isinstance(error, kinds) or any(mark in str(error) for mark in _UNSUPPORTED):
         return True
     return isinstance(error, _OF_INTERNALS) and _is_of_internals(error.__traceback__)

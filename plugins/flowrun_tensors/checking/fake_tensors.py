@@ -32,7 +32,7 @@ from torch.utils._pytree import tree_map_only
 
 from flowrun import NeedsDataError
 from flowrun_tensors.checking.device_args import DeviceNames
-from flowrun_tensors.checking.kernel_rules import KernelRules, RuleError
+from flowrun_tensors.checking.kernel_rules import KernelRules
 from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
@@ -228,13 +228,10 @@ class ShapesMode(FakeTensorMode):
         except Exception as error:
             if "Could not run" in str(error):
                 return self._result_on_cpu(func, args, kwargs)
-            # A run fails in the kernel's words, or does not fail.
-            answer = self._rules.refusal(func, args, kwargs)
-            if isinstance(answer, Exception):
-                raise answer from None
-            if answer is False:
-                raise RuleError(str(error)) from error
-            raise
+            refusal = self._rules.refusal(func, args, kwargs)
+            if refusal is None:
+                raise
+            raise refusal from None
 
     def _result_on_cpu(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """What an operation without a rule for shapes returns on the CPU, moved to its device.

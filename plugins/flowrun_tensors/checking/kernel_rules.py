@@ -1,9 +1,9 @@
 """Where torch's rules for shapes differ from its kernels, and shapes that it has no rule for.
 
 FakeTensorMode computes shapes and dtypes by rules of torch's own, which accept some operands that
-the kernels of a run refuse, and refuse some that they accept. So the kernel itself is asked: it
-runs on small real operands in place of those at hand. What it cannot answer so, because the answer
-depends on sizes, is checked here in the kernel's words.
+the kernels of a run refuse, and say other words of those that both refuse. So the kernel itself is
+asked: it runs on small real operands in place of those at hand. What it cannot answer so, because
+the answer depends on sizes, is checked here in the kernel's words.
 
 Each check stays only as long as it finds errors that nothing else finds. That was counted with
 torch 2.13: each was switched off alone, over the mistakes of this project's tests and the operator
@@ -31,10 +31,6 @@ _SAME_FOR_SMALL = re.compile(
 _NARROW = (torch.float16, torch.bfloat16)
 _CPU_ALONE = ("abs", "histc", "trace")  # have kernels for fewer dtypes on the CPU than on a GPU
 _MOST_ELEMENTS = 2**22  # of operands with which a kernel is asked about shapes
-
-
-class RuleError(NotImplementedError):
-    """Torch's rule for shapes refuses what its kernel accepts."""
 
 
 class _Operand(NamedTuple):
@@ -108,12 +104,8 @@ class KernelRules:
 
     def refusal(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
-    ) -> Exception | bool | None:
-        """What the kernel raises for operands of these very shapes.
-
-        False if it raises nothing; None if it cannot be asked: about large operands, about those
-        of several devices, or if the CPU does not have the operation.
-        """
+    ) -> Exception | None:
+        """What the kernel raises for operands of these very shapes, small ones of one device."""
         devices = {tensor.device for tensor in tensors_in((args, keywords))}
         if len(devices) > 1 or _elements((*args, *keywords.values())) > _MOST_ELEMENTS:
             return None
@@ -121,8 +113,8 @@ class KernelRules:
         return None if "allocate" in str(error) else error
 
 
-def _error_of(operation: Any, args: Any, keywords: Any) -> Exception | bool | None:
-    """What a kernel raises for operands, False if nothing; None if the CPU has no such kernel.
+def _error_of(operation: Any, args: Any, keywords: Any) -> Exception | None:
+    """What a kernel raises for operands; None if it raises nothing, or the CPU has no such kernel.
 
     args, keywords: as `_small` and `_same` describe them.
     """
@@ -138,7 +130,7 @@ def _error_of(operation: Any, args: Any, keywords: Any) -> Exception | bool | No
             if isinstance(error, NotImplementedError) and "not implemented for" not in str(error):
                 return None
             return error
-    return False
+    return None
 
 
 def _small(value: Any, longest: int) -> Any:
@@ -271,12 +263,13 @@ def _least_squares(
     driver = driver or ("gelsy" if matrix.device.type == "cpu" else "gels")
     has_residuals = rows > width and driver != "gelsy"
     singular = (*batch, min(rows, width)) if driver in ("gelsd", "gelss") else (0,)
+    real = matrix.dtype.to_real()
     return torch.return_types.linalg_lstsq(
         (
             solution.squeeze(-1) if is_vector else solution,
-            matrix.new_empty((*batch, count) if has_residuals else (0,)),
+            matrix.new_empty((*batch, count) if has_residuals else (0,), dtype=real),
             matrix.new_empty((0,) if driver == "gels" else batch, dtype=torch.int64),
-            matrix.new_empty(singular),
+            matrix.new_empty(singular, dtype=real),
         )
     )
 

@@ -106,8 +106,11 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=ROOMS, default=list(ROOMS))
     arguments = parser.parse_args()
     os.environ[processes.OWNER] = str(os.getpid())
-    for room in arguments.only:
-        run(room, arguments.count, arguments.seed, arguments.results)
+    try:
+        for room in arguments.only:
+            run(room, arguments.count, arguments.seed, arguments.results)
+    finally:
+        shutil.rmtree(processes.folder(os.environ[processes.OWNER]), ignore_errors=True)
     text, is_enough = summary(read(arguments.results))
     print(text)
     return 0 if is_enough else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowrun import Recipe, RecipeError, load_recipe
-from flowrun.recipes.nodes import plain
+from flowrun.recipes.reading import plain
 
 Write = Callable[[str, str], Path]
 

@@ -66,6 +66,14 @@ def test_operations_keep_the_device() -> None:
         assert made.device == CUDA
 
 
+@pytest.mark.usefixtures("mode")
+def test_dtypes_that_only_a_gpu_has_kernels_for_are_accepted_there() -> None:
+    x = torch.ones(3, 3, device="cuda")
+    pooled = F.avg_pool3d(torch.ones(1, 4, 4, 4, device="cuda", dtype=torch.half), 2)
+    for made in ((x > 0).abs(), (x > 0).trace(), x.long().histc(), pooled):
+        assert made.device == CUDA
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop])
 @pytest.mark.usefixtures("mode")
 def test_models_are_trained_there(optimizer: Any) -> None:

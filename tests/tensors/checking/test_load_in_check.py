@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 import flowrun
 from flowrun import CheckContext, DataError, FlowrunError, NeedsDataError, StepError, Unknown
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import ContextState
 
 Write = Callable[[str, str], Path]
 Steps = list[dict[str, dict[str, Any]]]

@@ -13,7 +13,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import lr_scheduler
 
 from flowrun import Context
-from flowrun.running.context_state import ContextState
+from flowrun.running.context import ContextState
 from flowrun_tensors.engines.results import Descended
 from flowrun_tensors.gradients import by_autograd
 from flowrun_tensors.training import Descent, descend

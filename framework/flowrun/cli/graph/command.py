@@ -16,7 +16,7 @@ from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.errors import FlowrunError, error_line
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 from flowrun.store.files import write_text
 
 _SUFFIXES = {"mermaid": (".mmd", ".mermaid"), "dot": (".dot", ".gv"), "svg": (".svg",)}

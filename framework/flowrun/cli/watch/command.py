@@ -16,7 +16,7 @@ from flowrun.cli.watch.running import latest_run, record_of, run_apart
 from flowrun.errors import listed, shown_path
 from flowrun.history.changes import changed_metrics
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 from flowrun.running.record import RunRecord
 
 _MOST_NAMES = 3  # of changed files that a line shows

@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from flowrun.expectations.check import Check, CheckResult, JudgeContext
-from flowrun.values.codecs import Summary, number_text
-from flowrun.values.differences import is_number
+from flowrun.values.codecs import Summary, is_number, number_text
 
 
 class Bound(Check, frozen=True):

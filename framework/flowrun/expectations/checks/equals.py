@@ -9,7 +9,7 @@ from flowrun.errors import Problem
 from flowrun.expectations.check import Check, CheckResult, JudgeContext, plain_text
 from flowrun.expectations.tolerances import TOLERANCES, read_tolerance
 from flowrun.recipes.keys import Schema
-from flowrun.recipes.nodes import Entry, Node
+from flowrun.recipes.reading import Entry, Node
 
 
 class Equals(Check, frozen=True):

@@ -10,10 +10,10 @@ from flowrun.expectations.check import Check, CheckResult, JudgeContext, misfit
 from flowrun.expectations.golden.comparing import Golden
 from flowrun.expectations.golden.files import GOLDEN
 from flowrun.expectations.tolerances import TOLERANCES, read_tolerance
-from flowrun.recipes import nodes
+from flowrun.recipes import reading
 from flowrun.recipes.devices import KINDS
 from flowrun.recipes.keys import Schema
-from flowrun.recipes.nodes import Entry, Node, Scalar
+from flowrun.recipes.reading import Entry, Node, Scalar
 
 _OF_KIND: Schema = {
     "description": "The same for a run on this kind of device.",
@@ -38,7 +38,7 @@ class GoldenCheck(Check, frozen=True):
     def read(cls, node: Node, beside: Mapping[str, Entry], problems: list[Problem]) -> Self | None:
         if isinstance(node, Scalar) and node.value in (None, cls.name):
             return cls({})
-        if isinstance(node, nodes.Mapping):
+        if isinstance(node, reading.Mapping):
             return cls(_read_options(node, problems))
         problems.append(misfit(cls.name, node, cls.expected))
         return None
@@ -72,12 +72,12 @@ class GoldenCheck(Check, frozen=True):
         return found
 
 
-def _read_options(node: nodes.Mapping, problems: list[Problem]) -> dict[str, Any]:
+def _read_options(node: reading.Mapping, problems: list[Problem]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, entry in node:
         if name not in KINDS:
             options[name] = _read_tolerance(name, entry, (*TOLERANCES, *KINDS), problems)
-        elif isinstance(entry.value, nodes.Mapping):
+        elif isinstance(entry.value, reading.Mapping):
             options[name] = {
                 key: _read_tolerance(key, item, tuple(TOLERANCES), problems)
                 for key, item in entry.value

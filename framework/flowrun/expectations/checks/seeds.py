@@ -11,9 +11,9 @@ from msgspec import Meta
 from flowrun.errors import Problem, listed
 from flowrun.expectations.check import Check, misfit, unknown_check
 from flowrun.expectations.checks.bounds import BOUNDS, Bound
-from flowrun.recipes import nodes
+from flowrun.recipes import reading
 from flowrun.recipes.keys import Schema
-from flowrun.recipes.nodes import Entry, Node
+from flowrun.recipes.reading import Entry, Node
 
 _MOST_SEEDS = 10_000
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
@@ -72,7 +72,7 @@ class Seeds(Check, frozen=True):
 
 def _read_bounds(name: str, node: Node, problems: list[Problem]) -> dict[str, Bound]:
     """The bounds of one statistic."""
-    if not isinstance(node, nodes.Mapping) or not node.entries:
+    if not isinstance(node, reading.Mapping) or not node.entries:
         expected = f"a mapping with {listed(BOUNDS)}: `{{below: 0.55}}`"
         problems.append(misfit(name, node, expected))
         return {}

@@ -17,7 +17,7 @@ from flowrun.errors import FlowrunError, Mark, Problem
 from flowrun.expectations.golden.files import GOLDEN
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.nodes import Entry
+from flowrun.recipes.reading import Entry
 from flowrun.recipes.recipe import Recipe, read_recipe
 from flowrun.running.record import RunRecord, read_record
 from flowrun.running.results import Result

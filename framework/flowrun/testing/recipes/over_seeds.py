@@ -16,8 +16,8 @@ from flowrun.expectations.check import CheckResult
 from flowrun.expectations.checks.seeds import STATISTICS, Seeds, worst_seed
 from flowrun.expectations.expectation import Expectations
 from flowrun.planning.plan import Plan
-from flowrun.recipes.seeds import LARGEST_SEED
-from flowrun.running.listeners import Listeners
+from flowrun.recipes.keys import LARGEST_SEED
+from flowrun.running.results import Listeners
 from flowrun.running.runner import execute
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store

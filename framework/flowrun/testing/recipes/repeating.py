@@ -15,8 +15,8 @@ from flowrun.api import plan
 from flowrun.errors import FlowrunError, Problem
 from flowrun.history.outputs import content
 from flowrun.planning.plan import Plan
-from flowrun.running.listeners import Listeners
 from flowrun.running.record import RunRecord, StepRun, short_digest
+from flowrun.running.results import Listeners
 from flowrun.running.runner import execute
 from flowrun.store.store import Store
 from flowrun.testing.recipes.failures import line

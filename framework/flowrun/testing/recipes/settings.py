@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from flowrun.recipes.arguments import RecipeOptions
+from flowrun.recipes.overrides import RecipeOptions
 
 
 class RunSettings(RecipeOptions, frozen=True, kw_only=True):

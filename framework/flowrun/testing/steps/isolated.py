@@ -23,9 +23,8 @@ from flowrun.plugins.steps import Step
 from flowrun.plugins.steps import step as as_step
 from flowrun.running.backend import Backend
 from flowrun.running.calling import Call
-from flowrun.running.context import Context, state_of
-from flowrun.running.context_state import ContextState
-from flowrun.running.resolving import escaped
+from flowrun.running.context import Context, ContextState, state_of
+from flowrun.running.record_writer import escaped
 
 _PLACED = "values_on_the_device"
 _NAME = "flowrun.testing"

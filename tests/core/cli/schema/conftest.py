@@ -13,8 +13,7 @@ from jsonschema import Draft202012Validator
 
 from flowrun.cli.main import main
 from flowrun.errors import Source
-from flowrun.recipes.nodes import plain
-from flowrun.recipes.reading import parse
+from flowrun.recipes.reading import parse, plain
 from tests import processes
 
 Document = dict[str, Any]

@@ -18,7 +18,7 @@ from flowrun.api import new_registry
 from flowrun.plugins.option_types import choices
 from flowrun.plugins.steps import REQUIRED, Option
 from flowrun.recipes.devices import DTYPES, KINDS
-from flowrun.recipes.seeds import LARGEST_SEED
+from flowrun.recipes.keys import LARGEST_SEED
 from tests.core.cli.schema.conftest import Document, printed_schema
 from tests.sampling import examples
 

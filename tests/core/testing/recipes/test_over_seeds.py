@@ -12,7 +12,7 @@ import pytest
 
 import flowrun as package
 from flowrun import RecipeError
-from flowrun.recipes.seeds import step_seed
+from flowrun.planning.plan import step_seed
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
