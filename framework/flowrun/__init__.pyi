@@ -5,8 +5,8 @@ from .api import run as run
 from .api import run_plan as run_plan
 from .checking.checked import Checked as Checked
 from .checking.checked import CheckedStep as CheckedStep
-from .checking.checked import Finding as Finding
 from .cli.recipe_options import recipe_options as recipe_options
+from .errors import CodeLine as CodeLine
 from .errors import DataError as DataError
 from .errors import DeviceError as DeviceError
 from .errors import FlowrunError as FlowrunError
@@ -21,8 +21,7 @@ from .errors import did_you_mean as did_you_mean
 from .errors import listed as listed
 from .planning.plan import Plan as Plan
 from .plugins.check_mode import CheckMode as CheckMode
-from .plugins.check_mode import Explained as Explained
-from .plugins.check_mode import Suspicion as Suspicion
+from .plugins.check_mode import Diagnosis as Diagnosis
 from .plugins.check_mode import Unknown as Unknown
 from .plugins.check_mode import Watched as Watched
 from .plugins.datasets import Found as Found

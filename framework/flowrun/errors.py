@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
-_SHOWN_WIDTH = 100  # columns of a source line that a message shows round the caret
+_SHOWN_WIDTH = 100  # columns of a source line that a message shows around the caret
 
 
 class Source:
@@ -56,34 +56,71 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
         return Mark(self.source, self.line, self.column + columns)
 
 
+class CodeLine(msgspec.Struct, frozen=True, gc=False):
+    """A line of a step's code. line: counted from 1. text: empty if it is not shown."""
+
+    file: str
+    line: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong: where, what was found, what was expected, what to do."""
+    """One thing that is wrong: where, what was found, what was expected, what to do.
+
+    mark: the place in the recipe.
+    severity: `error` if a run would fail; `warning` if it would not, but does something that is
+        probably not meant; `unknown` if a check cannot know the step's outputs.
+    step: the step's id in a recipe; its name if the problem is a broken rule.
+    rule: the rule that the step breaks, a key of flowrun.testing.RULES.
+    place: the line of the step's code; for a broken rule, its first one.
+    operation: the function that was called, with its operands. inputs: the step's, in words.
+    """
 
     message: str
     mark: Mark | None = None
     found: str | None = None
     expected: str | None = None
     hint: str | None = None
+    severity: Literal["error", "warning", "unknown"] = "error"
+    step: str | None = None
+    rule: str | None = None
+    place: CodeLine | None = None
+    operation: str | None = None
+    inputs: dict[str, str] = {}
 
     def __str__(self) -> str:
-        """The problem as the command line shows it: place, source line, caret, and the cure."""
-        return self.without_hint + (f"\n    {self.hint}" if self.hint is not None else "")
-
-    @property
-    def without_hint(self) -> str:
-        """The problem as it is shown, without the cure."""
-        where = f"{self.mark}: " if self.mark is not None else ""
-        lines = [f"{where}{self.message}"]
+        """The problem as the command line shows it: place, source line, caret, and the fix."""
+        lines = [f"{self._origin}{self.message}"]
         if self.mark is not None:
             lines += _excerpt(self.mark)
-        if self.found is not None:
-            lines.append(f"    found     {self.found}")
-        if self.expected is not None:
-            lines.append(f"    expected  {self.expected}")
+        lines += [f"    {label:<9} {_indented(text)}" for label, text in self._details()]
+        if self.hint is not None:
+            lines.append(f"    {_indented(self.hint)}")
         return "\n".join(lines)
 
+    @property
+    def _origin(self) -> str:
+        if self.rule is not None:
+            return f"{self.place}: {self.step} ({self.rule}): "
+        return f"{self.mark}: " if self.mark is not None else ""
+
+    def _details(self) -> Iterator[tuple[str, str]]:
+        if self.found is not None:
+            yield "found", self.found
+        if self.expected is not None:
+            yield "expected", self.expected
+        if self.place is not None and self.rule is None:
+            yield "in", f"{self.place.text}  ({self.place})"
+        if self.operation is not None:
+            yield "called", self.operation
+        for name, text in self.inputs.items():
+            yield "input", f"{name} {text}"
+
     def as_dict(self) -> dict[str, object]:
-        """The problem for `--json`: lines and columns counted from 1."""
+        """The problem of a recipe for `--json`: lines and columns counted from 1."""
         return {
             "file": self.mark.source.name if self.mark else None,
             "line": self.mark.line + 1 if self.mark else None,
@@ -93,6 +130,12 @@ class Problem(msgspec.Struct, frozen=True):
             "expected": self.expected,
             "hint": self.hint,
         }
+
+
+def _indented(text: str) -> str:
+    """A text whose further lines are indented as well, those that are not already."""
+    first, *others = text.split("\n")
+    return "\n".join([first, *(line if line[:4].isspace() else f"    {line}" for line in others)])
 
 
 def _excerpt(mark: Mark) -> list[str]:
@@ -111,7 +154,7 @@ def _excerpt(mark: Mark) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None where none is near."""
+    """The known name most like `name`, or None if none is near."""
     import difflib  # only a mistake needs it
 
     by_lower = {candidate.lower(): candidate for candidate in known}

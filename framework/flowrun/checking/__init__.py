@@ -1,5 +1,5 @@
-"""A plan's steps run on shapes alone, before any of it runs.
+"""A plan's steps run on shapes alone, before the plan runs.
 
-In: a `Plan` and a plugin's check mode. Out: a `Checked`: findings with their places, the shapes of
+In: a `Plan` and a plugin's check mode. Out: a `Checked`: problems with their places, the shapes of
 all values, a forecast of memory. Read first: `check.py`, `walk.py`, `checked.py`.
 """

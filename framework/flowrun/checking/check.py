@@ -1,4 +1,4 @@
-"""`flowrun.check`: a recipe's every step run on shapes alone, before any of it runs."""
+"""`flowrun.check`: every step of a recipe run on shapes alone, before the recipe runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from flowrun.checking.checked import Checked, CheckedStep, Finding, Forecast
+from flowrun.checking.checked import Checked, CheckedStep, Forecast
 from flowrun.checking.expecting import unmet
 from flowrun.checking.walk import CheckWalk
 from flowrun.errors import PluginError, Problem
@@ -26,7 +26,7 @@ def check_plan(
     memory: int | None = None,
     promised: dict[Path, dict[str, Any]] | None = None,
 ) -> Checked:
-    """Check a plan. promised: what recipes checked before will have written; it is added to."""
+    """Check a plan. promised: what recipes checked before will write; this one's is added."""
     present = planned.registry.devices
     device = meant_device(planned.recipe.device, present)
     devices = [meant_device(step.device or device, present) for step in planned.steps]
@@ -40,7 +40,7 @@ def check_plan(
     checked = Checked(planned, device, absent=[name for name in named if name not in present])
     with ExitStack() as stack:
         stack.enter_context(mode)
-        walk.go()
+        walk.run()
         checked.steps = walk.steps
         checked.findings = _without_expected(walk.findings, planned)
         checked.findings += unmet(planned, walk.known, values, mode)
@@ -75,8 +75,8 @@ def _named_in_options(planned: Plan, present: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _without_expected(findings: list[Finding], planned: Plan) -> list[Finding]:
-    """What was found, without the error that the recipe expects."""
+def _without_expected(findings: list[Problem], planned: Plan) -> list[Problem]:
+    """The problems without the error that the recipe expects."""
     expected = planned.expectations.error
     if expected is None:
         return findings
@@ -84,23 +84,23 @@ def _without_expected(findings: list[Finding], planned: Plan) -> list[Finding]:
         finding
         for finding in findings
         if finding.step != expected.step
-        or finding.kind == "warning"
+        or finding.severity == "warning"
         or (_is_on_purpose(finding) and not _matches(expected.matches, finding))
     ]
 
 
-def _is_on_purpose(finding: Finding) -> bool:
-    """Whether a step refuses in its own words; torch's are others on shapes than on data."""
-    return finding.kind == "error" and finding.place is None
+def _is_on_purpose(finding: Problem) -> bool:
+    """Whether the step itself raised the error: torch's messages differ on shapes and on data."""
+    return finding.severity == "error" and finding.place is None
 
 
-def _matches(pattern: str, finding: Finding) -> bool:
-    text = "\n".join([finding.problem.message, finding.problem.hint or "", finding.operation or ""])
+def _matches(pattern: str, finding: Problem) -> bool:
+    text = "\n".join([finding.message, finding.hint or "", finding.operation or ""])
     return re.search(pattern, text) is not None
 
 
 def _forecasts(steps: list[CheckedStep], available: Mapping[str, int | None]) -> list[Forecast]:
-    """The most memory on each device, and the step in which."""
+    """The most memory on each device, and the step that takes it."""
     found = []
     for device in dict.fromkeys(name for step in steps for name in step.peak):
         step = max(steps, key=lambda one: one.peak.get(device, 0))
@@ -109,19 +109,16 @@ def _forecasts(steps: list[CheckedStep], available: Mapping[str, int | None]) ->
     return found
 
 
-def _too_large(forecasts: list[Forecast], planned: Plan) -> list[Finding]:
+def _too_large(forecasts: list[Forecast], planned: Plan) -> list[Problem]:
     marks = {step.id: step.mark for step in planned.steps}
     return [
-        Finding(
-            "error",
-            Problem(
-                f"the step `{forecast.step}` needs more memory than there is on {forecast.device}",
-                marks[forecast.step],
-                f"{size_text(forecast.bytes)} of tensors at the step's peak",
-                f"at most {size_text(forecast.available)}",
-                "take smaller batches or fewer rows, or a smaller dtype",
-            ),
-            forecast.step,
+        Problem(
+            f"the step `{forecast.step}` needs more memory than there is on {forecast.device}",
+            marks[forecast.step],
+            f"{size_text(forecast.bytes)} of tensors at the step's peak",
+            f"at most {size_text(forecast.available)}",
+            "take smaller batches or fewer rows, or a smaller dtype",
+            step=forecast.step,
         )
         for forecast in forecasts
         if forecast.available is not None and forecast.bytes > forecast.available

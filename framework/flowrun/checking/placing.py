@@ -1,23 +1,20 @@
-"""The failing operation in a step's own code: its file, its line, and the text of that line."""
+"""The line of a step's own code at which an operation fails: its file, number and text."""
 
 from __future__ import annotations
 
 import linecache
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from flowrun.errors import shown_path
+from flowrun.errors import CodeLine, shown_path
 from flowrun.plugins.steps import Step
 
-Place = tuple[str, int, str]
 
+def place_of(error: BaseException, step: Step[..., Any], mode: object) -> CodeLine | None:
+    """The line of the innermost frame of an exception in the step's code; None if there is none.
 
-def place_of(error: BaseException, step: Step[..., Any], mode: object) -> Place | None:
-    """The deepest frame of an exception that lies in the step's code; None where none does.
-
-    Of the step are the files beside its own, or, in a package, those of the package; not those of
+    The step's code is the files of its package or, without a package, of its folder; not those of
     the mode that runs steps on shapes alone.
     """
     folder, is_package = _code_folder(step)
@@ -29,20 +26,16 @@ def place_of(error: BaseException, step: Step[..., Any], mode: object) -> Place 
         if is_inside and excluded not in path.parents:
             found = frame
         frame = frame.tb_next
-    return None if found is None else _place(found)
+    return None if found is None else place_at(found.tb_frame.f_code.co_filename, found.tb_lineno)
 
 
-def place_at(file: str, line: int) -> Place:
-    """A place by file and line."""
-    return shown_path(Path(file)), line, linecache.getline(file, line).strip()
-
-
-def _place(frame: TracebackType) -> Place:
-    return place_at(frame.tb_frame.f_code.co_filename, frame.tb_lineno)
+def place_at(file: str, line: int) -> CodeLine:
+    """A line of code with its text."""
+    return CodeLine(shown_path(Path(file)), line, linecache.getline(file, line).strip())
 
 
 def _code_folder(step: Step[..., Any]) -> tuple[Path, bool]:
-    """The folder in which a step's own code lies, and whether that is a package."""
+    """The folder of a step's own code, and whether it is a package."""
     file = Path(step.function.__code__.co_filename)
     top = str(step.function.__module__).partition(".")[0]
     package = getattr(sys.modules.get(top), "__file__", None)

@@ -1,4 +1,4 @@
-"""The rule by which a run is checked first: if it would take longer than the check does."""
+"""Whether a run is checked first: if it is likely to take longer than the check."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from flowrun.running.cache import records_of_last_run
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 
-CHECK_SECONDS = 2.0  # what a check is likely to take, beside what the run loads as well
+CHECK_SECONDS = 2.0  # what a check is likely to take, without the imports that the run needs too
 
 
 def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -> bool:
     """Whether the steps that a run would call are likely to take longer than a check.
 
-    A step counts as long as it took in the last run of the recipe. One that has not run here counts
-    as nothing, and so does one that would be kept. A run that would end before its first step,
-    because its device is missing, is not checked.
+    The time of a step is that of the recipe's last run; it is zero if the step has not run here, or
+    if its cached result would be used. A run that would end before its first step, because its
+    device is missing, is not checked.
     """
     present = plan.registry.devices
     devices = [plan.recipe.device, *(step.device for step in plan.steps if step.device is not None)]
@@ -31,7 +31,7 @@ def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -
     if sum(likely.values()) < CHECK_SECONDS:
         return False
     if not fresh:
-        from flowrun.running.explaining import explain  # most runs do not come this far
+        from flowrun.running.explaining import explain  # most runs return before this
 
         for step in explain(plan, store, standin=standin):
             if step.is_kept:
@@ -42,5 +42,5 @@ def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -
 def _likely_seconds(planned: PlannedStep, before: Mapping[str, StepRecord]) -> float:
     record = before.get(planned.id)
     if record is not None and record.step == planned.step.name:
-        return record.work  # without what is loaded before it: torch alone takes a second
+        return record.work  # without imports: torch alone takes a second
     return 0.0

@@ -1,4 +1,4 @@
-"""Values summarised in a check: shapes, and the kinds of what is unknown."""
+"""Summaries of values in a check: shapes, and the kinds of unknown values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from flowrun.plugins.check_mode import Unknown
 from flowrun.values.codecs import Codecs
 
-UNKNOWN = "unknown"  # the kind of an output of which nothing is known
+UNKNOWN = "unknown"  # the kind of a value of which nothing is known
 
 
 def summary_on_shapes(value: object, values: Codecs) -> dict[str, Any]:
-    """What is known of a value before a run, in the form that records have."""
+    """What is known of a value before a run, in the form of run records."""
     if isinstance(value, Unknown):
         return {"type": value.kind}
     if isinstance(value, dict):

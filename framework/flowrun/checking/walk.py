@@ -1,4 +1,4 @@
-"""The walk of a check: each step called on shapes, whatever became of the steps above it."""
+"""Calls each step of a plan on shapes, including those after a step that fails."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from flowrun.checking.checked import CheckedStep, Finding, State
-from flowrun.checking.guarding import nothing_outside
+from flowrun.checking.checked import CheckedStep, State
 from flowrun.checking.placing import place_at, place_of
+from flowrun.checking.side_effects import no_side_effects
 from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
 from flowrun.errors import DataError, FlowrunError, NeedsDataError, Problem, error_line, listed
 from flowrun.planning.plan import Plan, PlannedStep
-from flowrun.plugins.check_mode import CheckMode, Explained, Suspicion, Unknown, Watched
+from flowrun.plugins.check_mode import CheckMode, Diagnosis, Unknown, Watched
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
 from flowrun.running.context import CheckContext
 from flowrun.running.dataflow import own_containers
@@ -25,16 +25,16 @@ from flowrun.values.codecs import Codecs
 
 
 class _Blocked:
-    """Stands for the value of a step that fails, or depends on one that does."""
+    """Stands for the value of a step that fails, or depends on one that fails."""
 
 
 _BLOCKED = _Blocked()
 
 
 class CheckWalk:
-    """Takes the steps of one plan through a mode, and notes what is to be said of them.
+    """Calls the steps of one plan in a mode, and collects the problems.
 
-    devices: the full name of each step's device. promised: what steps will have written, by path.
+    devices: the full name of each step's device. promised: what steps will write, by path.
     """
 
     def __init__(
@@ -50,8 +50,7 @@ class CheckWalk:
     ) -> None:
         self.named: dict[str, Any] = {}
         self.steps: list[CheckedStep] = []
-        self.watched: list[Watched] = []
-        self.findings: list[Finding] = []
+        self.findings: list[Problem] = []
         self._plan = plan
         self._devices = devices
         self._mode = mode
@@ -60,11 +59,11 @@ class CheckWalk:
         self._promised = promised
         self._standin = standin
         self._givers: dict[str, str] = {}
-        self._uncalled: list[str] = []  # steps that act outside, and may write what others read
-        self._kept: list[Any] = []  # as in a run, what a step gave stays until the end
+        self._uncalled: list[str] = []  # steps with effects: they may write files that others read
+        self._alive: list[Any] = []  # as in a run, outputs stay in memory until the end
 
-    def go(self) -> None:
-        """Take every step, in the plan's order, up to one that the recipe expects to fail."""
+    def run(self) -> None:
+        """Call every step, in the plan's order, up to one that the recipe expects to fail."""
         for name, value in self._plan.given.items():
             self.named[name] = _on_shapes(value, self._mode)
             self._givers[name] = "given"
@@ -94,7 +93,6 @@ class CheckWalk:
         self.steps.append(step)
         watched = Watched()
         step.state, outputs = self._outcome(planned, device, watched)
-        self.watched.append(watched)
         step.peak, step.operations = watched.peak, watched.operations
         if not publish:
             return
@@ -102,12 +100,12 @@ class CheckWalk:
         step.outputs = {name: self._summary(value) for name, value in published.items()}
         self.named.update(published)
         self._givers.update(dict.fromkeys(published, planned.id))
-        self._kept.append(published)
+        self._alive.append(published)
 
     def _outcome(
         self, planned: PlannedStep, device: str, watched: Watched
     ) -> tuple[State, dict[str, Any]]:
-        """What becomes of a step, and what it gives."""
+        """The state of a step, and its outputs."""
         wires, step = planned.wires, planned.step
         inputs = {name: self.named[source] for name, source in wires.inputs.items()}
         named = {name: self.named[source] for name, source in (wires.named or {}).items()}
@@ -120,7 +118,9 @@ class CheckWalk:
         if step.effect and step.shape_function is None:
             self._uncalled.append(planned.id)
             if wires.outputs:
-                self._say_unknown(planned, unknown, "it acts outside, and is not called in a check")
+                self._report_unknown(
+                    planned, unknown, "it acts outside, and is not called in a check"
+                )
             return ("unknown" if wires.outputs else "fits"), unknown
         call = Call(
             planned,
@@ -133,23 +133,17 @@ class CheckWalk:
         try:
             outputs = self._called(call, watched)
         except Exception as error:
-            explained = self._explained(error)
-            if self._uncalled and isinstance(error, DataError):
-                writers = listed(f"`{name}`" for name in self._uncalled)
-                reason = f"its data is not there, and may be written by {writers}"
-                explained = Explained("data", reason)
-            if explained.kind == "error" and any(holds_unknown(value) for value in taken):
-                explained = Explained("data", f"it takes what is known only in a run ({error})")
-            if explained.kind == "error":
-                self._say_failed(call, error, explained)
+            diagnosis = self._diagnosis(error, taken)
+            if diagnosis.kind == "error":
+                self._report_failed(call, error, diagnosis)
                 return "fails", dict.fromkeys(wires.outputs, _BLOCKED)
-            self._say_unknown(planned, unknown, explained.message, error)
+            self._report_unknown(planned, unknown, diagnosis.message, error)
             return "unknown", unknown
         finally:
-            for suspicion in watched.suspicions:
-                self._say_suspicion(planned, suspicion)
+            for warning in watched.warnings:
+                self._report_warning(planned, warning)
         if open_ended := {name: value for name, value in outputs.items() if _is_unknown(value)}:
-            self._say_unknown(planned, open_ended, "how long it goes on depends on its data")
+            self._report_unknown(planned, open_ended, "how long it goes on depends on its data")
         return "fits", outputs
 
     def _called(self, call: Call, watched: Watched) -> dict[str, Any]:
@@ -159,13 +153,13 @@ class CheckWalk:
                 redirect_stdout(io.StringIO()),
                 warnings.catch_warnings(),
                 self._mode.watching() as noted,
-                nothing_outside(call.step.folder),
+                no_side_effects(call.step.folder),
             ):
                 warnings.simplefilter("ignore")
                 returned = call_in_backends(call, self._plan.registry)
                 outputs = named_outputs(call, returned)
-        finally:  # the mode fills `noted` in when it is left, also where the step fails
-            watched.suspicions = noted.suspicions
+        finally:  # the mode fills `noted` in when it is left, even if the step fails
+            watched.warnings = noted.warnings
         for field in msgspec.structs.fields(Watched):
             setattr(watched, field.name, getattr(noted, field.name))
         return outputs
@@ -176,41 +170,48 @@ class CheckWalk:
         )
         return CheckContext(state, self._mode, self._promised)
 
-    def _explained(self, error: Exception) -> Explained:
+    def _diagnosis(self, error: Exception, taken: list[Any]) -> Diagnosis:
+        """What an exception of a step means. taken: the values that the step takes."""
         if isinstance(error, NeedsDataError):
-            return Explained("data", str(error))
+            return Diagnosis("data", str(error))
+        if isinstance(error, DataError) and self._uncalled:
+            writers = listed(f"`{name}`" for name in self._uncalled)
+            return Diagnosis("data", f"its data is not there, and may be written by {writers}")
         if isinstance(error, FlowrunError):
-            return Explained("error", str(error))
-        found = self._mode.explained(error)
-        return found or Explained("error", error_line(error))
+            found = Diagnosis("error", str(error))
+        else:
+            found = self._mode.diagnose(error) or Diagnosis("error", error_line(error))
+        if found.kind == "error" and any(holds_unknown(value) for value in taken):
+            return Diagnosis("data", f"it takes what is known only in a run ({error})")
+        return found
 
     def _summary(self, value: object) -> dict[str, Any]:
         if value is _BLOCKED:
             return {"type": UNKNOWN}
         return summary_on_shapes(value, self._values)
 
-    def _say_failed(self, call: Call, error: Exception, explained: Explained) -> None:
+    def _report_failed(self, call: Call, error: Exception, diagnosis: Diagnosis) -> None:
         planned = call.step
-        message, _, more = explained.message.partition("\n")
-        hint = explained.hint or more.strip() or None
+        message, _, more = diagnosis.message.partition("\n")
         on_purpose = isinstance(error, FlowrunError)
         inputs = {**call.inputs, **(call.named or {})}
         sources = {**planned.wires.inputs, **(planned.wires.named or {})}
         self.findings.append(
-            Finding(
-                "error",
-                Problem(f"the step `{planned.id}` fails: {message}", planned.mark, hint=hint),
-                planned.id,
-                None if on_purpose else place_of(error, planned.step, self._mode),
-                None if on_purpose else explained.operation,
-                {
+            Problem(
+                f"the step `{planned.id}` fails: {message}",
+                planned.mark,
+                step=planned.id,
+                hint=diagnosis.hint or more.strip() or None,
+                place=None if on_purpose else place_of(error, planned.step, self._mode),
+                operation=None if on_purpose else diagnosis.operation,
+                inputs={
                     name: f"{self._in_words(value)}, from {self._givers[sources[name]]}"
                     for name, value in inputs.items()
                 },
             )
         )
 
-    def _say_unknown(
+    def _report_unknown(
         self,
         planned: PlannedStep,
         outputs: Mapping[str, Any],
@@ -220,32 +221,28 @@ class CheckWalk:
         names = listed(f"`{planned.wires.outputs[name]}`" for name in outputs)
         message, _, more = reason.partition("\n")
         self.findings.append(
-            Finding(
-                "unknown",
-                Problem(
-                    f"unknown from here: the step `{planned.id}` looks at its data: {message}",
-                    planned.mark,
-                    found=f"not known before a run: {names}",
-                    hint=more.strip()
-                    or f"a function below `@{planned.step.name}.on_shapes` can give their shapes",
-                ),
-                planned.id,
-                None if error is None else place_of(error, planned.step, self._mode),
+            Problem(
+                f"unknown from here: the step `{planned.id}` looks at its data: {message}",
+                planned.mark,
+                step=planned.id,
+                found=f"not known before a run: {names}",
+                hint=more.strip()
+                or f"a function below `@{planned.step.name}.on_shapes` can give their shapes",
+                severity="unknown",
+                place=None if error is None else place_of(error, planned.step, self._mode),
             )
         )
 
-    def _say_suspicion(self, planned: PlannedStep, suspicion: Suspicion) -> None:
+    def _report_warning(self, planned: PlannedStep, warning: Diagnosis) -> None:
         self.findings.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"the step `{planned.id}`: {suspicion.message}",
-                    planned.mark,
-                    hint=suspicion.hint,
-                ),
-                planned.id,
-                None if suspicion.place is None else place_at(*suspicion.place),
-                suspicion.operation,
+            Problem(
+                f"the step `{planned.id}`: {warning.message}",
+                planned.mark,
+                step=planned.id,
+                hint=warning.hint,
+                severity="warning",
+                place=None if warning.place is None else place_at(*warning.place),
+                operation=warning.operation,
             )
         )
 
@@ -254,7 +251,7 @@ class CheckWalk:
 
 
 def _on_shapes(value: Any, mode: CheckMode) -> Any:
-    """A value from outside as a check has it, in lists and dicts as well."""
+    """A value from outside without its data, also in lists and dicts."""
     kind = type(value)
     if kind is dict:
         return {key: _on_shapes(item, mode) for key, item in value.items()}
@@ -264,5 +261,5 @@ def _on_shapes(value: Any, mode: CheckMode) -> Any:
 
 
 def _is_unknown(value: object) -> bool:
-    """Whether of a value not even the shape is known."""
+    """Whether not even the shape of a value is known."""
     return isinstance(value, Unknown) and value.kind in (UNKNOWN, "tensor")

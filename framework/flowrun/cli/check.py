@@ -83,8 +83,8 @@ def _show(checked: Checked, *, quiet: bool) -> None:
     if not quiet:
         click.echo(flow_text(checked))
     for finding in checked.findings:
-        if not quiet or finding.kind != "unknown":
-            click.echo(finding_text(finding.text), err=True)
+        if not quiet or finding.severity != "unknown":
+            click.echo(finding_text(f"{finding.severity}: {finding}"), err=True)
     if checked.errors and not quiet:
         count = len(checked.errors)
         click.echo("1 error" if count == 1 else f"{count} errors", err=True)

@@ -7,7 +7,7 @@ import click
 from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import RecipeOptions
-from flowrun.running.explaining import Explained, explain
+from flowrun.running.explaining import StepStatus, explain
 from flowrun.store.home import home_folder
 from flowrun.store.store import Store
 
@@ -38,7 +38,7 @@ def explain_command(
     click.echo(click.style(f"  {kept} of {len(found)} steps would be kept", dim=True))
 
 
-def _line(step: Explained) -> str:
+def _line(step: StepStatus) -> str:
     if step.is_kept:
         return f"  {step.id:<{_WIDTH}}kept, made by {step.run}"
     if not step.unless:

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from flowrun.plugins.registry import Registry
-from flowrun.testing.steps.findings import RULES
+from flowrun.testing.steps.examination import RULES
 from flowrun.testing.steps.linting import Linted, lint
 from flowrun.testing.steps.plugin_steps import find_plugins
 
@@ -19,11 +19,11 @@ OK, BROKEN = 0, 1
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.pass_obj
 def lint_command(registry: Registry, plugin: str, recipes: tuple[str, ...], as_json: bool) -> int:
-    """Hold the steps of PLUGIN against the rules that recipes rely on.
+    """Check the steps of PLUGIN against the rules that recipes rely on.
 
     PLUGIN is a .py file, a folder, or the name of an installed plugin. Each step is called, on what
     a recipe gives it: one of RECIPE, or of those beside the plugin. A step that no recipe uses, or
-    that acts outside, is looked at only in part. Exit code: 0 nothing is broken, 1 a rule is, 2 the
+    that acts outside, is checked only in part. Exit code: 0 nothing is broken, 1 a rule is, 2 the
     plugin or a recipe cannot be loaded.
     """
     registry = registry.copy()

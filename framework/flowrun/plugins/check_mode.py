@@ -1,4 +1,4 @@
-"""What a check promises to steps: the mode on shapes, and values known only in a run."""
+"""What a check gives to steps: the mode on shapes, and values known only in a run."""
 
 from __future__ import annotations
 
@@ -11,32 +11,24 @@ import msgspec
 from flowrun.errors import NeedsDataError
 
 
-class Explained(msgspec.Struct, frozen=True):
-    """What an exception of a step means in a check.
+class Diagnosis(msgspec.Struct, frozen=True):
+    """What a mode says of a step's exception, or of an operation that is probably a mistake.
 
-    kind: `error` where the run would fail the same way; `data` where the step looks at data that
-        a check does not have; `unsupported` where the step does what cannot be done on shapes
-        alone. After the last two the step's outputs are unknown, and nothing is wrong.
-    message: what does not fit, in torch's own words, with the devices' real names.
-    operation: the operation that failed with the operands at hand, such as
-        `matmul((1000, 11) float32 cpu, (12, 64) float32 cpu)`; None where it is not known.
-    hint: a cure, where one is known.
+    kind: `error` if the run would fail the same way; `data` if the step looks at data that a check
+        does not have; `unsupported` if the operation cannot be done on shapes alone; `warning` if
+        it succeeds, but is probably a mistake. After `data` and `unsupported` nothing is wrong,
+        and the step's outputs are unknown.
+    message: in the library's own words, with the devices' real names.
+    operation: the call with its operands, such as
+        `matmul((1000, 11) float32 cpu, (12, 64) float32 cpu)`; None if it is not known.
+    hint: a fix, if one is known.
+    place: of a warning, the file and line (counted from 1) of the step's code, if known. That of
+        an exception is found by its traceback.
     """
 
-    kind: Literal["error", "data", "unsupported"]
+    kind: Literal["error", "data", "unsupported", "warning"]
     message: str
     operation: str | None = None
-    hint: str | None = None
-
-
-class Suspicion(msgspec.Struct, frozen=True):
-    """An operation that does not fail and hardly means what it does.
-
-    place: file and line (counted from 1) of the step's code; None where it is not known.
-    """
-
-    message: str
-    operation: str
     hint: str | None = None
     place: tuple[str, int] | None = None
 
@@ -44,54 +36,54 @@ class Suspicion(msgspec.Struct, frozen=True):
 class Watched(msgspec.Struct):
     """What one step did, filled in when its call has ended.
 
-    peak: the most bytes that tensors took on each device while it ran, those of the steps above
-        included. live: the bytes that they take when it has ended. operations: floating-point
-        operations (None where they cannot be counted). suspicions: in the order they were met.
+    peak: the most bytes that tensors took on each device while it ran, including those of the steps
+        above. live: the bytes that they take when it has ended. operations: floating-point
+        operations (None if they cannot be counted). warnings: in the order they were found.
     """
 
     peak: dict[str, int] = {}
     live: dict[str, int] = {}
     operations: int | None = None
-    suspicions: list[Suspicion] = []
+    warnings: list[Diagnosis] = []
 
 
 class CheckMode(Protocol):
-    """The mode in which steps run on shapes alone; entered once round all steps of a recipe."""
+    """The mode in which steps run on shapes alone; entered once for all steps of a recipe."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: Any) -> None: ...
 
     def watching(self) -> AbstractContextManager[Watched]:
-        """Round the call of one step."""
+        """Enter this around the call of one step."""
 
     def repeated(self, times: int) -> AbstractContextManager[None]:
-        """What is done inside stands for so many repetitions (of its floating-point operations)."""
+        """Count the floating-point operations inside this many times."""
 
     def mapped(self) -> AbstractContextManager[None]:
-        """Tensors made inside lie in a file, and take no memory."""
+        """Tensors made inside are in a file, and take no memory."""
 
     def on_shapes(self, value: Any) -> Any:
-        """A value given from outside as the mode has it: a tensor without its data.
+        """A value from outside the check as the mode needs it: a tensor without its data.
 
-        Its shape, strides, dtype and device stay. What is no tensor comes back as it is.
+        It has the same shape, strides, dtype and device. Other values are returned unchanged.
         """
 
-    def explained(self, error: Exception) -> Explained | None:
-        """What an exception of a step means; None where it is none of the mode's."""
+    def diagnose(self, error: Exception) -> Diagnosis | None:
+        """What an exception of a step means; None if it does not come from the mode's library."""
 
     def memory(self, device: str) -> int | None:
-        """The bytes that a device has, where it is there; None where not."""
+        """The bytes that a device has; None if this machine lacks it."""
 
 
 class Unknown:
-    """A value of which a check knows the kind alone: `Unknown("float")`.
+    """A value of which a check knows only the kind: `Unknown("float")`.
 
     kind: the name of the type that the value has in a run: `float`, `int`, `list`.
 
-    It can be kept, passed on, put into a list and shown (as `?`). Arithmetic with it is unknown
-    again; whatever needs the value itself (a comparison, `if`, `float()`, an index) raises
-    NeedsDataError.
+    It can be stored, passed on, put into a list and shown (as `?`). The result of arithmetic with
+    it is unknown too; whatever needs the value itself (a comparison, `if`, `float()`, an index)
+    raises NeedsDataError.
     """
 
     __slots__ = ("kind",)
@@ -114,7 +106,7 @@ class Unknown:
         return Unknown("int" if digits is None else self.kind)
 
 
-def _unknown_again(self: Unknown, *others: object) -> Unknown:
+def _still_unknown(self: Unknown, *others: object) -> Unknown:
     return Unknown(self.kind)
 
 
@@ -123,10 +115,10 @@ def _raise_needs_data(self: Unknown, what: str, *arguments: object) -> NoReturn:
 
 
 for _name in ("neg", "pos", "abs"):
-    setattr(Unknown, f"__{_name}__", _unknown_again)
+    setattr(Unknown, f"__{_name}__", _still_unknown)
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(Unknown, f"__{_name}__", _unknown_again)
-    setattr(Unknown, f"__r{_name}__", _unknown_again)
+    setattr(Unknown, f"__{_name}__", _still_unknown)
+    setattr(Unknown, f"__r{_name}__", _still_unknown)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it compares"))
 for _name in ("hash", "bool", "float", "int", "index", "complex", "trunc", "floor", "ceil"):

@@ -15,7 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import msgspec
 from msgspec import Meta as Meta
 
-from flowrun.errors import StepDefinitionError, shown_path
+from flowrun.errors import CodeLine, StepDefinitionError, shown_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,8 +117,8 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
             )
 
     @property
-    def place(self) -> str:
-        """`file:line` of the function."""
+    def place(self) -> CodeLine:
+        """The first line of the function; shown as `file:line`."""
         return _place(inspect.unwrap(self.function))
 
     @property
@@ -281,9 +281,9 @@ def _checked_names(function: Callable[..., Any], outputs: str | Names | list[str
     return names
 
 
-def _place(function: Callable[..., Any]) -> str:
+def _place(function: Callable[..., Any]) -> CodeLine:
     code = function.__code__
-    return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}"
+    return CodeLine(shown_path(Path(code.co_filename)), code.co_firstlineno)
 
 
 def _where(decorated: object) -> str:

@@ -18,7 +18,7 @@ from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 
 
-class Explained(msgspec.Struct, frozen=True):
+class StepStatus(msgspec.Struct, frozen=True):
     """Whether one step would be kept or run, and why.
 
     is_kept: whether it would be kept. unless: the steps above it that run first; if their
@@ -32,7 +32,7 @@ class Explained(msgspec.Struct, frozen=True):
     run: str | None = None
 
 
-def explain(plan: Plan, store: Store, *, standin: bool = True) -> list[Explained]:
+def explain(plan: Plan, store: Store, *, standin: bool = True) -> list[StepStatus]:
     """The steps that a run of the plan would run or keep. Runs nothing and imports no torch."""
     return list(_Explaining(plan, store, standin=standin).steps())
 
@@ -54,12 +54,12 @@ class _Explaining:
         self._before = records_of_last_run(plan, store)
         self._open: dict[int, str] = {}  # steps whose outputs are not known, with the first reason
 
-    def steps(self) -> Iterator[Explained]:
+    def steps(self) -> Iterator[StepStatus]:
         """Each step in turn."""
         for index in range(len(self._plan.steps)):
             yield self._step(index)
 
-    def _step(self, index: int) -> Explained:
+    def _step(self, index: int) -> StepStatus:
         planned = self._plan.steps[index]
         inputs = self._dataflow.bind(index)
         unknown = {name: one.maker for name, one in inputs.items() if one.maker in self._open}
@@ -79,18 +79,18 @@ class _Explaining:
         record = self._cache.find(index, key, self._contexts[index])
         if record is not None:
             self._dataflow.publish(index, self._cache.outputs(index, record))
-            return Explained(planned.id, True, [], [], record.run)
+            return StepStatus(planned.id, True, [], [], record.run)
         reasons = list(self._reasons(index, key))
         return self._opened(index, reasons, [], reasons[0])
 
-    def _opened(self, index: int, reasons: list[str], unless: list[str], first: str) -> Explained:
+    def _opened(self, index: int, reasons: list[str], unless: list[str], first: str) -> StepStatus:
         """A step that runs: its outputs are not known until then."""
         planned = self._plan.steps[index]
         self._open[index] = first
         nothing = OutputRecord(None, {"type": "unknown"})
         outputs = {name: Output(index, nothing) for name in planned.wires.outputs}
         self._dataflow.publish(index, outputs)
-        return Explained(planned.id, False, unless, reasons)
+        return StepStatus(planned.id, False, unless, reasons)
 
     def _reasons(self, index: int, key: Key) -> Iterator[str]:
         """Why no record holds for a step all of whose inputs are known."""

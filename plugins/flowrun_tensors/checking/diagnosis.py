@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from flowrun import Explained, NeedsDataError
+from flowrun import Diagnosis, NeedsDataError
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.fake_tensors import (
     DataDependentOutputException,
@@ -46,24 +46,24 @@ _OF_TWO_DEVICES = (
 _WIDEST = 400  # letters of a message
 
 
-def explained(error: Exception, operation: str | None, names: DeviceNames) -> Explained | None:
+def diagnose(error: Exception, operation: str | None, names: DeviceNames) -> Diagnosis:
     """What an exception means; operation: the call that raised it, in words."""
     for one in _chain(error):
         if isinstance(one, NeedsDataError):
-            return Explained("data", str(one))
+            return Diagnosis("data", str(one))
         if isinstance(one, (DataDependentOutputException, DynamicOutputShapeException)):
-            return Explained("data", _of_data(one, operation))
+            return Diagnosis("data", _of_data(one, operation))
     text = _text(error, names)
     if isinstance(error, torch.linalg.LinAlgError):
-        return Explained("data", f"whether this succeeds depends on the data: {text}")
+        return Diagnosis("data", f"whether this succeeds depends on the data: {text}")
     if _READS_DATA.search(str(error)):
-        return Explained("data", f"it takes a value that is known only in a run ({text})")
+        return Diagnosis("data", f"it takes a value that is known only in a run ({text})")
     if _is_unsupported(error):
         called = "" if operation is None else f" of {operation}"
-        return Explained("unsupported", f"shapes alone do not tell the result{called}: {text}")
+        return Diagnosis("unsupported", f"shapes alone do not tell the result{called}: {text}")
     if not isinstance(error, _PLAIN):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return Explained("error", text, operation, _hint(text, operation))
+    return Diagnosis("error", text, operation, _hint(text, operation))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch.utils.weak import WeakIdKeyDictionary
 
-from flowrun import Suspicion
+from flowrun import Diagnosis
 from flowrun_tensors.checking.operands import (
     BROADCASTING,
     call_text,
@@ -37,7 +37,7 @@ class Lint:
     """Looks at every call of a step's code; `found` has each place once."""
 
     def __init__(self) -> None:
-        self.found: list[Suspicion] = []
+        self.found: list[Diagnosis] = []
         # An outer product written as one is meant: `x[:, None] - y`, or of a tensor with itself.
         self._meant = WeakIdKeyDictionary()  # columns made of vectors by `unsqueeze` or None
         self._origins = WeakIdKeyDictionary()  # what a tensor was computed from, if from one alone
@@ -156,10 +156,9 @@ class Lint:
     def _warn(self, message: str, call: str, hint: str | None) -> None:
         is_own, place = self._place()
         if is_own:
-            suspicion = Suspicion(message, call, hint, place)
             known = [(one.message, one.place) for one in self.found]
             if (message, place) not in known:
-                self.found.append(suspicion)
+                self.found.append(Diagnosis("warning", message, call, hint, place))
 
     def _place(self) -> tuple[bool, tuple[str, int] | None]:
         """Whether the step's own code made the call, itself or by a module of torch.nn; and where.

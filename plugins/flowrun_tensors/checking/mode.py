@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Self
 
-from flowrun import Explained, Watched
+from flowrun import Diagnosis, Watched
 from flowrun_tensors.checking import data_access, device_args
 from flowrun_tensors.checking.device_args import DeviceNames
-from flowrun_tensors.checking.diagnosis import explained
+from flowrun_tensors.checking.diagnosis import diagnose
 from flowrun_tensors.checking.fake_backends import patch_backends
 from flowrun_tensors.checking.fake_tensors import (
     OperationCount,
@@ -93,7 +93,7 @@ class ShapesCheck:
             watched.peak = {name: size for name, size in self._memory.peak.items() if size}
             watched.live = {name: size for name, size in self._memory.live.items() if size}
             watched.operations = self._count.total
-            watched.suspicions = self._lint.found
+            watched.warnings = self._lint.found
 
     def repeated(self, times: int) -> AbstractContextManager[None]:
         """Count the operations inside so many times."""
@@ -107,12 +107,12 @@ class ShapesCheck:
         """A tensor without its data; anything else unchanged."""
         return self._shapes.from_tensor(value) if isinstance(value, torch.Tensor) else value
 
-    def explained(self, error: Exception) -> Explained | None:
+    def diagnose(self, error: Exception) -> Diagnosis:
         """What an exception of a step means."""
         failed = self._calls.failed
         is_of_call = failed is not None and failed[0] is error
         operation = self._names.in_text(failed[1]) if failed and is_of_call else None
-        return explained(error, operation, self._names)
+        return diagnose(error, operation, self._names)
 
     def memory(self, device: str) -> int | None:
         """The bytes that a device has; None if it is absent or its size is not known."""

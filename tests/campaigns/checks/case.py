@@ -147,7 +147,8 @@ def found_in(path: Path, device: str | None = None, memory: int | None = None) -
         checked = flowrun.check(path, device=device, memory=memory)
     except RecipeError as error:
         return [{"kind": "error", "step": None, **problem.as_dict()} for problem in error.problems]
-    return [finding.as_dict() for finding in checked.findings]
+    findings: list[dict[str, Any]] = checked.as_dict()["findings"]
+    return findings
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:

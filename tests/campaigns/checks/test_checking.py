@@ -56,7 +56,7 @@ def test_independent_errors_come_in_one_go_and_dependent_steps_are_left_out(
         "compute": "blocked",
         "compute_2": "fails",
     }
-    marks = [finding.problem.mark for finding in checked.errors]
+    marks = [finding.mark for finding in checked.errors]
     assert [mark.line + 1 for mark in marks if mark is not None] == [5, 6, 8]
 
 
@@ -75,7 +75,7 @@ def test_an_error_names_the_line_of_the_recipe_and_of_the_code(
 
 def test_a_step_that_returns_too_little_is_found(recipe: Callable[..., Path]) -> None:
     (error,) = flowrun.check(recipe("ones", "pair")).errors
-    assert "returned 1 value; it should return 2: a, b" in error.problem.message
+    assert "returned 1 value; it should return 2: a, b" in error.message
 
 
 def test_what_depends_on_data_is_unknown_and_nothing_is_guessed(
@@ -90,10 +90,10 @@ def test_what_depends_on_data_is_unknown_and_nothing_is_guessed(
         "times": "fits",
     }
     (finding,) = checked.findings
-    assert (finding.kind, finding.step) == ("unknown", "positive")
-    assert finding.problem.found == "not known before a run: `kept`"
+    assert (finding.severity, finding.step) == ("unknown", "positive")
+    assert finding.found == "not known before a run: `kept`"
     assert finding.place is not None
-    assert finding.place[2] == "return x[x > 0]"
+    assert finding.place.text == "return x[x > 0]"
 
 
 @pytest.mark.parametrize("step", ["written", "started"])
@@ -136,7 +136,7 @@ def test_an_effect_is_not_called_for_what_it_gives(
     assert os.environ["SENT"] == "nothing"
     assert states(checked) == {"ones": "fits", "send": "unknown", "compute": "unknown"}
     (finding,) = checked.findings
-    assert "it acts outside, and is not called in a check" in finding.problem.message
+    assert "it acts outside, and is not called in a check" in finding.message
 
 
 def test_a_function_on_shapes_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:
@@ -154,8 +154,8 @@ def test_a_function_on_shapes_takes_the_place_of_the_step(recipe: Callable[..., 
 def test_a_function_on_shapes_may_say_that_it_needs_the_data(recipe: Callable[..., Path]) -> None:
     checked = flowrun.check(recipe("ones", "cast: {x: int64}", "mean"))
     (finding,) = checked.findings
-    assert finding.kind == "unknown"
-    assert "whole numbers are counted first" in finding.problem.message
+    assert finding.severity == "unknown"
+    assert "whole numbers are counted first" in finding.message
 
 
 def test_a_function_on_shapes_with_other_parameters_is_refused() -> None:
@@ -196,9 +196,9 @@ def test_expectations_that_cannot_be_met_are_found(
 ) -> None:
     path = recipe("ones", "times", "mean", more=f"expect:\n  {expected}\n")
     (error,) = flowrun.check(path).errors
-    assert error.problem.mark is not None
-    assert error.problem.mark.line + 1 == 8
-    assert message in error.problem.message
+    assert error.mark is not None
+    assert error.mark.line + 1 == 8
+    assert message in error.message
 
 
 def test_expectations_of_numbers_are_left_to_the_run(recipe: Callable[..., Path]) -> None:
@@ -228,8 +228,8 @@ def test_the_warnings_of_a_step_that_is_expected_to_fail_are_shown(
     checked = flowrun.check(recipe(*steps, more=more))
     assert states(checked)["compute"] == "fails"
     (finding,) = checked.findings
-    assert (finding.kind, finding.step) == ("warning", "compute")
-    assert "(4,) and (4, 1)" in finding.problem.message
+    assert (finding.severity, finding.step) == ("warning", "compute")
+    assert "(4,) and (4, 1)" in finding.message
 
 
 def test_json_tells_it_all(recipe: Callable[..., Path], flowrun: Flowrun) -> None:

@@ -53,7 +53,7 @@ def test_what_looks_at_no_data_is_known_to_the_last_shape(
 ) -> None:
     path = stranger.write(tmp_path)
     step, checked = checked_step(path, device)
-    assert [finding.as_dict() for finding in checked.findings] == []
+    assert checked.findings == []
     assert step.state == "fits"
     values = flowrun.run(path, device="cpu", record=False).values
     for name, found in step.outputs.items():
@@ -73,14 +73,14 @@ def test_what_looks_at_its_data_is_unknown_with_the_reason_and_no_guess(
     assert (step.state, checked.ok) == ("unknown", True)
     assert step.outputs == {name: {"type": "unknown"} for name in stranger.unknown}
     (finding,) = checked.findings
-    assert finding.kind == "unknown"
-    assert "unknown from here" in finding.problem.message
-    assert stranger.says in finding.problem.message
-    assert "aten." not in finding.problem.message, "in a user's words"
+    assert finding.severity == "unknown"
+    assert "unknown from here" in finding.message
+    assert stranger.says in finding.message
+    assert "aten." not in finding.message, "in a user's words"
     for name in stranger.unknown:
-        assert f"`{name}`" in (finding.problem.found or "")
+        assert f"`{name}`" in (finding.found or "")
     assert finding.place is not None
-    assert Path(finding.place[0]).name == "my_steps.py"
+    assert Path(finding.place.file).name == "my_steps.py"
 
 
 @pytest.mark.campaign(every=3, kind=lambda stranger: bool(stranger.unknown))

@@ -108,7 +108,7 @@ def test_a_name_in_a_shape_is_one_size_in_a_run(expect: dict[str, object], diffe
 def test_the_check_finds_the_same_on_shapes(expect: dict[str, object], difference: str) -> None:
     steps = [MAKE, {"tensor": {"long": [1, 2, 3]}}]
     checked = flowrun.check({"recipe": "r", "steps": steps, "expect": expect})
-    texts = [error.problem.message for error in checked.errors]
+    texts = [error.message for error in checked.errors]
     assert [text.partition("be met: ")[2] for text in texts] == [difference] * bool(difference)
 
 

@@ -196,18 +196,18 @@ def test_what_is_hardly_meant_is_suspicious_once(name: str) -> None:
         for _ in range(2):
             SUSPICIOUS[name]()
 
-    (suspicion,) = watched(twice).suspicions
-    assert suspicion.place is not None
-    assert suspicion.place[0] == __file__
+    (warning,) = watched(twice).warnings
+    assert warning.place is not None
+    assert warning.place[0] == __file__
 
 
 @pytest.mark.parametrize("name", INNOCENT)
 def test_what_is_meant_is_not(name: str) -> None:
-    assert watched(INNOCENT[name]).suspicions == []
+    assert watched(INNOCENT[name]).warnings == []
 
 
-def test_a_suspicion_tells_the_shapes_and_the_cure() -> None:
-    (suspicion,) = watched(SUSPICIOUS["difference"]).suspicions
-    assert "(8, 1) and (8,) gives (8, 8)" in suspicion.message
-    assert suspicion.operation == "sub((8, 1) float32 cpu, (8,) float32 cpu)"
-    assert "y.unsqueeze(1)" in (suspicion.hint or "")
+def test_a_warning_tells_the_shapes_and_the_fix() -> None:
+    (warning,) = watched(SUSPICIOUS["difference"]).warnings
+    assert "(8, 1) and (8,) gives (8, 8)" in warning.message
+    assert warning.operation == "sub((8, 1) float32 cpu, (8,) float32 cpu)"
+    assert "y.unsqueeze(1)" in (warning.hint or "")

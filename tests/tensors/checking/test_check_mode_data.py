@@ -75,9 +75,9 @@ def test_what_must_look_at_data_says_so(name: str) -> None:
     mode = on_cpu()
     with mode, mode.watching(), pytest.raises(Exception) as found:  # noqa: PT011 - whatever it is
         LOOKS[name]()
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.kind == "data"
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.kind == "data"
 
 
 def test_nothing_is_saved(tmp_path: Path) -> None:

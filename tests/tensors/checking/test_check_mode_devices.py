@@ -114,12 +114,12 @@ def test_parameters_that_are_shared_stay_so() -> None:
 def test_tensors_of_two_devices_do_not_meet(mode: CheckMode) -> None:
     with mode.watching(), pytest.raises(RuntimeError) as found:
         torch.randn(4, device="cuda:1") + torch.randn(4)
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.kind == "error"
-    assert "found at least two devices, cuda:1 and cpu" in explained.message
-    assert explained.operation == "add((4,) float32 cuda:1, (4,) float32 cpu)"
-    assert "place" in (explained.hint or "")
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.kind == "error"
+    assert "found at least two devices, cuda:1 and cpu" in diagnosis.message
+    assert diagnosis.operation == "add((4,) float32 cuda:1, (4,) float32 cpu)"
+    assert "place" in (diagnosis.hint or "")
 
 
 def test_memory_is_counted_by_the_real_name(mode: CheckMode) -> None:
@@ -152,9 +152,9 @@ def test_a_generator_draws_for_its_own_device(mode: CheckMode) -> None:
 def test_numpy_takes_nothing_from_there(mode: CheckMode) -> None:
     with mode.watching(), pytest.raises(TypeError, match="can't convert cuda:0 device") as found:
         torch.randn(3, device="cuda").numpy()
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.kind == "error"
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.kind == "error"
 
 
 def test_what_is_meant_for_the_cpu_sees_no_gpu() -> None:

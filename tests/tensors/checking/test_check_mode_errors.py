@@ -227,9 +227,9 @@ def test_what_a_kernel_refuses_is_an_error(name: str, device: str) -> None:
     mode = check_mode((device, "cpu"), {"cpu": ""})
     with mode, mode.watching(), torch.device(device), pytest.raises(type(real.value)) as found:
         WRONG[name]()
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.kind == "error"
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.kind == "error"
 
 
 @pytest.mark.parametrize(
@@ -247,9 +247,9 @@ def test_the_message_is_that_of_a_run(name: str) -> None:
     mode = check_mode(("cpu",), {"cpu": ""})
     with mode, mode.watching(), pytest.raises(Exception) as found:  # noqa: PT011
         WRONG[name]()
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.message == str(real.value).splitlines()[0]
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.message == str(real.value).splitlines()[0]
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -258,29 +258,29 @@ def test_operands_too_large_to_ask_a_kernel_about_are_refused_with_their_sizes(n
     mode = check_mode(("cpu",), {"cpu": ""})
     with mode, mode.watching(), pytest.raises((RuntimeError, IndexError)) as found:
         code()
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.kind == "error"
-    assert message in explained.message
-    assert hint in (explained.hint or "")
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.kind == "error"
+    assert message in diagnosis.message
+    assert hint in (diagnosis.hint or "")
 
 
 def test_the_operation_is_named_with_its_operands_and_a_cure() -> None:
     mode = check_mode(("cuda:0", "cpu"), {"cpu": ""})
     with mode, mode.watching(), torch.device("cuda:0"), pytest.raises(RuntimeError) as found:
         torch.randn(1000, 11) @ torch.randn(12, 64)
-    explained = mode.explained(found.value)
-    assert explained is not None
-    assert explained.operation == "matmul((1000, 11) float32 cuda:0, (12, 64) float32 cuda:0)"
-    assert explained.hint is not None
-    assert "the left side has 11 columns, and the right side 12 rows" in explained.hint
+    diagnosis = mode.diagnose(found.value)
+    assert diagnosis is not None
+    assert diagnosis.operation == "matmul((1000, 11) float32 cuda:0, (12, 64) float32 cuda:0)"
+    assert diagnosis.hint is not None
+    assert "the left side has 11 columns, and the right side 12 rows" in diagnosis.hint
 
 
 def test_a_mistake_of_a_step_is_an_error_with_the_name_of_its_kind() -> None:
     mode = check_mode(("cpu",), {"cpu": ""})
-    explained = mode.explained(KeyError("W2"))
-    assert explained is not None
-    assert (explained.kind, explained.message) == ("error", "KeyError: 'W2'")
+    diagnosis = mode.diagnose(KeyError("W2"))
+    assert diagnosis is not None
+    assert (diagnosis.kind, diagnosis.message) == ("error", "KeyError: 'W2'")
 
 
 def test_what_depends_on_values_is_no_error() -> None:

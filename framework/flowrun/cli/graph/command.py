@@ -106,8 +106,7 @@ def _drawn(flow: Flow, form: str) -> str:
 
 
 def _show_errors(checked: Checked, recipe: str) -> None:
-    for finding in checked.errors:
-        problem = finding.problem
+    for problem in checked.errors:
         where = "" if problem.mark is None else f"{problem.mark}: "
         click.echo(f"{click.style('error', fg='red')}: {where}{problem.message}", err=True)
     click.echo(f"drawn all the same; `flowrun check {recipe}` says more", err=True)

@@ -6,9 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from flowrun.checking.checked import Checked, CheckedStep, Finding
+from flowrun.checking.checked import Checked, CheckedStep
 from flowrun.checking.summaries import UNKNOWN
 from flowrun.cli.graph.labels import shape_lines
+from flowrun.errors import Problem
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.values.codecs import Codecs
 
@@ -104,22 +105,21 @@ def _flow_step(
     if found.device != checked.device:
         notes.append(f"on {found.device}")
     of_step = [finding for finding in checked.findings if finding.step == step.id]
-    errors = [finding for finding in of_step if finding.kind == "error"]
-    told = errors or [finding for finding in of_step if finding.kind == "unknown"]
+    errors = [finding for finding in of_step if finding.severity == "error"]
+    shown = errors or [finding for finding in of_step if finding.severity == "unknown"]
     standing: Standing | None = None if found.state == "fits" else found.state
     if errors:  # one that fits may still need more memory than there is
         standing = "fails"
-    message = "\n".join(map(_message, told))
+    message = "\n".join(map(_message, shown))
     if standing == "fails":
         notes.append("fails")
         message = message or "fails, as the recipe expects"
     return FlowStep(step.id, tuple(notes), standing, message)
 
 
-def _message(finding: Finding) -> str:
-    """The message of a finding, without the recipe's line."""
-    problem = finding.problem
-    called = None if finding.operation is None else f"called {finding.operation}"
+def _message(problem: Problem) -> str:
+    """The message of a problem, without the recipe's line."""
+    called = None if problem.operation is None else f"called {problem.operation}"
     found = None if problem.found is None else f"found {problem.found}"
     expected = None if problem.expected is None else f"expected {problem.expected}"
     lines = (problem.message, called, found, expected, problem.hint)

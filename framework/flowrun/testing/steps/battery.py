@@ -1,4 +1,4 @@
-"""`check_step`: a step held against every rule, and what it breaks told at once."""
+"""`check_step`: checks a step against every rule, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flowrun.plugins.steps import Step
 from flowrun.recipes.devices import choose_device
 from flowrun.testing.steps.call_rules import broken_by_calls
 from flowrun.testing.steps.declaration_rules import undocumented, unenforced, unfit_options
-from flowrun.testing.steps.findings import BrokenRulesError, Examination
+from flowrun.testing.steps.examination import BrokenRulesError, Examination
 from flowrun.testing.steps.isolated import StepAlone
 from flowrun.testing.steps.on_shapes import ABSENT, broken_in_check
 from flowrun.testing.steps.running import Outputs
@@ -31,17 +31,17 @@ def check_step(
     folder: str | Path = ".",
     plugins: tuple[str, ...] = (),
 ) -> Examination:
-    """Hold a step against the rules that recipes rely on; the arguments are those of `run_step`.
+    """Check a step against the rules that recipes rely on; arguments are those of `run_step`.
 
-    It is called several times on copies of the inputs. devices: those to call it on; by default
-    every one that is there, and a check is made for `cuda` as well, there or not.
+    It is called several times on copies of the inputs. devices: those to call it on; by default all
+    of this machine, and a check is made for `cuda` as well, present or not.
 
     Raises RecipeError and FlowrunError as `run_step` does, and BrokenRulesError, an AssertionError
-    whose text lists everything found: the rule, the step's file and line, what was found, what was
-    expected, and what to do. Gives the Examination, in which `unchecked` says what could not be
-    tried, and why.
+    whose text lists all problems: the rule, the step's file and line, found, expected, and what to
+    do. Returns the Examination, in which `unchecked` has the rules that could not be tried, and
+    why.
     """
-    __tracebackhide__ = True  # pytest then shows the test alone, and the findings
+    __tracebackhide__ = True  # pytest then shows only the test, and the problems
     try:
         examined = examine_step(
             step, inputs or {}, options, seed=seed, devices=devices, dtype=dtype, folder=folder,
@@ -66,9 +66,9 @@ def examine_step(
     plugins: tuple[str, ...] = (),
     uncalled: str | None = None,
 ) -> Examination:
-    """Hold a step against the rules as `check_step` does, and raise nothing.
+    """Check a step against the rules as `check_step` does, but raise no BrokenRulesError.
 
-    uncalled: why the step is not to be called; then what it declares is looked at alone.
+    uncalled: why the step must not be called; then only its declaration is checked.
     """
     alone = StepAlone(step, plugins=plugins, folder=Path(folder))
     examined = Examination(step.name, step.place)
@@ -96,7 +96,7 @@ def examine_step(
         found = [*broken_in_check(trials, device, given.get(device), examined.unchecked)]
         examined.findings += found
         if found:
-            break  # on the next device it would be the same
+            break  # the next device would give the same problems
     return examined
 
 

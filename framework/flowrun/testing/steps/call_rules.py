@@ -1,4 +1,4 @@
-"""The rules about what a step does when it is called: devices, inputs, outputs, bits, keeping."""
+"""The rules about calls of a step: devices, inputs, outputs, repeatability, caching."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from flowrun.errors import FlowrunError, listed
+from flowrun.errors import FlowrunError, Problem, listed
 from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_value, write_value
-from flowrun.testing.steps.findings import Examination, RuleFinding, finding_of
+from flowrun.testing.steps.examination import Examination, broken_rule
 from flowrun.testing.steps.running import Outputs
 from flowrun.testing.steps.trials import Trial, Trials
 from flowrun.values.differences import differences, path_text
 from flowrun.values.digests import value_digest
 
-_MOST_DIFFERENCES = 4  # that one finding shows
+_MOST_DIFFERENCES = 4  # shown of one call
 _CODEC = (
     "give it a codec (flowrun_codecs), or give tensors, numbers, strings, lists and dicts instead"
 )
@@ -23,10 +23,10 @@ _CODEC = (
 
 def broken_by_calls(
     trials: Trials, devices: list[str], examined: Examination, given: dict[str, Outputs]
-) -> Iterator[RuleFinding]:
-    """What calls of the step break.
+) -> Iterator[Problem]:
+    """The rules that calls of the step break.
 
-    examined: is told what could not be tried. given: is filled with the outputs by device.
+    examined: gets the rules that could not be tried. given: gets the outputs by device.
     """
     for device in devices:
         trial = trials.call(device)
@@ -35,9 +35,9 @@ def broken_by_calls(
             yield _written_to(trials, trial, device)
         if trial.outputs is not None:
             given[device] = trial.outputs
-            yield from _unlike_before(trials, trial, device, examined)
+            yield from _unrepeatable(trials, trial, device, examined)
         elif trial.culprit == "outputs":
-            yield finding_of(
+            yield broken_rule(
                 trials.step,
                 "outputs",
                 "what it returns is not what it declares",
@@ -47,7 +47,7 @@ def broken_by_calls(
         elif given and _is_on_purpose(trial):
             examined.unchecked["devices"] = f"{device}, which the step refuses: {_message(trial)}"
         elif trial.culprit == "function":
-            yield finding_of(
+            yield broken_rule(
                 trials.step,
                 "devices",
                 f"it fails on {device} with the inputs and options of the test",
@@ -56,13 +56,13 @@ def broken_by_calls(
                 hint="call it by run_step to see where, or give the inputs that it is made for",
             )
         if trial.outputs is not None and device == devices[0]:
-            yield from _unkeepable(trials, trial.outputs)
+            yield from _unstorable(trials, trial.outputs)
 
 
-def _written_to(trials: Trials, trial: Trial, device: str) -> RuleFinding:
+def _written_to(trials: Trials, trial: Trial, device: str) -> Problem:
     names = listed(f"`{name}`" for name in trial.changed)
     name = trial.changed[0] if trial.changed else "value"
-    return finding_of(
+    return broken_rule(
         trials.step,
         "inputs",
         f"it writes to what it was given, on {device}",
@@ -72,10 +72,10 @@ def _written_to(trials: Trials, trial: Trial, device: str) -> RuleFinding:
     )
 
 
-def _unlike_before(
+def _unrepeatable(
     trials: Trials, first: Trial, device: str, examined: Examination
-) -> Iterator[RuleFinding]:
-    """Another outcome of the same call, or one that follows the seed without saying so."""
+) -> Iterator[Problem]:
+    """A second call with other outputs, or outputs that depend on an undeclared seed."""
     step = trials.step
     if step.effect:
         why = "the step acts outside (effect=True), so each call may give something else"
@@ -89,9 +89,9 @@ def _unlike_before(
         names = listed(f"`{name}`" for name in unknown)
         examined.unchecked["repeatable"] = f"no digest tells the content of {names}"
     again = trials.call(device)
-    shown = _departures(trials, first.outputs, again)
+    shown = _differing(trials, first.outputs, again)
     if shown:
-        yield finding_of(
+        yield broken_rule(
             trials.step,
             "repeatable",
             f"called twice with one seed, it gives two results, on {device}",
@@ -102,9 +102,9 @@ def _unlike_before(
         )
     elif not step.random and not first.has_asked_seed:
         other = trials.call(device, seed=1)
-        shown = _departures(trials, first.outputs, other)
+        shown = _differing(trials, first.outputs, other)
         if shown:
-            yield finding_of(
+            yield broken_rule(
                 trials.step,
                 "repeatable",
                 f"its result follows the seed, and it does not say so, on {device}",
@@ -115,8 +115,8 @@ def _unlike_before(
             )
 
 
-def _departures(trials: Trials, first: Outputs, again: Trial) -> str:
-    """In which outputs, and how far, a call departs from the first; empty where in none."""
+def _differing(trials: Trials, first: Outputs, again: Trial) -> str:
+    """The outputs that differ from those of the first call, and by how much; empty if none."""
     if again.outputs is None:
         return f"the second call fails: {_message(again)}"
     lines: list[str] = []
@@ -130,8 +130,8 @@ def _departures(trials: Trials, first: Outputs, again: Trial) -> str:
     return "\n".join(lines[:_MOST_DIFFERENCES])
 
 
-def _unkeepable(trials: Trials, outputs: Outputs) -> Iterator[RuleFinding]:
-    """Outputs that cannot be written, or are not what was written when they are read."""
+def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
+    """Outputs that cannot be written, or differ when they are read back."""
     for name, value in outputs.items():
         found, hint = None, _CODEC
         digest = value_digest(value, trials.values)
@@ -147,11 +147,11 @@ def _unkeepable(trials: Trials, outputs: Outputs) -> Iterator[RuleFinding]:
                 found = str(error)
             except DamagedValueError as error:
                 found, hint = f"read back it is another: {error}", "mend the codec of its type"
-            except Exception as error:  # a codec writes by whatever library it likes
+            except Exception as error:  # a codec may use any library
                 found = f"{type(error).__name__}: {error}"
                 hint = "give a tensor without its graph: `.detach()`" if "graph" in found else hint
         if found is not None:
-            yield finding_of(
+            yield broken_rule(
                 trials.step,
                 "kept",
                 f"the output `{name}` cannot be kept, so the steps that take it run each time",
@@ -162,7 +162,7 @@ def _unkeepable(trials: Trials, outputs: Outputs) -> Iterator[RuleFinding]:
 
 
 def _is_on_purpose(trial: Trial) -> bool:
-    """Whether a step refuses in its own words."""
+    """Whether the step itself refused, by an error of flowrun's."""
     return trial.error is not None and isinstance(trial.error.__cause__, FlowrunError)
 
 

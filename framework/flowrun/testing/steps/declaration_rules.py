@@ -1,4 +1,4 @@
-"""The rules about what a step declares: docstring, descriptions, options and their bounds."""
+"""The rules about a step's declaration: docstring, descriptions, options and their bounds."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError, RecipeError, listed
+from flowrun.errors import FlowrunError, Problem, RecipeError, listed
 from flowrun.plugins.option_types import annotation_text, convert, described_type, is_of_a_class
 from flowrun.plugins.steps import REQUIRED, Option, Step
-from flowrun.testing.steps.findings import RuleFinding, finding_of
+from flowrun.testing.steps.examination import broken_rule
 from flowrun.testing.steps.isolated import StepAlone
-from flowrun.testing.steps.side_effects import outside
+from flowrun.testing.steps.out_of_bounds import out_of_bounds
 
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 
 
-def undocumented(step: Step[..., Any]) -> Iterator[RuleFinding]:
-    """A docstring that is missing, and options that nobody describes."""
+def undocumented(step: Step[..., Any]) -> Iterator[Problem]:
+    """A missing docstring, and options without a description."""
     if not step.about.strip():
-        yield finding_of(
+        yield broken_rule(
             step,
             "documented",
             "the function has no docstring",
@@ -31,7 +31,7 @@ def undocumented(step: Step[..., Any]) -> Iterator[RuleFinding]:
         )
     bare = [option.name for option in _options(step) if not option.description.strip()]
     if bare:
-        yield finding_of(
+        yield broken_rule(
             step,
             "documented",
             "an option has no description" if len(bare) == 1 else "options have no description",
@@ -41,13 +41,13 @@ def undocumented(step: Step[..., Any]) -> Iterator[RuleFinding]:
         )
 
 
-def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
-    """Options that no recipe can give, defaults that their own type refuses, bounds on inputs."""
+def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
+    """Options that no recipe can set, defaults not of their own type, and bounds on inputs."""
     for option in _options(step):
         try:
             is_unfit = is_of_a_class(option.annotation)
         except TypeError as error:
-            yield finding_of(
+            yield broken_rule(
                 step,
                 "bounds",
                 f"the annotation of the option `{option.name}` makes no sense",
@@ -57,7 +57,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
             )
             continue
         if is_unfit:
-            yield finding_of(
+            yield broken_rule(
                 step,
                 "bounds",
                 f"no recipe can give the option `{option.name}`",
@@ -66,7 +66,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
                 hint="change the annotation, and make the object inside the step",
             )
         elif option.default is not REQUIRED and not _fits(option):
-            yield finding_of(
+            yield broken_rule(
                 step,
                 "bounds",
                 f"the default of the option `{option.name}` is not what the option allows",
@@ -75,7 +75,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
                 hint="change the default, or the bounds",
             )
     for name, metas in _bounded_inputs(step):
-        yield finding_of(
+        yield broken_rule(
             step,
             "bounds",
             f"`{name}` has bounds that nobody checks: it is an input",
@@ -87,8 +87,8 @@ def unfit_options(step: Step[..., Any]) -> Iterator[RuleFinding]:
 
 def unenforced(
     alone: StepAlone, inputs: Mapping[str, Any], options: Mapping[str, Any]
-) -> Iterator[RuleFinding]:
-    """Bounds whose outside gets past the planner. Nothing is called."""
+) -> Iterator[Problem]:
+    """Bounds that planning does not enforce. Nothing is called."""
     step = alone.step
     given = {one.name: None for one in step.inputs if one.required} | dict(inputs)
     for option in _options(step):
@@ -96,10 +96,10 @@ def unenforced(
         try:
             is_usable = not is_of_a_class(option.annotation)
         except TypeError:
-            is_usable = False  # it is reported as what it is
-        for bound, value in outside(option.annotation) if is_usable else ():
+            is_usable = False  # unfit_options reports it
+        for bound, value in out_of_bounds(option.annotation) if is_usable else ():
             if not _refuses(alone, name, given, dict(options) | {name: value}):
-                yield finding_of(
+                yield broken_rule(
                     step,
                     "bounds",
                     f"the bound {bound} of the option `{option.name}` is not enforced",
@@ -112,13 +112,13 @@ def unenforced(
 def _refuses(
     alone: StepAlone, name: str, inputs: Mapping[str, Any], options: Mapping[str, Any]
 ) -> bool:
-    """Whether an option is refused before the step runs, whatever else is."""
+    """Whether the planner refuses an option, whatever else it refuses."""
     try:
         alone.plan(inputs, options, seed=0, device="cpu", dtype="float32")
     except RecipeError as error:
         beginning = f"{alone.step.name}: the option `{name}`"
         return any(problem.message.startswith(beginning) for problem in error.problems)
-    except FlowrunError:  # about the inputs: the options have been let through by then
+    except FlowrunError:  # about the inputs, which are checked after the options
         return False
     return False
 
@@ -137,7 +137,7 @@ def _fits(option: Option) -> bool:
 
 
 def _bounded_inputs(step: Step[..., Any]) -> Iterator[tuple[str, list[str]]]:
-    """Inputs whose annotation holds bounds, with these."""
+    """Inputs whose annotation has bounds, and the bounds."""
     parameters = inspect.signature(step.function).parameters
     for value in step.inputs:
         annotation = parameters[value.name].annotation
@@ -145,7 +145,7 @@ def _bounded_inputs(step: Step[..., Any]) -> Iterator[tuple[str, list[str]]]:
             try:
                 annotation = eval(annotation, step.function.__globals__)
             except Exception:
-                continue  # it may name a library that is imported for type checkers alone
+                continue  # it may name a library that is imported only for type checkers
         if typing.get_origin(annotation) is not typing.Annotated:
             continue
         found = [

@@ -35,8 +35,8 @@ class Example(msgspec.Struct):
 def examples_of(plan: Plan, names: set[str]) -> tuple[list[Example], StepError | None]:
     """Each of the named steps as the plan first uses it, and the error that ended the run, if any.
 
-    The recipe runs up to the last of them, without a record. Steps that act outside and give
-    nothing (a `save`) are left out. A step that the recipe expects to fail is no example.
+    The recipe runs up to the last of them, without a record. Steps with an effect and no
+    outputs (a `save`) are left out. A step that the recipe expects to fail is no example.
     """
     error = plan.expectations.error
     last = max((at for at, one in enumerate(plan.steps) if one.step.name in names), default=-1)
@@ -55,7 +55,7 @@ def examples_of(plan: Plan, names: set[str]) -> tuple[list[Example], StepError |
 
 
 class _Taker(Backend):
-    """Takes copies of what each step is given."""
+    """Takes copies of the inputs of each step."""
 
     name = "examples"
 

@@ -1,7 +1,7 @@
 """One step by itself, planned on values given from Python as a recipe would plan it.
 
 The plan is that of a recipe with two steps: the first takes the given values to the device, the
-second is the step in question. So everything that happens to a step is as in any run.
+second is the step in question. So everything happens to the step that happens in a run.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _NAME = "flowrun.testing"
 class StepAlone:
     """Plans one step on given values.
 
-    plugins: further ones, as of `-p`. folder: where relative paths start. What the step's own
-    module gives by hooks (codecs, formats, wrappers) is there as well.
-    seen: tells of its calls. present: the devices of this machine. codecs: those of all plugins.
+    plugins: further ones, as of `-p`. folder: the start of relative paths. The hooks of the step's
+    own module (codecs, formats, wrappers) are used as well.
+    seen: records its calls. present: the devices of this machine. codecs: those of all plugins.
     """
 
     def __init__(self, step: Step[..., Any], *, plugins: tuple[str, ...], folder: Path) -> None:
@@ -104,10 +104,10 @@ class StepAlone:
 
 
 class Seen(Backend):
-    """A backend that remembers the call of the step. Outermost of all, as it comes last.
+    """A backend that remembers the call of the step. It is registered last, so it is outermost.
 
     call: the latest call. passed: whether the function returned, and no other backend raised.
-    before_call: is called with a call that is about to be made.
+    before_call: is called with the call just before it is made.
     """
 
     def __init__(self, step: Step[..., Any]) -> None:
@@ -116,13 +116,13 @@ class Seen(Backend):
         self.forget()
 
     def forget(self) -> None:
-        """Be ready for the next call."""
+        """Forget the latest call."""
         self.call: Call | None = None
         self.passed = False
 
     @property
     def state(self) -> ContextState | None:
-        """What is known of the latest call."""
+        """The context's state in the latest call."""
         return None if self.call is None else state_of(self.call.ctx)
 
     @hookimpl
@@ -142,12 +142,12 @@ class Seen(Backend):
 
 
 def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Registry:
-    """All plugins with the hooks they have, and no step but those that a test needs."""
+    """All plugins with their hooks, but without their steps."""
     registry = new_registry()
     load_plugins(registry, plugins)
     module = sys.modules.get(step.function.__module__)
     if module is not None and not registry.manager.is_registered(module):
-        name = f"module {module.__name__}"  # an installed plugin may go by the bare name
+        name = f"module {module.__name__}"  # an installed plugin may have the bare name
         registry.plugins[name] = Plugin(name, "", "the step's module", module, ())
     stripped = {
         name: msgspec.structs.replace(plugin, steps=()) for name, plugin in registry.plugins.items()

@@ -1,4 +1,4 @@
-"""The steps of a plugin held against the rules, on what recipes give them."""
+"""Checks the steps of a plugin against the rules, on inputs from recipes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flowrun.api import plan
 from flowrun.errors import PluginError, RecipeError, shown_path
 from flowrun.plugins.registry import Registry
 from flowrun.testing.steps.battery import examine_step
+from flowrun.testing.steps.examination import Examination
 from flowrun.testing.steps.examples import Example, examples_of
-from flowrun.testing.steps.findings import Examination
 from flowrun.testing.steps.plugin_steps import Found
 
 _IS_RECIPE = re.compile(r"^recipe\s*:", re.MULTILINE)
@@ -23,7 +23,7 @@ EFFECT = "it acts outside, and lint calls no such step: check_step does, in a te
 
 
 class Linted(msgspec.Struct):
-    """One step and what was found. recipe: the one that its inputs come from, if there is one."""
+    """The result of one step. recipe: the one that its inputs come from, if any."""
 
     examination: Examination
     recipe: str | None
@@ -34,13 +34,13 @@ class Linted(msgspec.Struct):
 
 
 def lint(
-    registry: Registry, found: Found, recipes: tuple[str, ...], complain: Callable[[str], None]
+    registry: Registry, found: Found, recipes: tuple[str, ...], warn: Callable[[str], None]
 ) -> list[Linted]:
-    """Every step of the plugins, held against the rules.
+    """Check every step of the plugins against the rules.
 
-    recipes: run up to the last of the plugins' steps, for the inputs that these get; by default
-    those beside the plugins. Raises RecipeError for one of `recipes` that cannot be planned.
-    complain: is told of a recipe that could not be used.
+    recipes: each is run up to the last of the plugins' steps, for the inputs of these steps; by
+    default those beside the plugins. Raises RecipeError if one of `recipes` cannot be planned.
+    warn: is called with a message about a recipe that could not be used.
     """
     chosen = [Path(recipe) for recipe in recipes] or recipes_in(found.folders)
     uses: dict[str, tuple[Example, str]] = {}
@@ -53,13 +53,13 @@ def lint(
         except (RecipeError, PluginError) as error:
             if recipes:
                 raise
-            complain(f"{shown_path(path)} is of no use here: {str(error).partition(chr(10))[0]}")
+            warn(f"{shown_path(path)} is of no use here: {str(error).partition(chr(10))[0]}")
             continue
         examples, failure = examples_of(planned, wanted)
         uses |= {one.step.name: (one, shown_path(path)) for one in examples}
         if failure is not None:
             reason = failure.message.partition("\n")[0]
-            complain(f"{shown_path(path)} ends at the step `{failure.step}`: {reason}")
+            warn(f"{shown_path(path)} ends at the step `{failure.step}`: {reason}")
     return [_linted(step, uses.get(name)) for name, step in found.steps.items()]
 
 

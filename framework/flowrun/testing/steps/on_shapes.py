@@ -1,4 +1,4 @@
-"""The rule about checks: a step runs without data, and a check tells of it what a run gives."""
+"""The rule about checks: a step runs without data, and gives the same shapes as in a run."""
 
 from __future__ import annotations
 
@@ -8,65 +8,63 @@ from typing import Any
 from flowrun.checking.check import check_plan
 from flowrun.checking.checked import CheckedStep
 from flowrun.checking.summaries import UNKNOWN
-from flowrun.testing.steps.findings import RuleFinding, finding_of
+from flowrun.errors import CodeLine, Problem
+from flowrun.testing.steps.examination import broken_rule
 from flowrun.testing.steps.running import Outputs
 from flowrun.testing.steps.trials import Trials
 
-ABSENT = "cuda"  # stood for in a check where the machine has none
-_TOLD = ("shape", "dtype")  # of a tensor, what a check and a run must agree on
+ABSENT = "cuda"  # a check simulates it if the machine has none
+_COMPARED = ("shape", "dtype")  # of a tensor, equal in a check and in a run
 
 
 def broken_in_check(
     trials: Trials, device: str, given: Outputs | None, unchecked: dict[str, str]
-) -> Iterator[RuleFinding]:
-    """What a check on one device says against a step that runs.
+) -> Iterator[Problem]:
+    """The rules that a check for one device finds broken.
 
-    given: what the step gave on that device; None where it was not called there.
-    unchecked: is told why a check cannot know what the step gives.
+    given: the step's outputs on that device; None if it was not called there.
+    unchecked: gets the reason why a check cannot know the step's outputs.
     """
     checked = check_plan(trials.plan(device))
     step = checked.steps[-1]
-    for finding in checked.errors:
-        problem = finding.problem
-        if given is None and finding.place is None:
-            unchecked["devices"] = f"{device}, which the step refuses: {problem.message}"
+    for error in checked.errors:
+        if given is None and error.place is None:
+            unchecked["devices"] = f"{device}, which the step refuses: {error.message}"
             return
         about = (
             f"a check for {device} refuses the step, which runs there"
             if given is not None
             else f"a check for {device} finds that the step would fail there"
         )
-        cure = (
+        fix = (
             f"give the step a function (`@{trials.step.name}.on_shapes`) that needs no data"
             if given is not None
             else "make what the step makes on the device of an input, or on ctx.device"
         )
-        yield finding_of(
+        yield broken_rule(
             trials.step,
             "devices" if given is None else "shapes",
             about,
-            found=problem.message + _shown(finding.operation, finding.place),
+            found=error.message + _shown(error.operation, error.place),
             expected="that it fits",
-            hint=problem.hint or cure,
+            hint=error.hint or fix,
         )
-    unknown = [finding for finding in checked.findings if finding.kind == "unknown"]
+    unknown = [finding for finding in checked.findings if finding.severity == "unknown"]
     if unknown:
-        reason = unknown[0].problem.message.rpartition("looks at its data: ")[2]
+        reason = unknown[0].message.rpartition("looks at its data: ")[2]
         unchecked["shapes"] = f"known only in a run: {reason}"
     elif step.state == "fits" and given is not None:
-        yield from _told_otherwise(trials, device, step, given)
+        yield from _differing(trials, device, step, given)
 
 
-def _told_otherwise(
-    trials: Trials, device: str, step: CheckedStep, given: Outputs
-) -> Iterator[RuleFinding]:
-    """Outputs of which a check tells something else than the run gave."""
-    for name, told in step.outputs.items():
+def _differing(trials: Trials, device: str, step: CheckedStep, given: Outputs) -> Iterator[Problem]:
+    """Outputs whose shape or type in the check differs from that in the run."""
+    for name, summary in step.outputs.items():
         found = trials.values.summary(given[name])
-        apart = _apart(told, found, name)
-        if apart is not None:
-            path, in_check, in_run = apart
-            yield finding_of(
+        difference = _difference(summary, found, name)
+        if difference is not None:
+            path, in_check, in_run = difference
+            yield broken_rule(
                 trials.step,
                 "shapes",
                 f"a check for {device} tells another `{path}` than the run gives",
@@ -78,27 +76,27 @@ def _told_otherwise(
             )
 
 
-def _apart(
-    told: Mapping[str, Any], found: Mapping[str, Any], path: str
+def _difference(
+    summary: Mapping[str, Any], found: Mapping[str, Any], path: str
 ) -> tuple[str, str, str] | None:
-    """Where a value's summary in a check departs from that in a run: path, there and here."""
-    if told["type"] == UNKNOWN:
+    """The first difference between two summaries: its path, in the check, in the run."""
+    if summary["type"] == UNKNOWN:
         return None
-    if told["type"] != found["type"] and {told["type"], found["type"]} != {"list", "tuple"}:
-        return path, str(told["type"]), str(found["type"])
-    items, others = told.get("items"), found.get("items")
+    if summary["type"] != found["type"] and {summary["type"], found["type"]} != {"list", "tuple"}:
+        return path, str(summary["type"]), str(found["type"])
+    items, others = summary.get("items"), found.get("items")
     if items is not None and others is not None:
         if list(items) != list(others):
             return path, f"the keys {list(items)}", f"the keys {list(others)}"
-        inner = (_apart(items[key], others[key], f"{path}.{key}") for key in items)
+        inner = (_difference(items[key], others[key], f"{path}.{key}") for key in items)
         return next((one for one in inner if one is not None), None)
-    for field in _TOLD:
-        if field in told and told[field] != found.get(field):
-            return path, f"{field} {told[field]}", f"{field} {found.get(field)}"
+    for field in _COMPARED:
+        if field in summary and summary[field] != found.get(field):
+            return path, f"{field} {summary[field]}", f"{field} {found.get(field)}"
     return None
 
 
-def _shown(operation: str | None, place: tuple[str, int, str] | None) -> str:
+def _shown(operation: str | None, place: CodeLine | None) -> str:
     lines = [] if operation is None else [f"called {operation}"]
-    lines += [] if place is None else [f"in {place[2]}  ({place[0]}:{place[1]})"]
+    lines += [] if place is None else [f"in {place.text}  ({place})"]
     return "".join(f"\n{line}" for line in lines)

@@ -1,4 +1,4 @@
-"""The plugins that a person names to look at: a file, a folder, an installed one."""
+"""Finds the plugins that a name means: a file, a folder, an installed one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _METADATA = "pyproject.toml"
 
 
 class Found(msgspec.Struct):
-    """Plugins, and the folders in which recipes of them may lie."""
+    """Plugins, and the folders that may have recipes for them."""
 
     plugins: list[Plugin]
     folders: list[Path]
@@ -29,12 +29,12 @@ class Found(msgspec.Struct):
 
 
 def find_plugins(registry: Registry, name: str) -> Found:
-    """What a name stands for, loaded into the registry.
+    """The plugins that a name means, loaded into the registry.
 
     name: a `.py` file, a folder (of such files, of a package, or of a project with its
     `pyproject.toml`), the name of an installed plugin or of its distribution, or a module.
 
-    Raises PluginError where there is none, where it fails to load, or where it gives no step.
+    Raises PluginError if there is none, if it fails to load, or if it has no step.
     """
     path = Path(name)
     named = [
@@ -82,7 +82,7 @@ def _in_folder(registry: Registry, folder: Path) -> Found:
 
 
 def _loaded(registry: Registry, name: str, folder: Path) -> Plugin:
-    """The plugin of a path or a module's name, loaded unless it is."""
+    """The plugin of a path or a module's name; loads it if necessary."""
     registry.load_named(name, folder)
     file = (folder / name).resolve()
     for plugin in registry.plugins.values():
@@ -95,7 +95,7 @@ def _loaded(registry: Registry, name: str, folder: Path) -> Plugin:
 
 
 def _entry_points(metadata: Path) -> list[str]:
-    """The modules that a project names as plugins; none where it has no such file."""
+    """The modules that a project names as plugins; none if it has no such file."""
     if not metadata.is_file():
         return []
     try:

@@ -15,7 +15,7 @@ from flowrun.testing.steps.isolated import StepAlone
 
 
 class Outputs(dict[str, Any]):
-    """The outputs of a step by name. messages: what it said by `ctx.log` and `ctx.warn`."""
+    """The outputs of a step by name. messages: the texts of `ctx.log` and `ctx.warn`."""
 
     def __init__(self, outputs: Mapping[str, Any], messages: list[str]) -> None:
         super().__init__(outputs)
@@ -33,7 +33,7 @@ def run_step(
     folder: str | Path = ".",
     plugins: tuple[str, ...] = (),
 ) -> Outputs:
-    """Call one step as a recipe would, and give its outputs by name.
+    """Call one step as a recipe would, and return its outputs by name.
 
     Options are checked and converted as in a recipe, and the backends of all installed plugins and
     of the step's own module act around the call: they set the seed, the dtype and the device.
@@ -44,8 +44,8 @@ def run_step(
     folder: the recipe's, from which relative paths start; by default the current one.
     plugins: further plugins, as `-p` names them.
 
-    Raises RecipeError where an option does not fit, StepError where the step fails, and
-    FlowrunError where an input is missing or unknown.
+    Raises RecipeError if an option does not fit, StepError if the step fails, and FlowrunError if
+    an input is missing or unknown.
     """
     __tracebackhide__ = True  # pytest then shows the test, and the step's own code
     try:
@@ -59,7 +59,7 @@ def run_step(
 
 
 def _from_step_on(cause: BaseException | None) -> BaseException | None:
-    """What a step raised, its traceback without the frames of flowrun above the step's."""
+    """A step's exception, its traceback without the frames of flowrun above the step's."""
     frame = None if cause is None else cause.__traceback__
     while frame is not None and frame.tb_frame.f_code is not Call.__call__.__code__:
         frame = frame.tb_next
@@ -70,7 +70,7 @@ def _from_step_on(cause: BaseException | None) -> BaseException | None:
 
 
 def called(alone: StepAlone, planned: Plan) -> Outputs:
-    """Run the plan of a step alone; raises StepError where the step fails."""
+    """Run the plan of a step alone; raises StepError if the step fails."""
     alone.seen.forget()
     result = run_plan(planned, record=False)
     wires = planned.steps[-1].wires

@@ -1,4 +1,4 @@
-"""Calls of a step on copies of its inputs, and what became of the inputs meanwhile."""
+"""Calls of a step on copies of its inputs, and whether these changed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Culprit = Literal["function", "wrapper", "outputs"]
 
 
 class Trial(msgspec.Struct):
-    """One call. changed: inputs that hold something else since; has_asked_seed: by `ctx.seed`.
+    """One call. changed: inputs whose content it changed; has_asked_seed: by `ctx.seed`.
 
-    culprit: of an error, whether the step's function raised it, what is round the step, or what
-    holds the outputs against their names.
+    culprit: the source of an error: the step's function, a backend around it, or the comparison of
+    the outputs with their declared names.
     """
 
     outputs: Outputs | None = None
@@ -35,7 +35,7 @@ class Trial(msgspec.Struct):
 
 
 class Trials:
-    """Calls one step on the same inputs and options again and again."""
+    """Calls one step repeatedly on the same inputs and options."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Trials:
         )
 
     def call(self, device: str, seed: int = 0) -> Trial:
-        """Call the step. seed: is added to that of all calls."""
+        """Call the step. seed: is added to the common seed."""
         inputs = {name: copied(value) for name, value in self._inputs.items()}
         planned = self.plan(device, inputs, seed)
         seen, trial = self.alone.seen, Trial()
@@ -83,7 +83,7 @@ class Trials:
         return trial
 
     def _digests(self, call: Call) -> dict[str, str | None]:
-        """The contents of the values that a call was given."""
+        """The digests of a call's inputs."""
         given = {**call.inputs, **(call.named or {})}
         return {name: value_digest(value, self.values) for name, value in given.items()}
 
@@ -100,7 +100,7 @@ def _culprit(error: StepError, *, has_passed: bool) -> Culprit:
 
 
 def copied(value: Any) -> Any:
-    """A value with nothing in common with another one; the value itself where it has no copy."""
+    """A deep copy of a value; the value itself if it cannot be copied."""
     kind = type(value)
     if kind is dict:
         return {key: copied(item) for key, item in value.items()}
@@ -108,5 +108,5 @@ def copied(value: Any) -> Any:
         return kind(copied(item) for item in value)
     try:
         return copy.deepcopy(value)
-    except Exception:  # a tensor that is part of a graph has none, and other types may raise more
+    except Exception:  # a tensor in a graph cannot be, and other types may raise anything
         return value

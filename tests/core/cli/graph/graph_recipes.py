@@ -18,7 +18,7 @@ class OnShapes(nullcontext):
     def watching(self):
         return nullcontext(Watched())
 
-    def explained(self, error):
+    def diagnose(self, error):
         return None
 
     def memory(self, device):

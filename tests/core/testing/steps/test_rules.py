@@ -325,7 +325,7 @@ def test_a_step_that_breaks_a_rule_is_caught_there_and_nowhere_else(
     assert {finding.rule for finding in found} == {rule}
     line = BEGINNING.count("\n") + 1
     for finding in found:
-        assert finding.place.endswith(f".py:{line}")
+        assert str(finding.place).endswith(f".py:{line}")
         assert str(finding) in str(caught.value)
     for fragment in says:
         assert fragment in str(caught.value)

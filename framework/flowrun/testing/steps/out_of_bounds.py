@@ -1,4 +1,4 @@
-"""Values just outside of what an option's `Meta` allows."""
+"""Values just outside the bounds of an option's `Meta`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import msgspec
 from flowrun.plugins.option_types import convert
 
 _LISTS = (list, tuple, set, frozenset)
-_LONGEST = 10_000  # items or characters that a value is made of
+_LONGEST = 10_000  # items or characters of a value
 _SAMPLES: tuple[Any, ...] = (None, True, 0, 1, 2, 10, 0.5, -1, "x", [], {})
 
 
-def outside(annotation: Any) -> Iterator[tuple[str, Any]]:
+def out_of_bounds(annotation: Any) -> Iterator[tuple[str, Any]]:
     """Each bound in words, with a value just outside: `("gt=0", 0.0)`.
 
-    Bounds within lists, mappings and unions are among them; one that another member of its union
-    would let through is left out.
+    Includes the bounds within lists, mappings and unions, without values that another member of the
+    union accepts.
     """
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -36,18 +36,20 @@ def outside(annotation: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _within(annotation: Any, fewest: int) -> Iterator[tuple[str, Any]]:
-    """The bounds of the parts of a type. fewest: items that a list must have."""
+    """The bounds of the parts of a type. fewest: the least length of a list."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         for part in parts:
             others = [other for other in parts if other is not part]
-            for bound, value in outside(part):
-                if not any(_is_taken(value, other) for other in others):
+            for bound, value in out_of_bounds(part):
+                if not any(_is_accepted(value, other) for other in others):
                     yield bound, value
     elif origin in _LISTS and parts:
-        yield from ((f"items {bound}", [value] * fewest) for bound, value in outside(parts[0]))
+        yield from (
+            (f"items {bound}", [value] * fewest) for bound, value in out_of_bounds(parts[0])
+        )
     elif origin is dict:
-        for bound, value in outside(parts[1]):
+        for bound, value in out_of_bounds(parts[1]):
             yield f"values {bound}", {f"name_{index}": value for index in range(fewest)}
 
 
@@ -74,7 +76,7 @@ def _outside_meta(base: Any, meta: msgspec.Meta) -> Iterator[tuple[str, Any]]:
 
 
 def _beyond(sign: str, bound: float, is_whole: bool) -> float:
-    """The number nearest to a bound that it does not allow."""
+    """The number nearest to a bound that it excludes."""
     if is_whole:
         return int({"gt": bound, "ge": bound - 1, "lt": bound, "le": bound + 1}[sign])
     towards = {"ge": -math.inf, "le": math.inf}
@@ -82,7 +84,7 @@ def _beyond(sign: str, bound: float, is_whole: bool) -> float:
 
 
 def _of_length(base: Any, length: int) -> Any:
-    """A text, list or mapping of so many items that are right in themselves."""
+    """A text, list or mapping of so many items, each of the right type."""
     if base is str:
         return "x" * length
     parts = get_args(base)
@@ -93,13 +95,13 @@ def _of_length(base: Any, length: int) -> Any:
 
 
 def _sample(annotation: Any) -> Any:
-    """A value that a type takes, as far as a few tries find one."""
+    """A value of a type, if one of a few samples is."""
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     samples = (*choices, *_SAMPLES)
-    return next((value for value in samples if _is_taken(value, annotation)), None)
+    return next((value for value in samples if _is_accepted(value, annotation)), None)
 
 
-def _is_taken(value: Any, annotation: Any) -> bool:
+def _is_accepted(value: Any, annotation: Any) -> bool:
     try:
         convert(value, annotation)
     except (msgspec.ValidationError, TypeError):

@@ -1,4 +1,4 @@
-"""What the battery of rules finds of a step, and how it is told."""
+"""The rules for steps, and the result of checking a step against them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
+from flowrun.errors import CodeLine, Problem
 from flowrun.plugins.steps import Step
 
-# What a step promises to the recipes that use it. The battery takes the rules in this order.
+# What a step promises to the recipes that use it, in the order in which the battery tries it.
 RULES = {
     "documented": "it has a docstring, and a description of each option",
     "bounds": "what is outside an option's bounds is refused before the step runs",
@@ -21,32 +22,7 @@ RULES = {
 }
 
 
-class RuleFinding(msgspec.Struct, frozen=True):
-    """One way in which a step breaks a rule.
-
-    rule: a key of RULES. place: `file:line` of the step. hint: what to do.
-    """
-
-    rule: str
-    step: str
-    place: str
-    message: str
-    found: str | None = None
-    expected: str | None = None
-    hint: str | None = None
-
-    def __str__(self) -> str:
-        """The finding as a test and the command line show it."""
-        lines = [f"{self.place}: {self.step} ({self.rule}): {self.message}"]
-        for what, text in (("found", self.found), ("expected", self.expected)):
-            if text is not None:
-                lines.append(f"    {what:<9} {_indented(text)}")
-        if self.hint is not None:
-            lines.append(f"    {_indented(self.hint)}")
-        return "\n".join(lines)
-
-
-def finding_of(
+def broken_rule(
     step: Step[..., Any],
     rule: str,
     message: str,
@@ -54,21 +30,23 @@ def finding_of(
     found: str | None = None,
     expected: str | None = None,
     hint: str | None = None,
-) -> RuleFinding:
-    """A finding about this step."""
-    return RuleFinding(rule, step.name, step.place, message, found, expected, hint)
+) -> Problem:
+    """The problem of a step that breaks a rule."""
+    return Problem(
+        message, None, found, expected, hint, step=step.name, rule=rule, place=step.place
+    )
 
 
 class Examination(msgspec.Struct):
-    """A step held against the rules.
+    """A step checked against the rules.
 
-    findings: what breaks one. unchecked: rules that could not be tried, and why. devices: those it
-    was called on.
+    place: the first line of its function. findings: the rules that it breaks. unchecked: rules that
+    could not be tried, and why. devices: those it was called on.
     """
 
     step: str
-    place: str
-    findings: list[RuleFinding] = []
+    place: CodeLine
+    findings: list[Problem] = []
     unchecked: dict[str, str] = {}
     devices: list[str] = []
 
@@ -85,10 +63,18 @@ class Examination(msgspec.Struct):
 
     def as_dict(self) -> dict[str, Any]:
         """The examination for `--json`."""
-        return {"ok": self.ok, **msgspec.to_builtins(self), "held": self.held}
+        return {
+            "ok": self.ok,
+            "step": self.step,
+            "place": str(self.place),
+            "findings": [_as_dict(finding) for finding in self.findings],
+            "unchecked": self.unchecked,
+            "devices": self.devices,
+            "held": self.held,
+        }
 
     def __str__(self) -> str:
-        """All findings, and what could not be tried."""
+        """The broken rules, and those that could not be tried."""
         lines = [str(finding) for finding in self.findings]
         lines += [f"not tried: {rule}: {why}" for rule, why in self.unchecked.items()]
         lines.append(f"held: {', '.join(self.held) or 'none'}")
@@ -96,7 +82,7 @@ class Examination(msgspec.Struct):
 
 
 class BrokenRulesError(AssertionError):
-    """A step that breaks rules; its text lists every finding. examination: the whole of it."""
+    """A step that breaks rules; its text lists all of them. examination: the complete result."""
 
     def __init__(self, examination: Examination) -> None:
         self.examination = examination
@@ -105,5 +91,14 @@ class BrokenRulesError(AssertionError):
         super().__init__(f"{what} for the step `{examination.step}`\n{examination}")
 
 
-def _indented(text: str) -> str:
-    return "\n".join(line if not at else f"    {line}" for at, line in enumerate(text.split("\n")))
+def _as_dict(finding: Problem) -> dict[str, Any]:
+    """A broken rule for `--json`."""
+    return {
+        "rule": finding.rule,
+        "step": finding.step,
+        "place": str(finding.place),
+        "message": finding.message,
+        "found": finding.found,
+        "expected": finding.expected,
+        "hint": finding.hint,
+    }

@@ -1,4 +1,4 @@
-"""Nothing acts outside during a check: no file is written, no process or connection begun."""
+"""Prevents side effects in a check: written files, started processes, opened connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from flowrun.errors import NeedsDataError, shown_path
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
-_CHANGES = {  # audit events of Python that change files, by what they do to their first argument
+_CHANGES = {  # audit events that change files, and the verb for their first argument
     "os.remove": "removes", "os.rename": "renames", "os.rmdir": "removes", "os.mkdir": "makes",
     "os.truncate": "truncates", "os.link": "links", "os.symlink": "links", "os.chmod": "changes",
     "shutil.rmtree": "removes", "shutil.copyfile": "copies", "shutil.move": "moves",
@@ -25,7 +25,7 @@ _BEGINNINGS = {
 
 
 class _Guard:
-    """Python's audit hook: it cannot be taken off again, only switched."""
+    """The state of Python's audit hook, which cannot be removed, only switched off."""
 
     def __init__(self) -> None:
         self.is_installed = False
@@ -38,18 +38,18 @@ _guard = _Guard()
 
 
 @contextmanager
-def nothing_outside(folder: Path) -> Iterator[None]:
-    """Raise NeedsDataError where the code inside would act outside of this process.
+def no_side_effects(folder: Path) -> Iterator[None]:
+    """Raise NeedsDataError if the code inside would have an effect outside this process.
 
-    Python's own account of what code does (sys.audit) tells; code in other languages that writes a
-    file is not seen. What Python caches is left alone, and so are temporary files, unless the
-    recipe's folder or the current one is a temporary one.
+    It is noticed by Python's audit events (sys.audit), so a file written by a library in another
+    language is not. Python's caches and temporary files may be written, unless the recipe's folder
+    or the current one is itself in the folder of temporary files.
     """
     if not _guard.is_installed:
         sys.addaudithook(_watch)
         _guard.is_installed = True
     _guard.folders = (os.path.realpath(folder), os.path.realpath(Path.cwd()))
-    # Asked for now: the first to ask tries the folder by writing, and holds a lock meanwhile.
+    # Called before the hook is on: the first call writes to try the folder, under a lock.
     temporary = os.path.realpath(tempfile.gettempdir())
     bytecode = sys.pycache_prefix
     _guard.caches = (temporary, *([] if bytecode is None else [os.path.realpath(bytecode)]))
@@ -67,29 +67,29 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         path, mode, flags = (*arguments, None, None, None)[:3]
         writes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
         by_flags = mode is None and isinstance(flags, int) and bool(flags & _WRITING)
-        if (writes or by_flags) and not _is_left_alone(path):
+        if (writes or by_flags) and not _is_allowed(path):
             raise _OutsideError(f"it writes the file {_shown(path)}")
-    elif event in _CHANGES and not _is_left_alone(arguments[0] if arguments else None):
+    elif event in _CHANGES and not _is_allowed(arguments[0] if arguments else None):
         raise _OutsideError(f"it {_CHANGES[event]} {_shown(arguments[0])}")
     elif event in _BEGINNINGS:
         raise _OutsideError(f"it {_BEGINNINGS[event]}")
 
 
 class _OutsideError(NeedsDataError, OSError):
-    """Of the kind that libraries expect of a file that cannot be written (a cache, say)."""
+    """An OSError as well: libraries expect one if a file (a cache, say) cannot be written."""
 
 
-def _is_left_alone(path: object) -> bool:
+def _is_allowed(path: object) -> bool:
     if not isinstance(path, (str, bytes, os.PathLike)):
-        return True  # a file descriptor: whoever opened it was asked
+        return True  # a file descriptor: opening it was an event of its own
     text = os.path.realpath(os.fsdecode(path))
     if "__pycache__" in text or text == os.devnull:
         return True
-    is_cache = any(_lies_in(text, folder) for folder in _guard.caches)
-    return is_cache and not any(_lies_in(text, folder) for folder in _guard.folders)
+    is_cache = any(_is_in(text, folder) for folder in _guard.caches)
+    return is_cache and not any(_is_in(text, folder) for folder in _guard.folders)
 
 
-def _lies_in(path: str, folder: str) -> bool:
+def _is_in(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
