@@ -1,6 +1,6 @@
 """Draw the simulated stand-ins for the two wine quality files.
 
-The stand-ins let examples and tests run where the real files cannot be had. They are drawn from
+The stand-ins let examples and tests run where the real files are not available. They are drawn from
 a Gaussian copula: every row is a vector of twelve standard normal numbers with a given
 correlation matrix, and each of the twelve is then bent to the distribution of its own column
 (Cario and Nelson, "Modeling and generating random vectors with arbitrary marginal distributions

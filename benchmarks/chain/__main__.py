@@ -145,7 +145,7 @@ def main() -> int:
     rows += [[name, *["-"] * (len(HEADS) - 2), why] for name, why in missing.items()]
     parts = [ABOUT.format(runs=given.runs), table(HEADS, rows), bullets(versions), bullets(facts)]
     publish("\n\n".join(parts), given.out)
-    # A tool that cannot be had here is said to be missing; one that fails is a mistake.
+    # A tool that is not available here is said to be missing; one that fails is a mistake.
     return int(any(why.startswith("failed") for why in missing.values()))
 
 

@@ -129,10 +129,10 @@ def run(
     plugins: further plugins: paths of .py files or module names.
     given: values by name that its steps take, as if steps above them had made these. They belong to
         the keys of these steps by their content.
-    standin: whether simulated stand-ins may take the place of data that cannot be had.
+    standin: whether simulated stand-ins may take the place of data that is not available.
     record: whether the run leaves a record, and whether steps are kept and found in the store,
         both in `.flowrun` (or in `FLOWRUN_HOME`). Without it nothing there is read or written.
-    fresh: whether every step is called, whatever the store knows.
+    fresh: whether every step is called, even with a stored result.
 
     An expectation that is not met raises nothing: look at `result.ok`. Raises RecipeError,
     PluginError, DeviceError or StepError, all of them FlowrunError.

@@ -206,11 +206,11 @@ class DeviceError(FlowrunError):
 
 
 class DataError(FlowrunError):
-    """A file or data set that cannot be had, or is not what it should be."""
+    """A file or data set that is not available, or is not what it should be."""
 
 
 class MissingDataError(DataError):
-    """Named data that cannot be had here, and has no stand-in that may take its place."""
+    """Named data that is not available here, and has no stand-in that may take its place."""
 
 
 class OptionError(FlowrunError):

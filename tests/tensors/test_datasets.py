@@ -131,7 +131,7 @@ def test_without_network_the_standin_is_given_with_its_reason() -> None:
 
 def test_without_network_and_stand_in_it_is_an_error() -> None:
     for arguments in ({"standin": False}, {}):
-        with pytest.raises(DataError, match="cannot be had"):
+        with pytest.raises(DataError, match="is not available"):
             locate(dataset(standin="s.csv" if arguments else None), **arguments)
 
 
@@ -153,7 +153,7 @@ def test_the_standin_is_named_in_output_record_and_warning() -> None:
 
 def test_no_standin_makes_it_an_error() -> None:
     recipe = {"recipe": "r", "steps": [{"load": {"source": "wine-red"}}]}
-    with pytest.raises(StepError, match="`wine-red` cannot be had"):
+    with pytest.raises(StepError, match="`wine-red` is not available"):
         flowrun.run(recipe, standin=False)
 
 

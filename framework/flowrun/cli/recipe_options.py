@@ -31,7 +31,7 @@ _OPTIONS = (
     click.option(
         "--no-standin",
         is_flag=True,
-        help="Fail if data cannot be had, instead of using the simulated stand-in.",
+        help="Fail if data is not available, instead of using the simulated stand-in.",
     ),
 )
 

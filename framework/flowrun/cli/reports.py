@@ -49,9 +49,9 @@ class Lines:
         self._end_bar()
         self._show(result, f"{result.seconds:.3f} s")
         if result.restored is not None:
-            click.echo(f"{_INDENT}went on from a checkpoint of {result.restored:.0f} s before")
+            click.echo(f"{_INDENT}resumed from a checkpoint of {result.restored:.0f} s before")
         if result.made_again:
-            click.echo(f"{_INDENT}made again for it: {listed(result.made_again)}")
+            click.echo(f"{_INDENT}recomputed for it: {listed(result.made_again)}")
 
     @hookimpl
     def flowrun_step_kept(self, result: StepResult) -> None:

@@ -30,7 +30,7 @@ _PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
 @click.option(
     "--no-standin",
     is_flag=True,
-    help="Skip recipes whose data cannot be had, instead of using the simulated stand-in.",
+    help="Skip recipes whose data is not available, instead of using the simulated stand-in.",
 )
 @click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipes'.")
 @click.option(

@@ -65,7 +65,7 @@ def locate(dataset: Dataset, *, standin: bool = True, fetch: bool = True) -> Fou
         if is_open:
             raise NeedsDataError(f"the data set `{dataset.name}` is not downloaded in a check")
         raise MissingDataError(
-            f"the data set `{dataset.name}` cannot be had: {reason}\n"
+            f"the data set `{dataset.name}` is not available: {reason}\n"
             f"    put {dataset.filename} into a folder named by {DATA_PATH}, or allow downloads"
         )
     return Found(Path(dataset.standin), "stand-in", reason, (*missed, path))

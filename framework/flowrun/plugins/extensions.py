@@ -49,7 +49,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     filename: its name in the folders of `FLOWRUN_DATA_PATH` and in the cache.
     sha256: the checksum, in hexadecimal, that any copy must have.
-    standin: a simulated file that takes its place where the data cannot be had.
+    standin: a simulated file that takes its place where the data is not available.
     """
 
     name: str

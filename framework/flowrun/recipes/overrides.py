@@ -226,7 +226,7 @@ class RecipeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a command that takes a recipe, as `recipe_options` reads them.
 
     set: settings, `PATH=VALUE` each. device, seed: in place of the recipe's own. plugins: further
-    ones, as `-p` names them. standin: whether stand-ins may replace data that cannot be had.
+    ones, as `-p` names them. standin: whether stand-ins may replace data that is not available.
     """
 
     set: tuple[str, ...] = ()

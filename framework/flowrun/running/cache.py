@@ -193,7 +193,7 @@ class Cache:
 
         cost: the seconds it would take to recompute the outputs, counted up to a given bound.
 
-        Returns None if a file changed while the step read it: nobody can say what it saw.
+        Returns None if a file changed while the step read it: the content it saw is unknown.
         """
         assert self._store is not None
         states = self._states(ctx)
@@ -236,7 +236,7 @@ class Cache:
     def expectation_key(
         self, expectation: Expectation, output: Output | None, context: JudgeContext
     ) -> Key | None:
-        """The key of an expectation's results; None if its value is at hand without a step."""
+        """The key of an expectation's results; None if its value is available without a step."""
         if self._store is None or output is None or output.record.digest is None:
             return None
         if output.record.plain is not None:

@@ -130,7 +130,7 @@ class Checkpoints:
         path = self._folder / f"{self._name}.json"
         try:
             self._age = max(0.0, time.time() - path.stat().st_mtime)
-        except OSError:  # there is none, or no place where one could be
+        except OSError:  # there is none, or no folder for one
             return
         try:
             saved = read_value(self._folder, self._name, None, self._values)

@@ -110,7 +110,7 @@ class Context:
 
     @property
     def restored(self) -> Any:
-        """What an interrupted call last gave to `checkpoint`; None if the step starts anew."""
+        """The last state that an interrupted call saved; None if there is none."""
         checkpoints = self._state.checkpoints
         return None if checkpoints is None else checkpoints.restored
 
@@ -145,7 +145,7 @@ class Context:
         """The file of a data set: the real one, or its stand-in if that is allowed.
 
         Looked for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its address. Raises
-        DataError if it cannot be had. In a check nothing is downloaded: NeedsDataError is raised
+        DataError if it is not available. In a check nothing is downloaded: NeedsDataError is raised
         if only a download could give the file.
         """
         return self._located(dataset, fetch=True)
@@ -181,7 +181,7 @@ class CheckContext(Context):
     def repeated(self, times: int) -> AbstractContextManager[None]:
         """Operations inside count `times` times.
 
-        `with ctx.repeated(steps):` round one pass of a loop, so that the check counts the
+        `with ctx.repeated(steps):` around one pass of a loop, so that the check counts the
         floating-point operations of all passes.
         """
         return self._mode.repeated(times)

@@ -83,7 +83,7 @@ class Dataflow:
 
 
 class NamedValues(Mapping[str, Any]):
-    """Values by name, each fetched when it is asked for."""
+    """Values by name, each fetched at its first use."""
 
     def __init__(self, outputs: Mapping[str, Output], fetch: Callable[[Output], Any]) -> None:
         self._outputs = outputs

@@ -21,8 +21,8 @@ from flowrun.values.codecs import Codecs
 class StepStatus(msgspec.Struct, frozen=True):
     """Whether one step would be kept or run, and why.
 
-    is_kept: whether it would be kept. unless: the steps above it that run first; where they give
-    what they gave before, this one is kept after all. reasons: what changed, old beside new.
+    is_kept: whether it would be kept. unless: the steps above it that run first; if their
+    outputs stay the same, this one is kept after all. reasons: what changed, old beside new.
     """
 
     id: str

@@ -334,7 +334,7 @@ def _how_to_go_on(error: KeyboardInterrupt, info: RunInfo) -> str:
     """How a run was interrupted, and where the next one resumes."""
     step = f" in `{info.steps[-1].id}`" if info.steps else ""
     if isinstance(error, Interrupted) and error.saved:
-        return f"interrupted{step}, its progress saved; the same command goes on from there"
+        return f"interrupted{step}, its progress saved; the same command resumes there"
     if any(result.key for result in info.steps):
         return f"interrupted{step}; the same command goes on with this step"
     return f"interrupted{step}"

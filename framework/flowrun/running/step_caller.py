@@ -96,7 +96,7 @@ class StepCaller:
     def fetch(self, output: Output) -> Any:
         """A value, from memory, from the store, or recomputed.
 
-        Raises NotDeterministicError if it cannot be had as it was.
+        Raises NotDeterministicError if the recomputed value differs.
         """
         self.fetch_all([output])
         return output.value
@@ -176,6 +176,6 @@ def _changed(before: Mapping[str, Output], found: Mapping[str, Output]) -> list[
 
 def _departure(planned: PlannedStep, changed: list[str]) -> str:
     return (
-        f"the step `{planned.id}` ({planned.mark}) is not deterministic: made again, "
-        f"{', '.join(changed)}; the steps after it go by what was found"
+        f"the step `{planned.id}` ({planned.mark}) is not deterministic: recomputed, "
+        f"{', '.join(changed)}; the steps after it use the new value"
     )

@@ -175,7 +175,7 @@ class Database:
         for suffix in ("-wal", "-shm"):  # they belong to the damaged file
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self._errors.warn(
-            f"the records in {self._path} were damaged, and are begun anew; "
+            f"the records in {self._path} were damaged, and start empty; "
             f"the damaged file lies in {damaged}"
         )
 

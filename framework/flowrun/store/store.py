@@ -189,7 +189,7 @@ class Objects:
         except OSError as failure:
             self._errors.note(f"damaged values in {self._folder} put aside", failure)
         self._errors.warn(
-            "a kept value was damaged, and is made again; "
+            "a kept value was damaged, and is recomputed; "
             f"the damaged file lies in {aside}: {error}"
         )
 

@@ -64,7 +64,7 @@ def export_plan(plan: Plan) -> Exported:
 
     It ends with the bits of the run whose trainings have `engine: autograd`. Raises FlowrunError,
     naming the recipe's line, for a step or an option that has no form in a script; DataError if a
-    data set cannot be had.
+    data set is not available.
     """
     script = Script(plan, _device(plan.recipe.device, plan))
     own = OwnCode(script)

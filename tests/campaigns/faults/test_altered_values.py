@@ -1,4 +1,4 @@
-"""Kept values that are damaged or gone: they are made again, and the result is the right one."""
+"""Kept values that are damaged or gone: they are recomputed, and the result is the right one."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _alter_and_rerun(world: World, number: int, way: Way, setting: str) -> None:
     done = world.run("--set", setting)
     assert done.code == 0
     is_all_gone = way is remove and path.suffix == ".json"
-    is_said = "warning: a kept value was damaged, and is made again" in done.err
+    is_said = "warning: a kept value was damaged, and is recomputed" in done.err
     assert is_said or is_all_gone or done.err == ""  # of two values, only one may be needed
     assert is_said == ((world.store / "aside").is_dir() and not is_all_gone)
     assert "Traceback" not in done.err

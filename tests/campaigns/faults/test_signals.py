@@ -49,11 +49,11 @@ def test_interrupted_training_saves_its_progress_and_goes_on_to_the_same_bits(
     done = _interrupted(world, number)
     assert done.code == 128 + number
     assert done.err.splitlines() == [
-        "interrupted in `gd_train`, its progress saved; the same command goes on from there"
+        "interrupted in `gd_train`, its progress saved; the same command resumes there"
     ]
     assert list((world.store / "checkpoints").iterdir())
     again = world.run(told=SELDOM)
-    assert "went on from a checkpoint" in again.out
+    assert "resumed from a checkpoint" in again.out
     assert world.outcome() == training.outcome
     assert world.leftovers() == []
 

@@ -22,7 +22,7 @@ _TEMPORARY = re.compile(r"\..+\.tmp")
 _OF_ONE_RUN = {"id", "started", "seconds", "process"}
 _OF_ONE_CALL = {"seconds", "peak_bytes", "kept", "made_again", "restored"}
 _TIME = re.compile(r"(\d+\.\d{3} s|kept)$")
-_PASSING = re.compile(r" +(went on from|made again for it)|  \d+\.\d\d s on ")
+_PASSING = re.compile(r" +(resumed from|recomputed for it)|  \d+\.\d\d s on ")
 
 Environment = dict[str, str]
 Shared = Callable[[str], Path]  # a folder for all the processes of a session, by name

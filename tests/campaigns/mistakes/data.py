@@ -147,12 +147,12 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        title="`--no-standin` where the data cannot be had",
+        title="`--no-standin` where the data is not available",
         recipe=_load("wine-red"),
         arguments=("recipe.yaml", "--no-standin"),
         code=STEP_FAILED,
         says=(
-            "the data set `wine-red` cannot be had",
+            "the data set `wine-red` is not available",
             "FLOWRUN_DATA_PATH is not set",
             "FLOWRUN_OFFLINE is set",
             "put winequality-red.csv into a folder",

@@ -153,7 +153,7 @@ def test_a_damaged_value_is_put_aside_and_made_again(world: World, harm: str) ->
         path.rename(path.with_name("another.safetensors"))
     else:
         path.write_bytes(content if harm == "flip" else content[:-7])
-    with pytest.warns(UserWarning, match="a kept value was damaged, and is made again"):
+    with pytest.warns(UserWarning, match="a kept value was damaged, and is recomputed"):
         again, called = world.run(set={"total.times": 2})
     assert called == ["slow", "total"]
     assert torch.equal(first.values["t"], again.values["t"])
@@ -177,7 +177,7 @@ def test_damaged_tables_are_put_aside_and_begun_anew(world: World) -> None:
     world.called()
     path = Path(".flowrun/store/records.sqlite")
     path.write_bytes(b"nonsense" * 1000)
-    with pytest.warns(UserWarning, match="were damaged, and are begun anew"):
+    with pytest.warns(UserWarning, match="were damaged, and start empty"):
         assert world.called() == ["slow", "total"]
     assert world.called() == []
     assert len(list(Path(".flowrun/store/aside").iterdir())) == 1

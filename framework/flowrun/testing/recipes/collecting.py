@@ -122,7 +122,7 @@ class RecipeItem(pytest.Item):
         self.hold(self._run.plan)
 
     def result(self) -> Result:
-        """The recipe's result; fails if it has none, and skips if its data cannot be had."""
+        """The recipe's result; fails if it has none, and skips if its data is not available."""
         result = self._run.result
         self._warn()
         if isinstance(result, Result):

@@ -23,17 +23,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--update-golden",
         action="store_true",
-        help="make or renew the golden values of the recipes that are tested, and say what changed",
+        help="create or update the golden values of the tested recipes, and show the changes",
     )
     group.addoption(
         "--recipe-fresh",
         action="store_true",
-        help="call every step of a recipe, whatever the store knows of it",
+        help="call every step of a recipe, even those with stored results",
     )
     group.addoption(
         "--recipe-no-standin",
         action="store_true",
-        help="skip recipes whose data cannot be had, instead of using the simulated stand-in",
+        help="skip recipes whose data is not available, instead of using the simulated stand-in",
     )
     group.addoption(
         "--recipe-device",
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What became of the golden values, where they were made or renewed."""
+    """The changes of the golden values, if they were created or updated."""
     if not terminalreporter.config.getoption("update_golden"):
         return
     terminalreporter.section("golden values")

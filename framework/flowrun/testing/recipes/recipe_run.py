@@ -100,7 +100,7 @@ class RecipeRun:
 
     @property
     def lacks_data(self) -> str | None:
-        """Why a data set of the recipe cannot be had; None if the recipe did not fail for that."""
+        """Why a data set is not available; None if the recipe did not fail for that."""
         cause = self.result.__cause__ if isinstance(self.result, StepError) else None
         return str(cause) if isinstance(cause, MissingDataError) else None
 

@@ -67,7 +67,7 @@ class Drawn:
 
 
 def read_mermaid(text: str) -> Drawn:
-    """The drawing as Mermaid's own parser understands it; skips the test if it cannot be had."""
+    """The drawing as Mermaid's own parser understands it; skips the test if it is not available."""
     script = npm.installed(MERMAID, "mermaid") / "@mermaid-js/tiny/dist/mermaid.tiny.js"
     found = subprocess.run(
         [npm.node(), "-e", _READ_MERMAID, "--", script],

@@ -108,7 +108,7 @@ def test_the_options_of_a_step_are_completed_with_their_descriptions(editor: Edi
 def test_inside_braces_an_option_is_completed_from_its_first_letter(editor: Editor) -> None:
     found = editor.open(f"{HEAD}  - split: {{train: 1000, t|}}\n").completions()
     assert set(found) == {"targets"}
-    assert "how many last columns, or columns by name" in documentation(found["targets"])
+    assert "how many last ones, or their names" in documentation(found["targets"])
 
 
 def test_steps_and_the_keys_beside_them_are_completed(editor: Editor) -> None:
@@ -139,12 +139,12 @@ def test_the_keys_of_a_recipe_and_the_checks_of_a_value_are_completed(editor: Ed
     [
         ("- sp|lit: {train: 1000}", "Divide a table into features and targets"),
         ("- split: {tr|ain: 1000}", "Rows to train on: how many, or which fraction."),
-        ("- split: {train: 9, tar|gets: score}", "how many last columns, or columns by name."),
+        ("- split: {train: 9, tar|gets: score}", "how many last ones, or their names."),
         ("- load: {source: a, sha|256: b}", "The checksum an https address must have"),
         ("- gd_train:\n      lr: |0.1", "Learning rate.\n\na number > 0 (default `0.01`)"),
         ('- gd_train: {batch_|size: "${rows}"}', "Rows of one update, in random order"),
         ("- shuf|fle", "Put the rows into a random order."),
-        ("- shuffle:\n    ca|che: true", "Whether the bytes of the step's values are kept"),
+        ("- shuffle:\n    ca|che: true", "Whether the bytes of the step's values are stored"),
     ],
 )
 def test_what_the_cursor_is_on_is_described(line: str, said: str, editor: Editor) -> None:

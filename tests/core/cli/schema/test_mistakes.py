@@ -102,7 +102,7 @@ INEXPRESSIBLE = {
         "An http address",
         "An https address without its checksum",
         "A changed copy in FLOWRUN_DATA_PATH",
-        "`--no-standin` where the data cannot be had",
+        "`--no-standin` where the data is not available",
         "A saved folder loaded without `values`",
         "A folder in which nothing was saved",
         "Saving to a place where a file stands",

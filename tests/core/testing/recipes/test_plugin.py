@@ -193,7 +193,7 @@ def test_a_recipe_is_skipped_where_no_standin_may_take_the_place_of_its_data(
     write("wine.yaml", WINE)
     done = run_pytest("-rs", "--recipe-no-standin")
     assert "1 skipped" in done.stdout
-    assert "the data set `wine-red` cannot be had" in done.stdout
+    assert "the data set `wine-red` is not available" in done.stdout
 
 
 def test_a_file_that_is_not_there_is_no_reason_to_skip(run_pytest: Pytest, write: Write) -> None:
