@@ -164,7 +164,7 @@ def test_a_broken_reference_is_reported_once(refused: Refused) -> None:
         ("{'data[0]': {between: [2, 1]}}", "the lower one first"),
         ("{'data[0]': {between: 1}}", "two numbers"),
         ("{'data[0]': {below: x}}", "a number"),
-        ("{'data[0]': {rtol: 0.1}}", "nothing is expected"),
+        ("{'data[0]': {rtol: 0.1}}", "`rtol` belongs to `equals`"),
         ("{'data[0]': {equals: 1, rtol: -1}}", "at least 0"),
         ("{'data[': {below: 1}}", "stops being a path"),
         ("[a]", "`expect`"),

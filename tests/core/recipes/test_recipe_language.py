@@ -117,7 +117,7 @@ expect:
 def test_a_step_of_the_parent_keeps_the_parents_folder(write: Write, tmp_path: Path) -> None:
     write("base/parent.yaml", PARENT)
     recipe = load_recipe(write("child.yaml", "recipe: c\nextends: base/parent.yaml\n"))
-    assert recipe.steps[0].folder == tmp_path / "base"
+    assert recipe.steps[0].mark.source.folder == tmp_path / "base"
 
 
 def test_extends_in_a_circle_is_an_error(write: Write) -> None:
