@@ -55,7 +55,10 @@ def run_pytest(tmp_path: Path) -> Pytest:
     """Run pytest in the test's folder, in a process of its own, beside a module of steps."""
     (tmp_path / "steps.py").write_text(STEPS, encoding="utf-8")
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return run_module(tmp_path, "pytest", "-p", "no:cacheprovider", *arguments, **environment)
+    def run(
+        *arguments: str, fresh: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = ["pytest", "-p", "no:cacheprovider", *arguments]
+        return run_module(tmp_path, *command, fresh=fresh, **environment)
 
     return run

@@ -272,5 +272,5 @@ def test_a_start_without_recipes_imports_nothing_of_flowrun_but_the_plugin_itsel
         "    assert loaded <= {f'flowrun.{name}' for name in allowed}\n"
         "    assert not {'torch', 'numpy', 'msgspec', 'yaml', 'click'} & sys.modules.keys()\n",
     )
-    done = run_pytest("-p", "no:hypothesispytest")
+    done = run_pytest("-p", "no:hypothesispytest", fresh=True)
     assert "1 passed" in done.stdout, done.stdout
