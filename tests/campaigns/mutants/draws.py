@@ -167,7 +167,7 @@ DRAWS = (
     ),
     Regression(
         "a step's seed is not passed on",
-        "placement.py",
+        "backend.py",
         "torch.manual_seed(ctx.seed)",
         "torch.manual_seed(0)",
         caught_by="red_mlp_unscaled",
@@ -175,7 +175,7 @@ DRAWS = (
     ),
     Regression(
         "the seed is not set",
-        "placement.py",
+        "backend.py",
         "    torch.manual_seed(ctx.seed)\n",
         "",
         caught_by="checks/by_hand_batches",
@@ -183,7 +183,7 @@ DRAWS = (
     ),
     Regression(
         "the recipe's dtype is not the default one",
-        "placement.py",
+        "backend.py",
         "torch.set_default_dtype(getattr(torch, ctx.dtype))",
         "torch.set_default_dtype(torch.float32)",
         caught_by="checks/by_hand_values",
@@ -191,7 +191,7 @@ DRAWS = (
     ),
     Regression(
         "a step's own dtype is ignored",
-        "placement.py",
+        "backend.py",
         "if call.step.dtype is not None:",
         "if False:",
         caught_by="checks/by_hand_values",
