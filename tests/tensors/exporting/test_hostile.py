@@ -39,7 +39,7 @@ NOT_IN_RECIPES = ("surrogate", "null", "break_85")  # which a recipe's text cann
 
 PLUGIN = """
 from pathlib import Path
-from flowrun import Dataset, Model, hookimpl, step
+from flowrun import Dataset, hookimpl, step
 
 @hookimpl
 def flowrun_datasets():
@@ -134,7 +134,7 @@ def values_that_no_literal_makes() -> Iterator[Any]:
     yield type("Text", (str,), {"__repr__": lambda self: RUN})("x")
 
 
-@pytest.mark.parametrize("value", values_that_no_literal_makes(), ids=lambda value: "")
+@pytest.mark.parametrize("value", list(values_that_no_literal_makes()), ids=lambda value: "")
 def test_what_no_literal_makes_is_refused(value: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         literal(value)

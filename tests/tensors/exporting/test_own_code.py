@@ -153,7 +153,8 @@ def test_a_strangers_step_is_its_own_text_and_its_modules_lie_beside_the_script(
 OWN = '''
 from pathlib import Path
 import torch
-from flowrun import Dataset, Format, Model, hookimpl, step
+from flowrun import Dataset, Format, hookimpl, step
+from flowrun_tensors import Model
 
 def read_pairs(path, *, dtype="float32"):
     """Read numbers."""
@@ -178,7 +179,7 @@ def flowrun_formats():
     return [Format("pairs", (".pairs",), read_pairs, write_pairs, settings=("dtype",))]
 
 @hookimpl
-def flowrun_models():
+def flowrun_tensors_models():
     return [Model("wide", init, forward, gradient)]
 
 @hookimpl
