@@ -247,7 +247,7 @@ def test_exporting_leaves_torch_unloaded() -> None:
     recipe = str(RECIPES / "red_mlp.yaml")
     code = (
         f"import sys; sys.argv = ['flowrun', 'export', {recipe!r}, '--device', 'cpu']\n"
-        "from flowrun.commands import main\n"
+        "from flowrun.cli.main import main\n"
         "try: main()\nfinally: assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
