@@ -161,7 +161,7 @@ def test_the_templates_of_what_is_new_come_with_the_wheel(
     written = {
         str(path.relative_to(tmp_path).as_posix()) for path in tmp_path.rglob("*") if path.is_file()
     }
-    templates = ROOT / "framework" / "flowrun" / "templates" / kind
+    templates = ROOT / "framework" / "flowrun" / "cli" / "new" / "templates" / kind
     assert len(written) == sum(path.is_file() for path in templates.rglob("*"))
     if kind == "plugin":
         assert "flowrun-grapes/.github/workflows/tests.yml" in written
