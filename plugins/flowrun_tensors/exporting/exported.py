@@ -13,12 +13,11 @@ from flowrun_tensors.exporting.assembling import libraries, script_text
 from flowrun_tensors.exporting.own_code import OwnCode
 from flowrun_tensors.exporting.own_steps import own_step
 from flowrun_tensors.exporting.script import (
-    ExportError,
     Script,
     StepLines,
     shown_values,
 )
-from flowrun_tensors.exporting.text import comment, literal
+from flowrun_tensors.exporting.text import ExportError, comment, literal
 from flowrun_tensors.steps import STEPS
 
 SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
@@ -60,7 +59,7 @@ class Exported:
 
 
 def export_plan(plan: Plan) -> Exported:
-    """The script of a plan: what a person would write, with torch alone where the steps allow it.
+    """The script of a plan: what a person would write, with torch alone if the steps allow it.
 
     It ends with the bits of the run whose trainings have `engine: autograd`. Raises FlowrunError,
     naming the recipe's line, for a step or an option that has no form in a script; DataError if a
@@ -70,14 +69,8 @@ def export_plan(plan: Plan) -> Exported:
     own = OwnCode(script)
     script.own_function = own.function
     for step in plan.steps:  # whose names are the script's before its values are named
-        if not _is_built_in(step):
-            _said_of(step, lambda step=step: own.function(step.step.function))
-    for step in plan.steps:
-        model = plan.registry.items("flowrun_tensors_models").get(step.options.get("model") or "")
-        if _is_built_in(step) and model is not None:
-            _said_of(
-                step, lambda model=model: own.function(model.init) and own.function(model.forward)
-            )
+        functions = _own_functions(step, plan)
+        _said_of(step, lambda functions=functions: [own.function(one) for one in functions])
     script.name_values(name for step in plan.steps for name in step.wires.outputs.values())
     for step in plan.steps:
         _said_of(step, lambda step=step: _write(script, step, own))
@@ -86,19 +79,21 @@ def export_plan(plan: Plan) -> Exported:
     return Exported(text, script.files, script.variables)
 
 
+def _own_functions(step: Any, plan: Plan) -> list[Callable[..., Any]]:
+    """What a step has of a user's: its own function, or those of its model."""
+    if not _is_built_in(step):
+        return [step.step.function]
+    model = plan.registry.items("flowrun_tensors_models").get(step.options.get("model"))
+    return [] if model is None else [model.init, model.forward]
+
+
 def _said_of(step: Any, write: Callable[[], object]) -> None:
     """Write, or raise what is wrong as an error of the step."""
     try:
         write()
     except ExportError as error:
-        raise FlowrunError(
-            f"{step.mark}: the step `{step.id}` cannot be exported\n    {error}"
-        ) from None
-    except ValueError as error:
-        message = f"an option holds {error}, which no literal makes"
-        raise FlowrunError(
-            f"{step.mark}: the step `{step.id}` cannot be exported\n    {message}"
-        ) from None
+        message = f"{step.mark}: the step `{step.id}` cannot be exported\n    {error}"
+        raise FlowrunError(message) from None
 
 
 def _is_built_in(step: Any) -> bool:
@@ -149,7 +144,7 @@ def _place_inputs(lines: StepLines, step: Any) -> None:
         placed = lines.script.helper("placed", _PLACED)
         local = lines.local(f"{name}_placed")
         lines.add(f"{local} = {placed}({value.name}, {more})")
-        is_cast = step.dtype and value.dtype in ("float16", "bfloat16", "float32", "float64")
+        is_cast = step.dtype and value.dtype in _DTYPES
         dtype = step.dtype if is_cast else value.dtype
         lines.named[name] = replace(value, name=local, dtype=dtype)
 
@@ -176,5 +171,5 @@ def _header(script: Script) -> list[str]:
     for plugin in script.plan.registry.plugins.values():
         module = str(getattr(plugin.module, "__name__", ""))
         if hasattr(plugin.module, "flowrun_backend") and module.partition(".")[0] != own:
-            header += comment(f"What the plugin {plugin.name} does round each step is left out.")
+            header += comment(f"What the plugin {plugin.name} does around each step is left out.")
     return header

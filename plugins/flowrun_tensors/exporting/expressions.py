@@ -15,8 +15,8 @@ _NUMBERS = frozenset({"item", "numel", "equal"})  # calls that give no tensor
 _FLAT = frozenset(  # calls without a derivative
     "argmax argmin argsort ones_like zeros_like full_like isfinite isnan all any to tolist".split()
 )
-_SHORT = (ast.Constant, ast.Name)  # ruff leaves no space round a colon beside these
-_SIMPLE = r"(?:[A-Za-z_][\w.]*|\d[\w.]*)"  # nor round a power of these
+_SHORT = (ast.Constant, ast.Name)  # ruff puts no space around a colon beside these
+_SIMPLE = r"(?:[A-Za-z_][\w.]*|\d[\w.]*)"  # nor around a power of these
 _POWER = re.compile(rf"(?<![\w.\])])({_SIMPLE}) \*\* ([-+]?{_SIMPLE})(?![\w.(\[])", re.ASCII)
 
 

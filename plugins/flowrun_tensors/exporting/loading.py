@@ -7,9 +7,9 @@ from pathlib import Path, PurePath
 from flowrun import Dataset, Format, download, locate
 from flowrun_tensors.exporting.paths import checked_file, here, resolved, saved_path
 from flowrun_tensors.exporting.saved_folders import load_folder
-from flowrun_tensors.exporting.script import ExportError, StepLines
-from flowrun_tensors.exporting.tensor_files import give_held, held_in
-from flowrun_tensors.exporting.text import call, literal
+from flowrun_tensors.exporting.script import StepLines
+from flowrun_tensors.exporting.tensor_files import contents_of, give_contents
+from flowrun_tensors.exporting.text import ExportError, call, literal
 from flowrun_tensors.formats import FORMATS
 from flowrun_tensors.formats.csv_text import begun_table, opened_text
 
@@ -21,12 +21,12 @@ def load(step: StepLines) -> None:
     source, registry = step.options.source, step.script.plan.registry
     path = resolved(step, source)
     if path in step.script.written and "://" not in source and source not in registry.datasets:
-        held = step.script.written[path]
-        code = saved_path(step, source, path, is_folder=held.form == "folder")
-        if held.form.startswith("."):
-            _load_own(step, registry.formats[held.form], code)
+        contents = step.script.written[path]
+        code = saved_path(step, source, path, is_folder=contents.form == "folder")
+        if contents.form.startswith("."):
+            _load_own(step, registry.formats[contents.form], code)
         else:
-            give_held(step, held, code)
+            give_contents(step, contents, code)
     elif "://" in source:
         path = download(source, step.options.sha256 or "")
         name = PurePath(source.rsplit("/", 1)[-1].partition("?")[0]).name or path.name
@@ -70,7 +70,7 @@ def _load_file(step: StepLines, path: Path, code: str, name: str) -> None:
     elif chosen.name == "CSV":
         _load_csv(step, path, code)
     else:
-        give_held(step, held_in(chosen, path), code, ', map_location="cpu"')
+        give_contents(step, contents_of(chosen, path), code, ', map_location="cpu"')
 
 
 def _load_csv(step: StepLines, path: Path, code: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from flowrun_tensors.exporting.script import ExportError, StepLines, Value
-from flowrun_tensors.exporting.text import call, literal
+from flowrun_tensors.exporting.script import StepLines, Value
+from flowrun_tensors.exporting.text import ExportError, call, literal
 from flowrun_tensors.extending import Model
 
 
@@ -92,7 +92,7 @@ def known_model(step: StepLines, name: str) -> Model:
 
 
 def loss_code(X: Value, loss: str, y_hat: str, y: str) -> str:
-    """The code of a loss; written out where that gives the bits of torch's own function."""
+    """The code of a loss; written out if that gives the same bits as torch's own function."""
     if loss == "mse" and X.is_plain_float:
         return f"(({y_hat} - {y}) ** 2).mean()"
     if loss == "mae":

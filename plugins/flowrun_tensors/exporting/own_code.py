@@ -26,7 +26,8 @@ from flowrun_tensors.exporting.own_text import (
     shown,
     text_of,
 )
-from flowrun_tensors.exporting.script import ExportError, Script
+from flowrun_tensors.exporting.script import Script
+from flowrun_tensors.exporting.text import ExportError
 
 _REFUSED = frozenset("globals locals vars exec eval __import__ __file__".split())
 _ERRORS = ("FlowrunError", "DataError")
@@ -217,10 +218,11 @@ class OwnCode:
 
     def _mean(self, module: Module, name: str, meaning: object) -> None:
         """Have a name of the script mean this; raises ExportError if it has another meaning."""
+        is_value = name in self._script.variables.values()
         other = self._meanings.setdefault(name, meaning)
         is_same = other == meaning or self._pieces.get(other) is module  # type: ignore[call-overload]
         is_module = name in ("csv", "json", "os", "sys", "torch") and meaning != (name, name)
-        if not is_same or is_module:
+        if not is_same or is_module or is_value:
             message = f"`{name}` means something else elsewhere in the script: rename it"
             raise ExportError(f"{shown(module.path)}: {message}")
         self._script.taken.add(name)

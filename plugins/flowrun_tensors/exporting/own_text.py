@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowrun_tensors.exporting.script import ExportError
+from flowrun_tensors.exporting.text import ExportError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _QUIET = (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.AnnAssign)

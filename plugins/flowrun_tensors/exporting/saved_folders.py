@@ -8,9 +8,9 @@ from typing import Any
 
 from flowrun_tensors.exporting.networks import Layers, Own, layers_of
 from flowrun_tensors.exporting.paths import VALUES, here
-from flowrun_tensors.exporting.script import ExportError, StepLines, Value
-from flowrun_tensors.exporting.tensor_files import Held, give_held
-from flowrun_tensors.exporting.text import literal
+from flowrun_tensors.exporting.script import StepLines, Value
+from flowrun_tensors.exporting.tensor_files import Contents, give_contents
+from flowrun_tensors.exporting.text import ExportError, literal
 from flowrun_tensors.models import ACTIVATIONS
 
 _JOINED = [
@@ -35,10 +35,13 @@ def load_folder(step: StepLines, path: Path) -> None:
         code = here(step, f"{source}/{VALUES}", path / VALUES, copied=False)
         script.notes.append(f"{source}/{VALUES} is what the script of the recipe saves that "
                             f"saves to {source}.")  # fmt: skip
-        give_held(step, Held("torch", False, {name: Value("") for name in names}), code)
+        give_contents(step, Contents("torch", False, {name: Value("") for name in names}), code)
         return
-    document = json.loads(index.read_text(encoding="utf-8"))
-    tensors = path / document["tensors"]
+    try:
+        document = json.loads(index.read_text(encoding="utf-8"))
+        tensors, named = path / document["tensors"], dict(document["values"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(f"{source}/values.json cannot be read: {error}") from None
     if tensors.parent != path:
         raise ExportError(f"{source}/values.json names a file outside of its folder")
     here(step, f"{source}/{tensors.name}", tensors)
@@ -51,10 +54,10 @@ def load_folder(step: StepLines, path: Path) -> None:
         f'{held} = load_file({here(step, source, path, copied=False)} / {read}["tensors"])',
     )
     for name in names:
-        if name not in document["values"]:
+        if name not in named:
             raise ExportError(f"{source} holds no `{name}`")
         item = f'{joined}({read}["values"][{literal(name)}], {held})'
-        value = step.give_like(name, _saved_value(step, document["values"][name]))
+        value = step.give_like(name, _saved_value(step, named[name]))
         step.add(f"{value} = {item}")
 
 
@@ -68,6 +71,11 @@ def _saved_value(step: StepLines, written: Any) -> Value:
     models, name = step.script.plan.registry.items("flowrun_tensors_models"), inner.get("name")
     if inner.get("activation") in ACTIVATIONS:
         return Value("", "dict", detail=Layers(inner["activation"]))
-    if isinstance(name, str) and name in models and inner.get("settings") == {"dict": {}}:
-        return Value("", "dict", detail=Own(models[name], {}))
+    if isinstance(name, str) and name in models:
+        saved = inner.get("settings", {"dict": {}})
+        settings = saved.get("dict") if isinstance(saved, dict) else None
+        if not isinstance(settings, dict):
+            raise ExportError(f"the settings of the saved model `{name}` cannot be read")
+        given = {key: literal(value) for key, value in settings.items()}
+        return Value("", "dict", detail=Own(models[name], given))
     return Value("", "dict", detail=layers_of(inner))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from flowrun_tensors.exporting.paths import resolved, saved_path, script_path
-from flowrun_tensors.exporting.script import ExportError, StepLines, Value
-from flowrun_tensors.exporting.tensor_files import Held
-from flowrun_tensors.exporting.text import call, literal, mapping
+from flowrun_tensors.exporting.script import StepLines, Value
+from flowrun_tensors.exporting.tensor_files import Contents
+from flowrun_tensors.exporting.text import ExportError, call, literal, mapping
 from flowrun_tensors.formats import FORMATS
 
 
@@ -29,9 +29,9 @@ def save(step: StepLines) -> None:
         where = f"{step.script.here()} / {literal(folder.as_posix())}"
         step.add(f"({where}).mkdir(parents=True, exist_ok=True)")
     items = {name: _saved(value, form) for name, value in named.items()}
-    held = {name: replace(value, is_own=True) for name, value in named.items()}
+    values = {name: replace(value, is_own=True) for name, value in named.items()}
     is_lone = len(items) == 1 and form in ("torch", "NumPy")
-    step.script.written[path] = Held(form if is_own else path.suffix, is_lone, held)
+    step.script.written[path] = Contents(form if is_own else path.suffix, is_lone, values)
     content = mapping((literal(name), code) for name, code in items.items())
     if not is_own:
         assert chosen is not None

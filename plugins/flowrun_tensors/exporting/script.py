@@ -11,16 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flowrun import FlowrunError, Plan
+from flowrun import Plan
 from flowrun_tensors.exporting.text import laid_out
 
 _TAKEN = {"HERE", "Path", "Timer", "copy", "csv", "json", "load_file", "numpy", "os", "random",
           "safetensors", "save_file", "sys", "torch", *keyword.kwlist, *keyword.softkwlist,
           *dir(builtins)}  # fmt: skip
-
-
-class ExportError(FlowrunError):
-    """A step, or code of a step, that has no place in a script; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

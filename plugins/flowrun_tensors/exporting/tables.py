@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowrun_tensors.exporting.script import ExportError, StepLines, Value
-from flowrun_tensors.exporting.text import literal
+from flowrun_tensors.exporting.script import StepLines, Value
+from flowrun_tensors.exporting.text import ExportError, literal
 
 _HOST_ELEMENTS = 2**16  # that `normalize` looks at together, and on an accelerator
 _DEVICE_ELEMENTS = 2**22
@@ -75,7 +75,7 @@ def _features_and_targets(step: StepLines, data: str, width: int | None) -> tupl
 
 
 def _columns(places: list[int], width: int) -> str:
-    """The index of some columns: a slice where they are neighbours, as the step takes them."""
+    """The index of some columns: a slice if they are neighbours, as the step takes them."""
     first, last = places[0], places[-1] + 1
     if places != list(range(first, last)):
         return f"[:, {places}]"

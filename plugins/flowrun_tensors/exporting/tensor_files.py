@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from flowrun import Format
 from flowrun_tensors.exporting.networks import layers_of
-from flowrun_tensors.exporting.script import ExportError, StepLines, Value
-from flowrun_tensors.exporting.text import literal
+from flowrun_tensors.exporting.script import StepLines, Value
+from flowrun_tensors.exporting.text import ExportError, literal
 
 
-class Held(NamedTuple):
+class Contents(NamedTuple):
     """What a file of tensors holds. form: `torch`, `safetensors`, `NumPy`, `folder` or a suffix."""
 
     form: str
@@ -19,7 +19,7 @@ class Held(NamedTuple):
     values: dict[str, Value]
 
 
-def held_in(chosen: Format, path: Path) -> Held:
+def contents_of(chosen: Format, path: Path) -> Contents:
     """What a file that is there holds."""
     if chosen.name == "torch":
         import torch
@@ -34,7 +34,7 @@ def held_in(chosen: Format, path: Path) -> Held:
             del value["data"]
         value = value["data"] if is_lone else value
     named = {"data": value} if is_lone else {str(key): item for key, item in value.items()}
-    return Held(chosen.name, is_lone, {key: _described(item) for key, item in named.items()})
+    return Contents(chosen.name, is_lone, {key: _described(item) for key, item in named.items()})
 
 
 def _described(value: Any) -> Value:
@@ -44,31 +44,35 @@ def _described(value: Any) -> Value:
     return Value("", "dict", detail=layers_of(value)) if isinstance(value, dict) else Value("")
 
 
-def give_held(step: StepLines, held: Held, code: str, more: str = "") -> None:
+def give_contents(step: StepLines, contents: Contents, code: str, more: str = "") -> None:
     """Give the values that the recipe names, of those that a file of tensors holds."""
     saved, outputs = step.local("saved"), list(step.step.wires.outputs)
-    if held.form == "NumPy":
+    if contents.form == "NumPy":
         step.script.use("numpy")
         reading, pattern = f"numpy.load({code})", "torch.from_numpy({})"
-    elif held.form == "safetensors":
+    elif contents.form == "safetensors":
         step.script.use("safetensors.torch", "load_file")
         reading, pattern = f"load_file({code})", "{}"
     else:
         reading, pattern = f"torch.load({code}{more})", "{}"
-    if step.script.device != "cpu" and (more or held.form != "torch"):
+    if step.script.device != "cpu" and (more or contents.form != "torch"):
         pattern += f".to({literal(step.script.device)})"
-    keys = {name: name for name in held.values}
-    if len(keys) == 1:  # a lone value goes by the name that the recipe gives it
-        keys |= {name: next(iter(keys)) for name in outputs if name == "data" or outputs == [name]}
+    keys = {name: name for name in contents.values}
+    if len(keys) == 1 and contents.form != "folder":
+        (key,) = keys
+        is_alone = contents.is_lone or key == "data"
+        is_renamed = is_alone and len(outputs) == 1 and outputs != ["columns"]
+        keys |= dict.fromkeys(outputs if is_renamed else ["data"], key)
     if missing := [name for name in outputs if name not in keys and name != "columns"]:
-        raise ExportError(f"the file holds no `{missing[0]}`; it holds: {', '.join(held.values)}")
-    if not held.is_lone:
+        there = ", ".join(contents.values)
+        raise ExportError(f"the file holds no `{missing[0]}`; it holds: {there}")
+    if not contents.is_lone:
         step.add(f"{saved} = {reading}")
     for name in outputs:
         if name not in keys:
             value = step.give(name)
             step.add(*([f"{value} = None"] if step.wants(name) else []))
             continue
-        item = reading if held.is_lone else f"{saved}[{literal(keys[name])}]"
-        value = step.give_like(name, held.values[keys[name]])
+        item = reading if contents.is_lone else f"{saved}[{literal(keys[name])}]"
+        value = step.give_like(name, contents.values[keys[name]])
         step.add(f"{value} = {pattern.format(item)}")

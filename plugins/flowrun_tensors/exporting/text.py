@@ -9,15 +9,24 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from flowrun import FlowrunError
+
 WIDTH = 100
 _MOST_LINES = 60  # of one statement with an item a line; a longer one is filled
+_MOST_BITS = 10_000  # of a whole number; Python writes out some 14,000
 _OPENING, _CLOSING = "([{", ")]}"
 
 
+class ExportError(FlowrunError):
+    """A step, or code of a step, that has no place in a script; the text says why."""
+
+
 def literal(value: Any) -> str:
-    """A plain value as a Python literal on one line; raises ValueError if there is none."""
+    """A plain value as a Python literal on one line; raises ExportError if there is none."""
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
+    if type(value) is int and value.bit_length() > _MOST_BITS:
+        raise ExportError("an option holds a number of too many digits to be written out")
     if value is None or type(value) in (bool, int, float, bytes):
         return repr(value)
     if type(value) is str:
@@ -31,7 +40,7 @@ def literal(value: Any) -> str:
         return items if type(value) is set else f"frozenset({items})"
     if type(value) is dict:
         return mapping((literal(key), literal(item)) for key, item in value.items())
-    raise ValueError(f"{value!r}, a {type(value).__name__}")
+    raise ExportError(f"an option holds a {type(value).__name__}, which no literal makes")
 
 
 def comment(text: str) -> list[str]:
@@ -96,7 +105,7 @@ def _quoted(text: str) -> str:
 
 
 def _broken(line: str, depth: int, end: str = "") -> list[str]:
-    """A line, or its last brackets with an item a line where it is too long."""
+    """A line, or its last brackets with an item a line if it is too long."""
     space = "    " * depth
     if len(space) + len(line) + len(end) <= WIDTH:
         return [space + line + end]
@@ -112,7 +121,7 @@ def _broken(line: str, depth: int, end: str = "") -> list[str]:
 
 
 def _last_opening(line: str) -> int | None:
-    """Where the brackets begin that end a line; None where it ends otherwise."""
+    """The position at which the brackets open that end a line; None if it ends in none."""
     if line[-1] not in _CLOSING:
         return None
     return max(at for at, depth in _scan(line) if line[at] in _OPENING and depth == 0)

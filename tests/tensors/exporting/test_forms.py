@@ -312,6 +312,8 @@ def test_a_step_with_a_dtype_of_its_own_has_its_inputs_cast(
         ([{"tensor": {"a": 1}}, {"save": {"to": "x"}}], "nothing to save here"),
         ([{"load": {"source": "t.csv"}}, {"split": {"train": 1, "targets": "c"}}], "no column `c`"),
         ([{"load": {"source": "t.csv", "values": ["a", "b"]}}], "holds no `a`"),
+        ([{"load": {"source": "only.pt", "values": ["other"]}}], "holds no `other`"),
+        ([{"load": {"source": "s/folder", "values": ["a"]}}], "values.json cannot be read"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -320,6 +322,9 @@ def test_a_step_that_no_script_can_have_is_refused_at_its_line(
 ) -> None:
     Path("t.csv").write_text("a,b\n1,2\n3,4\n")
     Path("x.unknown").write_text("")
+    torch.save({"only": torch.zeros(2)}, "only.pt")
+    Path("s/folder").mkdir(parents=True)
+    Path("s/folder/values.json").write_text('{"tensors": 1, "values": []}')
     with pytest.raises(flowrun.FlowrunError) as caught:
         export_plan(flowrun.plan(recipe(*steps)))
     assert "cannot be exported" in str(caught.value)

@@ -136,7 +136,7 @@ def values_that_no_literal_makes() -> Iterator[Any]:
 
 @pytest.mark.parametrize("value", list(values_that_no_literal_makes()), ids=lambda value: "")
 def test_what_no_literal_makes_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(package.FlowrunError):
         literal(value)
 
 
