@@ -22,7 +22,6 @@ from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import RecipeOptions
 from flowrun.running.checkpoints import Interrupted
-from flowrun.running.record_writer import make_record
 from flowrun.store.store import Store
 
 OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
@@ -144,8 +143,8 @@ class _Runner(msgspec.Struct):
         except (PluginError, DeviceError) as error:
             self._refuse(summary, error, [{"message": str(error)}])
         finally:
-            if summary.run is not None:
-                self.documents.append(make_record(summary.run).as_dict())
+            if summary.run is not None and summary.run.record is not None:
+                self.documents.append(summary.run.record.as_dict())
         return code
 
     def _fits(self, recipe: str, plan: Plan, store: Store, summary: RunSummary) -> bool:

@@ -304,7 +304,8 @@ class Runner:
         metrics = self._codecs.plain(named["metrics"]) if "metrics" in named else {}
         is_ok = self._info.status in ("ok", "skipped")
         shown = metrics if isinstance(metrics, dict) else {}
-        return Result(named, shown, make_record(self._info).as_dict(), is_ok)
+        assert self._info.record is not None
+        return Result(named, shown, self._info.record.as_dict(), is_ok)
 
     def _fetch_late(self, output: Output) -> Any:
         """A value that is read after the run has ended."""
