@@ -6,7 +6,7 @@ import filecmp
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,24 +25,8 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the script to this file, in place of standard output.",
 )
-@click.option(
-    "--set",
-    "set",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change one value: gd_train.lr=0.1, vars.train_rows=500. May be repeated.",
-)
-@click.option("--device", help="auto, cpu, cuda, cuda:N, mps or xpu, in place of the recipe's.")
-@click.option("--seed", type=int, help="The seed, in place of the recipe's.")
-@click.option(
-    "-p",
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="PLUGIN",
-    help="Load a plugin: a .py file or a module. May be repeated.",
-)
-def export_command(run_or_recipe: str, output: Path | None, **arguments: Any) -> None:
+@flowrun.recipe_options
+def export_command(run_or_recipe: str, output: Path | None, options: flowrun.RecipeOptions) -> None:
     """Write a recipe as the Python script that a person would write, without flowrun.
 
     With -o, the data and the modules of plugins that it reads are written beside it. Its training
@@ -51,7 +35,7 @@ def export_command(run_or_recipe: str, output: Path | None, **arguments: Any) ->
     """
     from flowrun_tensors.exporting.exported import export_plan
 
-    made = export_plan(_plan(run_or_recipe, arguments))
+    made = export_plan(_plan(run_or_recipe, options), standin=options.standin)
     if output is None:
         click.echo(made.text, nl=False)
         return
@@ -84,18 +68,17 @@ def _write(made: Exported, output: Path) -> Iterator[Path]:
     yield output
 
 
-def _plan(run_or_recipe: str, arguments: dict[str, Any]) -> flowrun.Plan:
+def _plan(run_or_recipe: str, options: flowrun.RecipeOptions) -> flowrun.Plan:
     """The plan of a recipe file, or of a run."""
     path = Path(run_or_recipe)
     if path.is_file():
-        return flowrun.plan(path, **arguments)
+        return flowrun.plan(path, **options.keywords)
     if path.suffix in (".yaml", ".yml"):
         raise flowrun.FlowrunError(f"there is no file `{run_or_recipe}`")
-    plugins = arguments.pop("plugins")
-    given = [name for name, value in arguments.items() if value not in (None, ())]
+    changes = {"set": options.set, "device": options.device, "seed": options.seed}
+    given = [f"--{name}" for name, value in changes.items() if value not in (None, ())]
     if given:
-        options = ", ".join(f"--{name.removesuffix('s')}" for name in given)
         raise flowrun.FlowrunError(
-            f"{options} cannot change what a run did; export its recipe instead"
+            f"{', '.join(given)} cannot change what a run did; export its recipe instead"
         )
-    return flowrun.plan_of_run(run_or_recipe, plugins=plugins)
+    return flowrun.plan_of_run(run_or_recipe, plugins=options.plugins)

@@ -58,14 +58,16 @@ class Exported:
     variables: dict[str, str]
 
 
-def export_plan(plan: Plan) -> Exported:
+def export_plan(plan: Plan, *, standin: bool = True) -> Exported:
     """The script of a plan: what a person would write, with torch alone if the steps allow it.
+
+    standin: whether simulated stand-ins may replace data sets that are not available.
 
     It ends with the bits of the run whose trainings have `engine: autograd`. Raises FlowrunError,
     naming the recipe's line, for a step or an option that has no form in a script; DataError if a
     data set is not available.
     """
-    script = Script(plan, _device(plan.recipe.device, plan))
+    script = Script(plan, _device(plan.recipe.device, plan), standin)
     own = OwnCode(script)
     script.own_function = own.function
     for step in plan.steps:  # whose names are the script's before its values are named

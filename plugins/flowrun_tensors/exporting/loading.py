@@ -42,7 +42,7 @@ def load(step: StepLines) -> None:
 
 
 def _load_dataset(step: StepLines, dataset: Dataset) -> None:
-    found = locate(dataset)
+    found = locate(dataset, standin=step.script.standin)
     name = found.path.name
     if found.kind == "stand-in":
         note = f"{name} is a SIMULATED STAND-IN for {dataset.name}, NOT THE REAL DATA:"

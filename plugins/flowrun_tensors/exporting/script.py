@@ -53,6 +53,7 @@ class Script:
 
     plan: Plan
     device: str
+    standin: bool = True
     imports: dict[str, set[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)

@@ -40,6 +40,16 @@ def test_a_run_is_exported_as_it_was_planned(
     assert_same_bits(values, dict(result.values))
 
 
+def test_without_stand_ins_a_script_of_missing_data_is_refused(
+    flowrun: Flowrun, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    done = flowrun("export", RECIPES / "red_linear.yaml", "--no-standin", "-o", script)
+    assert done.returncode == 2
+    assert "the data set `wine-red` is not available" in done.stderr
+    assert not list(tmp_path.glob("*.py")) + list(tmp_path.glob("*.csv"))
+
+
 def test_what_is_neither_a_recipe_nor_a_run_is_refused(flowrun: Flowrun) -> None:
     for name in ("none.yaml", "20990101-000000-abcdef"):
         done = flowrun("export", name)
