@@ -77,7 +77,7 @@ def _place_inputs(ctx: Context, call: Call) -> None:
 
 @contextmanager
 def _inputs_unwritten(call: Call) -> Iterator[None]:
-    """Raise FlowrunError where the step writes to a tensor that it was given.
+    """Raise FlowrunError if the step writes to a tensor that it was given.
 
     Other steps may take the same tensor, and its record would no longer say what it holds. torch
     counts what is written to each tensor.

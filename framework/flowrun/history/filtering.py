@@ -43,7 +43,7 @@ class Condition(msgspec.Struct, frozen=True):
     written: str
 
     def holds(self, found: Any) -> bool:
-        """Whether a value found at the path is as wanted; raises FlowrunError where none can be."""
+        """Whether a value found at the path is as wanted; raises FlowrunError if none can be."""
         compare = SIGNS[self.sign]
         if isinstance(found, (list, dict)):
             kind = "a list" if isinstance(found, list) else "a mapping"

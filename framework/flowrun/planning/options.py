@@ -1,4 +1,4 @@
-"""The options of a step as a recipe gives them, held against what the step declares."""
+"""The options of a step as a recipe gives them, compared with what the step declares."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PATH_PART = re.compile(r"\[(\d+)\]|\.([^.\[]+)")
 def read_options(
     step: Step[..., Any], node: Node | None, mark: Mark, problems: list[Problem]
 ) -> dict[str, Any] | None:
-    """The options of one step, converted and with defaults; None where one of them is wrong."""
+    """The options of one step, converted and with defaults; None if one of them is wrong."""
     count = len(problems)
     if node is not None and is_broken(node):
         return None

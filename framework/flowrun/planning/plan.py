@@ -1,4 +1,4 @@
-"""A plan: a recipe held against the registered steps. Nothing has run, and everything fits."""
+"""A plan: a recipe compared with the registered steps. Nothing has run, and everything fits."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Wires(msgspec.Struct, frozen=True):
 
     inputs: parameter name to the name of the value it takes (fixed inputs; optional ones that
         have no value are left out, and the function's default holds).
-    named: the same for inputs that follow from the options; None where the step has none.
+    named: the same for inputs that follow from the options; None if the step has none.
     outputs: output name to the name under which it is published, in the step's order.
     """
 
@@ -64,7 +64,7 @@ class Wiring:
     def connect(
         self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
     ) -> Wires | None:
-        """Bind one step's inputs and publish its outputs; None where that is not possible."""
+        """Bind one step's inputs and publish its outputs; None if that is not possible."""
         count = len(self._problems)
         wires = None
         if not self._options_fit(step, entry, options):
@@ -98,7 +98,7 @@ class Wiring:
         options: types.SimpleNamespace | None,
         what: str,
     ) -> list[str] | None:
-        """The names a step's options ask for; None where they cannot be told."""
+        """The names a step's options ask for; None if they cannot be told."""
         if names_of is None:
             return []
         if options is None:
@@ -243,7 +243,7 @@ class Wiring:
 
 
 def _option_problem(error: OptionError, entry: StepEntry) -> Problem:
-    """The problem of an option at its place in the recipe, to the character where that is known."""
+    """The problem of an option at its place in the recipe, to the character if that is known."""
     node = reach(entry.options, error.option) if entry.options is not None else None
     mark = entry.mark if node is None else node.mark
     if isinstance(node, Scalar) and error.offset is not None and "\n" not in node.text:

@@ -40,7 +40,7 @@ def locate(dataset: Dataset, *, standin: bool = True, fetch: bool = True) -> Fou
 
     Without `fetch`, as in a check, nothing is downloaded, and the sha256 of a file larger than
     16 MiB is taken to be right. The stand-in is given where a download might yet give the real
-    data; where there is none, NeedsDataError is raised.
+    data; if there is none, NeedsDataError is raised.
     """
     missed: list[Path] = []
     for folder in filter(None, os.environ.get(DATA_PATH, "").split(os.pathsep)):
@@ -74,7 +74,7 @@ def locate(dataset: Dataset, *, standin: bool = True, fetch: bool = True) -> Fou
 def download(url: str, sha256: str, filename: str | None = None, *, fetch: bool = True) -> Path:
     """A file from an https address, in the cache; downloaded only where the cache lacks it.
 
-    Raises DataError where the address is not https, cannot be reached, or gives other bytes than
+    Raises DataError if the address is not https, cannot be reached, or gives other bytes than
     `sha256` says. pooch does the fetching and the checking, under a temporary name. Without
     `fetch`, as in a check, NeedsDataError is raised where the cache lacks it.
     """

@@ -16,7 +16,7 @@ class Format(msgspec.Struct, frozen=True):
 
     read: called with the path, and with `settings` as keywords where the recipe gives them;
         returns a dict of named values, of which `data` is what `load` gives by default.
-    write: called with the path and a dict of named values; None where a format is only read.
+    write: called with the path and a dict of named values; None if a format is only read.
     settings: the names of the settings that `read` understands (`delimiter`, ...); `dtype`, the
         name of the recipe's, is given to a format that lists it.
     header: called as `read` is, gives the same names from what the file's beginning says, without
@@ -34,7 +34,7 @@ class Format(msgspec.Struct, frozen=True):
     mapped: bool = False
 
     def __post_init__(self) -> None:
-        """Raise PluginError where no file could ever be of this format."""
+        """Raise PluginError if no file could ever be of this format."""
         if isinstance(self.suffixes, str) or not self.suffixes:
             example = f'Format("{self.name}", (".{self.name.lower()}",), ...)'
             raise PluginError(f"the format `{self.name}` names no suffixes in a tuple: {example}")

@@ -201,7 +201,7 @@ class Registry(msgspec.Struct, dict=True):
         return registry
 
     def load_file(self, path: Path) -> None:
-        """Load a local file of steps; raises PluginError where that fails."""
+        """Load a local file of steps; raises PluginError if that fails."""
         path = path.resolve()
         origin = shown_path(path)
         if not path.is_file():
@@ -222,7 +222,7 @@ class Registry(msgspec.Struct, dict=True):
     def load_named(self, name: str, folder: Path) -> None:
         """Load `-p NAME` or an item of `plugins:`: a path to a .py file, or a module's name.
 
-        A path starts from `folder`. Raises PluginError where there is no such plugin.
+        A path starts from `folder`. Raises PluginError if there is no such plugin.
         """
         if name.endswith(".py") or "/" in name:
             return self.load_file(folder / name)

@@ -37,7 +37,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """A setting of a step: name, annotated type, default (`REQUIRED` where there is none)."""
+    """A setting of a step: name, annotated type, default (`REQUIRED` if there is none)."""
 
     name: str
     annotation: Any

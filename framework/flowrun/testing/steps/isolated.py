@@ -60,7 +60,7 @@ class StepAlone:
         device: str,
         dtype: str,
     ) -> Plan:
-        """The plan of the step on these inputs; raises RecipeError where options do not fit."""
+        """The plan of the step on these inputs; raises RecipeError if options do not fit."""
         self._require_needed(inputs)
         steps: list[Any] = []
         if inputs:

@@ -55,7 +55,7 @@ class Trials:
         self._dtype = dtype
 
     def plan(self, device: str, inputs: Mapping[str, Any] | None = None, seed: int = 0) -> Plan:
-        """The plan of one call; raises RecipeError where options do not fit."""
+        """The plan of one call; raises RecipeError if options do not fit."""
         return self.alone.plan(
             self._inputs if inputs is None else inputs,
             self._options,
