@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from flowrun.errors import Problem, did_you_mean, listed
-from flowrun.recipes.keys import Schema
-from flowrun.recipes.reading import Entry, Node, described, plain
+from flowrun.recipes.keys import Schema, misfit
+from flowrun.recipes.reading import Entry, Node, plain
 from flowrun.recipes.recipe import Recipe
 from flowrun.values.codecs import Codecs, Summary, number_text
 
@@ -146,11 +146,6 @@ def is_of_type(value: Any, kind: Any) -> bool:
     except msgspec.ValidationError:
         return False
     return True
-
-
-def misfit(name: str, node: Node, expected: str) -> Problem:
-    """The problem of a key whose value is not what the key takes."""
-    return Problem(f"`{name}` does not fit", node.mark, described(node), expected)
 
 
 def unknown_check(name: str, entry: Entry, known: Iterable[str]) -> Problem:

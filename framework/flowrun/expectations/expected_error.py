@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from flowrun.errors import Mark, Problem, StepError, did_you_mean, listed
-from flowrun.expectations.check import CheckResult, misfit, short, unknown_check
+from flowrun.expectations.check import CheckResult, short, unknown_check
 from flowrun.recipes import reading
+from flowrun.recipes.keys import misfit
 from flowrun.recipes.reading import Entry, Node, Scalar
 
 ERROR = "error"

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import Problem
-from flowrun.expectations.check import misfit
-from flowrun.recipes.keys import Schema
+from flowrun.recipes.keys import Schema, misfit
 from flowrun.recipes.reading import Node, plain
 from flowrun.values.codecs import is_number
 

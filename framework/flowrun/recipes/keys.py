@@ -67,6 +67,11 @@ class Key(msgspec.Struct, frozen=True):
         return self.default if found is None else found
 
 
+def misfit(name: str, node: Node, expected: str) -> Problem:
+    """The problem of a key whose value is not what the key takes."""
+    return Problem(f"`{name}` does not fit", node.mark, described(node), expected)
+
+
 def _misfit(message: str, node: Node, expected: str, hint: str | None = None) -> Problem:
     return Problem(message, node.mark, described(node), expected, hint)
 
@@ -83,7 +88,7 @@ def _seed(name: str, node: Node, problems: list[Problem]) -> int | None:
     if type(value) is int and 0 <= value <= LARGEST_SEED:
         return value
     expected = f"a whole number from 0 to {LARGEST_SEED}"
-    problems.append(_misfit(f"`{name}` does not fit", node, expected))
+    problems.append(misfit(name, node, expected))
     return None
 
 
@@ -167,7 +172,7 @@ def _id(name: str, node: Node, problems: list[Problem]) -> str | None:
 def _cache(name: str, node: Node, problems: list[Problem]) -> bool | None:
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
-    problems.append(_misfit(f"`{name}` does not fit", node, "true or false"))
+    problems.append(misfit(name, node, "true or false"))
     return None
 
 

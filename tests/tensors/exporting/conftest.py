@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .scripts import Python
+from tests.tensors.exporting.scripts import Python
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import flowrun as package
 from flowrun_tensors.exporting import export_plan
-
-from ...conftest import Flowrun
-from .scripts import RECIPES, Python, assert_same_bits
+from tests.conftest import Flowrun
+from tests.tensors.exporting.scripts import RECIPES, Python, assert_same_bits
 
 Write = Callable[[str, str], Path]
 

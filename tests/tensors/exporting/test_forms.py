@@ -14,8 +14,7 @@ import flowrun
 from flowrun_tensors.exporting import export_plan
 from flowrun_tensors.exporting.exported import SHORT_FORMS
 from flowrun_tensors.steps import STEPS
-
-from .scripts import Python, assert_reads_like_code, hold_to_runs
+from tests.tensors.exporting.scripts import Python, assert_reads_like_code, hold_to_runs
 
 Options = dict[str, Any]
 

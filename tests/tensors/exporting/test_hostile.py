@@ -13,9 +13,8 @@ import pytest
 import flowrun as package
 from flowrun_tensors.exporting import export_plan
 from flowrun_tensors.exporting.text import comment, literal
-
-from ...conftest import Flowrun
-from .scripts import Python, written
+from tests.conftest import Flowrun
+from tests.tensors.exporting.scripts import Python, written
 
 Write = Callable[[str, str], Path]
 

@@ -11,9 +11,8 @@ import pytest
 
 import flowrun as package
 from flowrun_tensors.exporting import export_plan
-
-from ...conftest import Flowrun
-from .scripts import Python, assert_same_bits, by_the_loop, written
+from tests.conftest import Flowrun
+from tests.tensors.exporting.scripts import Python, assert_same_bits, by_the_loop, written
 
 Write = Callable[[str, str], Path]
 

@@ -15,8 +15,7 @@ import torch
 import flowrun as package
 from flowrun_tensors.exporting import export_plan
 from tests.conftest import Flowrun
-
-from .scripts import (
+from tests.tensors.exporting.scripts import (
     RECIPES,
     Python,
     assert_as_run,

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from flowrun.errors import Problem, did_you_mean, listed
-from flowrun.expectations.check import Check, CheckResult, JudgeContext, misfit
+from flowrun.expectations.check import Check, CheckResult, JudgeContext
 from flowrun.expectations.golden.comparing import Golden
 from flowrun.expectations.golden.files import GOLDEN
 from flowrun.expectations.tolerances import TOLERANCES, read_tolerance
 from flowrun.recipes import reading
 from flowrun.recipes.devices import KINDS
-from flowrun.recipes.keys import Schema
+from flowrun.recipes.keys import Schema, misfit
 from flowrun.recipes.reading import Entry, Node, Scalar
 
 _OF_KIND: Schema = {

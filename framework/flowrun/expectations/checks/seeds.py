@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Self
 from msgspec import Meta
 
 from flowrun.errors import Problem, listed
-from flowrun.expectations.check import Check, misfit, unknown_check
+from flowrun.expectations.check import Check, unknown_check
 from flowrun.expectations.checks.bounds import BOUNDS, Bound
 from flowrun.recipes import reading
-from flowrun.recipes.keys import Schema
+from flowrun.recipes.keys import Schema, misfit
 from flowrun.recipes.reading import Entry, Node
 
 _MOST_SEEDS = 10_000
