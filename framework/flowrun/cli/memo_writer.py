@@ -10,12 +10,22 @@ from typing import Any
 
 from flowrun.cli.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.expectations.golden.files import golden_files
+from flowrun.running.dependencies import MISSING
 from flowrun.running.record_writer import event_of, make_record
 from flowrun.running.results import HOOKS, RunInfo
-from flowrun.store.file_digests import stamp_of
-from flowrun.store.files import file_digest, replacing
+from flowrun.store.files import replacing
 from flowrun.store.home import runs_folder
-from flowrun.store.memo import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
+from flowrun.store.memo import (
+    FORMAT,
+    RUN,
+    SECONDS,
+    Note,
+    content_digest,
+    identity,
+    note_path,
+    sealed,
+)
+from flowrun.values.stamps import Stamp, is_settled, stamp_of
 
 _MOST_BESIDE = 200  # files in the folder of a package that are looked at
 
@@ -32,6 +42,7 @@ def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, er
         "identity": identity(arguments),
         "env": dict(_variables(run)),
         "files": list(_files(run)),
+        "folders": list(_folders(run)),
         "code": code,
         "out": "" if quiet else _text(run),
         "err": errors,
@@ -74,33 +85,47 @@ def _is_keepable(run: RunInfo, index: int) -> bool:
 
 
 def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
-    import os
-
     for result in run.steps:
-        for what in result.states:
+        for what, state in result.states.items():
             if what.startswith("env:"):
-                name = what.removeprefix("env:")
-                yield name, os.environ.get(name)
+                yield what.removeprefix("env:"), None if state == MISSING else state
 
 
-def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
+def _folders(run: RunInfo) -> Iterator[str]:
+    """The folders that steps asked for; nothing else of them matters."""
+    for result in run.steps:
+        for what, state in result.states.items():
+            if what.startswith("stat:") and state == "folder":
+                yield what.removeprefix("stat:")
+
+
+def _looked_at(what: str, state: str) -> Iterator[str]:
+    """The files and folders whose stamps tell that a state is as it was."""
+    kind, _, name = what.partition(":")
+    if kind in ("file", "list") or (kind == "stat" and state != "folder"):
+        yield name
+    elif kind == "tree":
+        yield name
+        yield from (str(path) for path in Path(name).rglob("*"))
+
+
+def _files(run: RunInfo) -> Iterator[tuple[str, Stamp | None, str | None]]:
     """Each file with its stamp, and with its digest if the file is too new for its stamp."""
     digests: dict[str, str | None] = {}
+    looked_at: list[str] = []
     for result in run.steps:
         digests.update(result.files_read)
         digests.update(result.files_written)
         for what, state in result.states.items():
-            if what.startswith("file:"):
-                digests.setdefault(what.removeprefix("file:"), state)
+            looked_at += _looked_at(what, state)
     recipe = run.plan.recipe
     paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
     paths += golden_files(recipe)
     paths += [*run.code, *_own_modules(), *_installed_folders()]
-    for path in dict.fromkeys([*digests, *map(str, paths)]):
+    for path in dict.fromkeys([*digests, *looked_at, *map(str, paths)]):
         found = stamp_of(path)
-        is_settled = found is None or found.is_settled or Path(path).is_dir()
-        digest = None if is_settled else digests.get(path) or file_digest(Path(path))
-        yield path, stamp(path), digest
+        is_sure = found is None or is_settled(found)
+        yield path, found, None if is_sure else digests.get(path) or content_digest(path)
 
 
 def _own_modules() -> Iterator[Path]:

@@ -14,14 +14,14 @@ import pluggy
 
 from flowrun.errors import PluginError, error_line, shown_path
 from flowrun.plugins.extensions import Dataset, Format
-from flowrun.plugins.modules import (
-    add_to_path,
-    declared_hooks,
-    given_steps,
-    import_file,
-    near_file,
-    specifications,
+from flowrun.plugins.local_modules import (
+    LocalModules,
+    install_finder,
+    keep_shared,
+    modules_of,
+    root_of,
 )
+from flowrun.plugins.modules import declared_hooks, given_steps, near_file, specifications
 from flowrun.plugins.steps import Step
 from flowrun.values.codecs import Codec
 
@@ -34,7 +34,8 @@ PluginSource = Literal["installed", "file", "module"]
 class Plugin(msgspec.Struct, frozen=True):
     """A loaded plugin: its name, its version, where it came from, and its steps.
 
-    origin: where it came from, for messages; source: how it was found.
+    origin: where it came from, for messages; source: how it was found. local: the modules beside
+    it; None if it is installed.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Plugin(msgspec.Struct, frozen=True):
     module: Any
     steps: tuple[Step[..., Any], ...]
     source: PluginSource = "installed"
+    local: LocalModules | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -181,6 +183,7 @@ class Registry(msgspec.Struct, dict=True):
         """
         from importlib.metadata import entry_points
 
+        install_finder()
         registry = cls(_new_manager((hooks,)), (hooks,))
         loaded: list[tuple[str, str, str, Any]] = []
         for point in entry_points(group=ENTRY_POINT_GROUP):
@@ -189,6 +192,7 @@ class Registry(msgspec.Struct, dict=True):
             owner = distribution.name if distribution is not None else point.value
             origin = f"installed by {owner}"
             try:
+                keep_shared(point.module)
                 loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
                 registry.failures.append(Failure(point.name, origin, error))
@@ -215,7 +219,9 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            self._register(origin, "", "a local file", "file", import_file(path))
+            local = modules_of(path.parent)
+            module = local.import_file(path)
+            self._register(origin, "", "a local file", "file", module, local)
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -230,11 +236,11 @@ class Registry(msgspec.Struct, dict=True):
             getattr(plugin.module, "__name__", None) == name for plugin in self.plugins.values()
         ):
             return None
-        add_to_path(folder)
         try:
-            module = importlib.import_module(name)
+            local = _folder_with(name, folder)
+            module = local.import_named(name) if local else importlib.import_module(name)
             version = getattr(module, "__version__", "")
-            self._register(name, version, f"module {name}", "module", module)
+            self._register(name, version, f"module {name}", "module", module, local)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -246,7 +252,13 @@ class Registry(msgspec.Struct, dict=True):
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
 
     def _register(
-        self, name: str, version: str, origin: str, source: PluginSource, module: Any
+        self,
+        name: str,
+        version: str,
+        origin: str,
+        source: PluginSource,
+        module: Any,
+        local: LocalModules | None = None,
     ) -> None:
         if name in self.plugins:
             other = self.plugins[name].origin
@@ -259,13 +271,23 @@ class Registry(msgspec.Struct, dict=True):
         self.hooks = hooks
         self.manager.register(module, name)
         self.manager.check_pending()
-        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source)
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source, local)
         self._forget()
 
     def _forget(self) -> None:
         """Ask the plugins again, because there are others now."""
         for asked in ("formats", "datasets", "codecs", "backends"):
             self.__dict__.pop(asked, None)
+
+
+def _folder_with(name: str, folder: Path) -> LocalModules | None:
+    """The modules of the folder in which a plugin's module lies; None if it is installed."""
+    top = name.partition(".")[0]
+    beside = modules_of(folder)
+    if beside.has(top) and beside.path_of(top) is not None:
+        return beside
+    root = root_of(name)
+    return None if root is None else modules_of(root)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from flowrun.errors import FlowrunError, shown_path
 from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
+from flowrun.plugins.observation import OBSERVED, state_now
 from flowrun.running.backend import Backend
 from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import ContextState
@@ -25,9 +26,9 @@ from flowrun.running.record import read_run
 from flowrun.running.results import StepResult
 from flowrun.store.code import Code
 from flowrun.store.cost_rule import is_worth_keeping
-from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
 from flowrun.store.home import runs_folder
+from flowrun.store.live_code import live_code
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import MISSING, Store
 from flowrun.store.value_files import plain_document, put_together
@@ -107,7 +108,10 @@ class Cache:
     def code(self, index: int) -> Code:
         """The code of a step."""
         assert self._store is not None
-        return self._store.code.of_step(self._plan.steps[index].step.function)
+        planned = self._plan.steps[index]
+        function, local = planned.step.function, self._plan.registry.plugins[planned.plugin].local
+        code = self._store.code.of_function(function, local)
+        return code if code.modules else live_code(function, self._store.code, local, self._codecs)
 
     def lock(self, key: Key | None, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the lock of a key. waiting: called once if another process makes the user wait."""
@@ -142,7 +146,7 @@ class Cache:
         planned = self._plan.steps[index]
         if planned.step.effect and not record.files:
             return "it acts outside, and no file tells whether that still holds"
-        for name, digest in record.files.items() if planned.step.effect else ():
+        for name, digest in record.files.items():
             path = Path(name)
             if digest is None or self._store.files.of(path) != digest:
                 what = "changed since it wrote it" if path.exists() else "is gone"
@@ -158,7 +162,7 @@ class Cache:
         if self._store is None or key is None or not self._plan.steps[index].step.takes_context:
             return None
         checkpoints = Checkpoints(
-            self._store, key.base, self._codecs, interrupts, lambda: self._states(ctx)
+            self._store, key.base, self._codecs, interrupts, lambda: self.states(index, ctx)
         )
         if not self._since:
             checkpoints.restore(lambda states: self._dependencies(ctx).changed(states) is None)
@@ -196,15 +200,17 @@ class Cache:
         Returns None if a file changed while the step read it: the content it saw is unknown.
         """
         assert self._store is not None
-        states = self._states(ctx)
-        if _changed_meanwhile(ctx):
-            ctx.warn("a file was changed while the step read it; its result is not kept")
+        changed = self._changed_meanwhile(index, ctx)
+        if changed is not None:
+            ctx.warn(f"{in_words(changed, '')} while the step ran; its result is not kept")
             return None
         self._keep_bytes(index, outputs, cost)
-        record = self._record(key, states, {name: one.record for name, one in outputs.items()})
+        record = self._record(
+            key, result.states, {name: one.record for name, one in outputs.items()}
+        )
         record.seconds, record.work, record.peak_bytes = result.seconds, work, result.peak_bytes
         record.messages = [(message.text, message.is_warning) for message in ctx.messages]
-        record.read, record.files = result.files_read, result.files_written
+        record.files, record.unseen = result.files_written, result.unseen
         self._records[index] = record
         self._store.keep_sources(self.code(index))
         self._store.records.keep(record)
@@ -304,9 +310,42 @@ class Cache:
             record.object = self._store.objects.keep(output.value, record.digest, self._codecs)
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
-    def _states(self, ctx: ContextState) -> dict[str, str]:
-        """The present states of what a step has looked at so far."""
-        return self._dependencies(ctx).states(ctx.noted)
+    def states(self, index: int, ctx: ContextState) -> dict[str, str]:
+        """The present states of what a step has looked at so far; none without a store."""
+        if self._store is None:
+            return {}
+        return self._dependencies(ctx).states(self._seen(index, ctx))
+
+    def _seen(self, index: int, ctx: ContextState) -> dict[str, Any]:
+        """What a step and the modules of its code looked at, and how that was then.
+
+        Left out: the files of its code, which are in its key, and those that it wrote.
+        """
+        code = self.code(index)
+        seen: dict[str, Any] = {}
+        for module in code.loaded:
+            seen |= module.observation.seen
+        if code.is_blind and ctx.local is not None:
+            seen |= {f"file:{one.path}": one.stamp for one in ctx.local.loaded.values()}
+        seen |= ctx.observation.seen
+        for path in (*map(str, code.paths.values()), *ctx.all_written()):
+            seen.pop(f"file:{path}", None)
+            seen.pop(f"stat:{path}", None)
+        return seen
+
+    def _changed_meanwhile(self, index: int, ctx: ContextState) -> str | None:
+        """The first thing that has changed since the step looked at it, and not by the step."""
+        for what, before in self._seen(index, ctx).items():
+            kind, _, path = what.partition(":")
+            if before is None and kind not in OBSERVED:
+                continue
+            if (
+                kind in OBSERVED
+                and state_now(what) != before
+                and not ctx.observation.wrote_at(path)
+            ):
+                return what
+        return None
 
     def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None
@@ -314,7 +353,11 @@ class Cache:
 
     @cached_property
     def _around(self) -> dict[str, str]:
-        """The code in which backends call each step, digested, by plugin."""
+        """The code beside a step's own that may change what it does, digested, by plugin.
+
+        That in which backends call each step, and local plugins that set attributes of what they
+        import.
+        """
         assert self._store is not None
         found: dict[str, str] = {}
         for name, backend in reversed(self._plan.registry.backends):
@@ -322,6 +365,11 @@ class Cache:
             if function is not Backend.around_step:
                 code = self._store.code.of_function(function)
                 found[name] = parts_digest([code.modules, code.packages])
+        for name, plugin in self._plan.registry.plugins.items():
+            if plugin.local is not None:
+                patching = self._store.code.patches(plugin.module.__name__, plugin.local)
+                if patching is not None:
+                    found[name] = parts_digest([patching.modules, patching.packages])
         return found
 
 
@@ -344,9 +392,3 @@ def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
 def _is_kept(record: StepRecord) -> bool:
     """Whether every value that can be kept is."""
     return all(output.is_kept or not output.is_keepable for output in record.outputs.values())
-
-
-def _changed_meanwhile(ctx: ContextState) -> bool:
-    """Whether a file has changed since the step looked at it."""
-    files = [(what, stamp) for what, stamp in ctx.noted.items() if what.startswith("file:")]
-    return any(stamp_of(what.removeprefix("file:")) != stamp for what, stamp in files)

@@ -6,12 +6,12 @@ variable's value, the code of a file format. A kept result holds only if each is
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun.errors import shown_path
+from flowrun.plugins.observation import listing_state, stat_state, variable_state
 from flowrun.values.digests import parts_digest
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MISSING = "none"  # the state of a file, variable, format, data set or item that
 _KINDS = {
     "path": "path",
     "env": "environment variable",
+    "module": "package",
     "format": "the code of the format for",
     "dataset": "data set",
 }
@@ -37,10 +38,25 @@ def in_words(what: str, state: str) -> str:
         path = Path(name)
         verb = "is gone" if not path.exists() else "is there now" if state == MISSING else "changed"
         return f"file {shown_path(path)} {verb}"
+    if kind in ("list", "tree"):
+        what = "the list of files in" if kind == "list" else "the content of"
+        return f"{what} {shown_path(Path(name))} changed"
+    if kind == "stat":
+        return f"file {shown_path(Path(name))} {'is there now' if state == MISSING else 'changed'}"
+    if kind == "cwd":
+        return "the current folder changed, from which it opened a relative path"
     if kind == "item":
         hook, _, item = name.partition(":")
         return f"`{item}`, given by {hook}, changed"
     return f"{_KINDS[kind]} {name} changed" if kind in _KINDS else f"the {kind} changed"
+
+
+_OBSERVED: dict[str, Callable[[str], str | None]] = {
+    "list": listing_state,
+    "stat": stat_state,
+    "env": variable_state,
+    "cwd": lambda _: str(Path.cwd()),
+}
 
 
 class Dependencies:
@@ -69,11 +85,15 @@ class Dependencies:
             value = self._files.of(Path(name))
         elif kind == "path":
             value = self._ctx.path(name)
-        elif kind == "env":
-            value = os.environ.get(name)
+        elif kind in _OBSERVED:
+            value = _OBSERVED[kind](name)
+        elif kind == "tree":
+            value = self._tree_state(Path(name))
+        elif kind == "module":
+            value = self._code.version(name)
         elif kind == "format":
             chosen = self._registry.formats.get(name)
-            value = None if chosen is None else self._code.of_functions(chosen.read, chosen.write)
+            value = None if chosen is None else self._code.of_functions([chosen.read, chosen.write])
         elif kind == "item":
             value = self._item_state(*name.split(":", 1))
         elif kind == "dataset":
@@ -92,7 +112,14 @@ class Dependencies:
         parts = {field: getattr(item, field) for field in _fields(item)}
         functions = [part for part in parts.values() if callable(part)]
         settings = {field: repr(part) for field, part in parts.items() if not callable(part)}
-        return parts_digest([self._code.of_functions(*functions), settings])
+        return parts_digest([self._code.of_functions(functions), settings])
+
+    def _tree_state(self, folder: Path) -> str | None:
+        """The digest of all files below a folder, by name and content."""
+        if not folder.is_dir():
+            return None
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return parts_digest([[str(one.relative_to(folder)), self._files.of(one)] for one in files])
 
 
 def _fields(item: object) -> tuple[str, ...]:

@@ -100,6 +100,8 @@ def _step_run(step: StepResult) -> StepRun:
         messages=[message.text for message in step.messages],
         files_read=step.files_read,
         files_written=step.files_written,
+        looked_at=step.looked_at,
+        unseen=step.unseen,
     )
 
 

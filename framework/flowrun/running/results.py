@@ -13,6 +13,7 @@ import pluggy
 from flowrun.errors import error_line
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
+from flowrun.running.dependencies import MISSING
 from flowrun.running.events import Message
 from flowrun.running.record import RunRecord
 
@@ -26,8 +27,8 @@ class StepResult(msgspec.Struct):
     the step was called. digests: content digests of the outputs, by published name. states: what
     the step looked at beside its inputs and options, and its state. made_again: steps whose values
     had to be recomputed for this one. restored: the age in seconds of the checkpoint from which the
-    step went on. peak_bytes: of memory, if known. files_read, files_written: digests by path, at
-    the end of the step.
+    step went on. peak_bytes: of memory, if known. files_written: digests by path, at the end of the
+    step. unseen: what it started that may have read more than was seen.
     """
 
     id: str
@@ -43,13 +44,26 @@ class StepResult(msgspec.Struct):
     seconds: float = 0.0
     peak_bytes: int | None = None
     messages: list[Message] = []
-    files_read: dict[str, str | None] = {}
     files_written: dict[str, str | None] = {}
+    unseen: list[str] = []
     key: str | None = None
     kept: str | None = None
     states: dict[str, str] = {}
     made_again: list[str] = []
     restored: float | None = None
+
+    @property
+    def files_read(self) -> dict[str, str | None]:
+        """The digests of the files it read, by path; None for one that was not there."""
+        files = [(what, state) for what, state in self.states.items() if what.startswith("file:")]
+        return {what[5:]: None if state == MISSING else state for what, state in files}
+
+    @property
+    def looked_at(self) -> dict[str, str]:
+        """The states of the other things it looked at: `env:NAME`, `list:PATH`, `stat:PATH`."""
+        kinds = ("env", "list", "stat", "tree", "module", "cwd")
+        found = self.states.items()
+        return {what: state for what, state in found if what.partition(":")[0] in kinds}
 
 
 class RunInfo(msgspec.Struct):

@@ -1,16 +1,15 @@
-"""The code a step consists of: its module, and every module of the same owner that it imports.
+"""The code a step consists of: the definitions it reaches, in its own module and in others.
 
 A module belongs to a step's owner if it is in the same package, beside the same local file, or
 outside the folders of installed packages. Any other module counts by the version of its package.
+Of a module of its owner, those definitions count that the step reaches by name, and the statements
+that act when the module is imported; all of it counts if the text does not show what is reached.
 """
 
 from __future__ import annotations
 
-import ast
-import functools
 import importlib.util
 import inspect
-import marshal
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -20,163 +19,294 @@ from typing import Any
 import msgspec
 from blake3 import blake3
 
+from flowrun.plugins.local_modules import LoadedModule, LocalModules, loaded_module
 from flowrun.store.database import Database
-from flowrun.store.file_digests import stamp_of
-from flowrun.store.files import file_digest
+from flowrun.store.file_digests import FileDigests
+from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
 from flowrun.values.digests import parts_digest
+from flowrun.values.stamps import stamp_of
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
+_ALL = "*"
 
 
 class Code(msgspec.Struct):
     """The code on which a step's result may depend.
 
-    modules: the digest of each module's text, by the module's name.
+    modules: the digest of what is reached of each module, by the module's name.
     packages: the version of each package that these import.
     paths: the files of the modules.
+    loaded: the local modules among them that this process has imported.
+    is_blind: whether the code may import or use more than its text shows.
     """
 
     modules: dict[str, str] = {}
     packages: dict[str, str] = {}
     paths: dict[str, Path] = {}
+    loaded: list[LoadedModule] = []
+    is_blind: bool = False
 
 
-class _Module(msgspec.Struct, frozen=True):
+class _Module(msgspec.Struct):
+    """A module that is followed. reached: its definitions that count, by name."""
+
     name: str
     path: Path
+    syntax: Syntax
+    text: Callable[[], bytes]
+    loaded: LoadedModule | None = None
+    reached: dict[str, Definition] = {}
 
 
 class CodeIndex:
-    """The code of functions, each module looked at once a process and read once a change."""
+    """The code of functions, each module looked at once and read once a change."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, files: FileDigests) -> None:
         self._database = database
-        self._read: dict[Path, tuple[str, list[str]]] = {}
-        self._closures: dict[str, Code] = {}
+        self._digests = files
+        self._files: dict[Path, None] = {}
+        self._versions: dict[str, str] = {}
+        self._known: dict[tuple[str, str, int], Code] = {}
+        self._shown: dict[str, _Module] = {}
 
-    def of_step(self, function: Callable[..., Any]) -> Code:
-        """The code of a step: that of its module, or its own if the module has no file."""
-        function = inspect.unwrap(function)
-        code = self.of_module(function.__module__)
-        if not code.modules:
-            name = f"{function.__module__}.{function.__qualname__}"
-            return Code({name: blake3(marshal.dumps(function.__code__)).hexdigest()})
-        return code
-
-    def of_module(self, name: str) -> Code:
+    def of_module(self, name: str, local: LocalModules | None = None) -> Code:
         """The code of a whole module, by its name, and of the modules it imports."""
-        if name not in self._closures:
-            file = getattr(sys.modules.get(name), "__file__", None)
-            code = Code()
-            if file is not None:
-                path = Path(file)
-                digest, imports = self._of_file(path, name)
-                self._add(code, _Module(_shown_name(name, path), path), digest)
-                self._follow(code, imports, _Home(name, path))
-            self._closures[name] = code
-        return self._closures[name]
+        return self._of(name, _ALL, local)
 
-    def of_function(self, function: Callable[..., Any]) -> Code:
-        """The code of a function or method: the definitions it reaches, not their neighbours.
+    def of_function(self, function: Callable[..., Any], local: LocalModules | None = None) -> Code:
+        """The code of a function or method with a file: the definitions it reaches.
 
-        For hooks: the module of a plugin may import all that the plugin has.
+        local: the modules beside it, if it is of a local plugin. For a function without a file, the
+        code has no modules.
         """
         function = inspect.unwrap(function)
-        module = sys.modules.get(function.__module__)
-        file = getattr(module, "__file__", None)
-        code = Code()
-        if file is None:
-            return code
-        path = Path(file)
-        own = function.__qualname__.rpartition("<locals>.")[2]
-        text, imports = definition_imports(
-            path.read_text(encoding="utf-8"), own, _package(function.__module__, path)
-        )
-        name = f"{_shown_name(function.__module__, path)}:{own}"
-        code.modules[name] = parts_digest(text)
-        self._follow(code, imports, _Home(function.__module__, path))
-        return code
+        return self._of(function.__module__, function.__qualname__.partition(".")[0], local)
+
+    def of_functions(
+        self, functions: Iterable[Callable[..., Any] | None], local: LocalModules | None = None
+    ) -> str:
+        """One digest of the code of several functions."""
+        codes = [self.of_function(one, local) for one in functions if one is not None]
+        return parts_digest([[code.modules, code.packages] for code in codes])
+
+    def patches(self, name: str, local: LocalModules) -> Code | None:
+        """The whole code of a local plugin that sets attributes of what it imports, else None."""
+        closure = _Closure(self, local)
+        if not closure.follow(name, _ALL):
+            return None
+        is_patching = any(module.syntax.is_patching for module in closure.modules.values())
+        return closure.code() if is_patching else None
 
     @property
     def files(self) -> list[Path]:
         """Every file looked at."""
-        return list(self._read)
+        return list(self._files)
 
     def text(self, digest: str) -> str | None:
-        """The text of a module that has been looked at, by its digest."""
-        path = next((path for path, (found, _) in self._read.items() if found == digest), None)
-        return None if path is None else path.read_text(encoding="utf-8", errors="replace")
+        """The text of a module by the digest of what is reached; the other lines are empty."""
+        module = self._shown.get(digest)
+        if module is None:
+            return None
+        spans = [span for definition in module.reached.values() for span in definition.lines]
+        lines = module.text().decode("utf-8", "replace").split("\n")
+        numbers = {number for first, last in spans for number in range(first, last + 1)}
+        shown = (line if number in numbers else "" for number, line in enumerate(lines, 1))
+        return "\n".join(shown)
 
-    def of_functions(self, *functions: Callable[..., Any] | None) -> str:
-        """One digest of the modules of several functions."""
-        codes = [self.of_module(one.__module__) for one in functions if one is not None]
-        return parts_digest([[code.modules, code.packages] for code in codes])
+    def version(self, top: str) -> str:
+        """The version of the package that a module of this name comes from."""
+        if top not in self._versions:
+            self._versions[top] = package_version(top)
+        return self._versions[top]
 
-    def _follow(self, code: Code, imports: list[str], home: _Home) -> None:
-        for name in imports:
-            top = name.partition(".")[0]
-            if top in sys.stdlib_module_names:
-                continue
-            module = None if top == _CORE else home.own_module(name)
-            if module is None:
-                if not home.is_own(top):
-                    code.packages[top] = package_version(top)
-            elif module.name not in code.modules:
-                digest, inner = self._of_file(module.path, name)
-                self._add(code, module, digest)
-                self._follow(code, inner, _Home(name, module.path))
+    def module(self, name: str, path: Path, local: LocalModules | None) -> _Module:
+        """A module as it was imported, or as it lies on disk if it was not."""
+        loaded = (local.loaded.get(name) if local is not None else None) or loaded_module(name)
+        self._files[path] = None
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        if loaded is not None and loaded.text is not None:
+            text = loaded.text
+            syntax = self._syntax(blake3(text).hexdigest(), lambda: text, package)
+            return _Module(name, path, syntax, lambda: text, loaded)
+        digest = _digest_as_imported(name, path, self._digests)
+        syntax = self._syntax(digest, lambda: _bytes_of(path), package)
+        return _Module(name, path, syntax, lambda: _bytes_of(path), loaded)
 
-    def _add(self, code: Code, module: _Module, digest: str) -> None:
-        code.modules[module.name] = digest
-        code.paths[module.name] = module.path
+    def remember(self, module: _Module, digest: str) -> None:
+        """Have the text of a module be found by the digest of what is reached of it."""
+        self._shown[digest] = module
 
-    def _of_file(self, path: Path, name: str) -> tuple[str, list[str]]:
-        """The digest of a module's text and its imports, from the database if it is known."""
-        if path not in self._read:
-            self._read[path] = self._looked_up(path, _package(name, path))
-        return self._read[path]
+    def _of(self, module: str, name: str, local: LocalModules | None) -> Code:
+        key = (module, name, id(local))
+        if key not in self._known:
+            closure = _Closure(self, local)
+            closure.follow(module, name)
+            self._known[key] = closure.code()
+        return self._known[key]
 
-    def _looked_up(self, path: Path, package: str) -> tuple[str, list[str]]:
-        stamp = stamp_of(path)
-        if stamp is None:  # the file has gone since it was imported
-            return "", []
-        known = self._database.row(
-            "select digest, imports from modules where path = ? and size = ? and mtime = ? "
-            "and inode = ?",
-            (str(path), stamp.size, stamp.mtime, stamp.inode),
-        )
-        if known is not None:
-            return str(known[0]), str(known[1]).split()
-        digest = file_digest(path)
-        imports: Imports = []
-        if path.suffix == ".py":
-            imports = module_imports(path.read_text(encoding="utf-8"), package)
-        if stamp.is_settled:
-            row = (str(path), stamp.size, stamp.mtime, stamp.inode, digest, " ".join(imports))
-            self._database.write("insert or replace into modules values (?, ?, ?, ?, ?, ?)", [row])
-        return digest, imports
+    def _syntax(self, digest: str, text: Callable[[], bytes], package: str) -> Syntax:
+        key = f"{digest} {package}"
+        if key in _SYNTAX:
+            return _SYNTAX[key]
+        row = self._database.row("select syntax from modules where digest = ?", (key,))
+        try:
+            syntax = None if row is None else msgspec.msgpack.decode(row[0], type=Syntax)
+        except msgspec.MsgspecError:
+            syntax = None
+        if syntax is None:
+            syntax = syntax_of(text(), package)
+            encoded = msgspec.msgpack.encode(syntax)
+            self._database.write("insert or replace into modules values (?, ?)", [(key, encoded)])
+        _SYNTAX[key] = syntax
+        return syntax
 
 
-class _Home(msgspec.Struct, frozen=True):
-    """The module whose imports are followed, with all that belongs to the same owner."""
+_SYNTAX: dict[str, Syntax] = {}  # by the digest of the text, and the package
+
+
+class _Closure:
+    """The definitions that one definition reaches."""
+
+    def __init__(self, index: CodeIndex, local: LocalModules | None) -> None:
+        self.modules: dict[str, _Module] = {}
+        self._index = index
+        self._local = local
+        self._packages: dict[str, str] = {}
+        self._is_blind = False
+
+    def follow(self, name: str, definition: str) -> bool:
+        """Follow a definition of a module, or all of them (`*`); returns whether it has a file."""
+        path = None if self._local is None else self._local.path_of(name)
+        file = getattr(sys.modules.get(name), "__file__", None)
+        path = path or (None if file is None else Path(file))
+        if path is None:
+            return False
+        module = self._visited(name, path)
+        if definition in module.syntax.definitions or definition in module.syntax.imports:
+            self._reach(module, definition)
+        else:
+            self._reach_all(module)
+        return True
+
+    def code(self) -> Code:
+        """All that was reached."""
+        code = Code(packages=self._packages, is_blind=self._is_blind)
+        for module in self.modules.values():
+            digest = parts_digest(
+                {name: definition.digest for name, definition in module.reached.items()}
+            )
+            code.modules[module.name] = digest
+            code.paths[module.name] = module.path
+            if module.loaded is not None:
+                code.loaded.append(module.loaded)
+            self._index.remember(module, digest)
+        return code
+
+    def _visited(self, name: str, path: Path) -> _Module:
+        """A module that is imported: its statements that act count, and what it imports."""
+        if name not in self.modules:
+            module = self.modules[name] = self._index.module(name, path, self._local)
+            self._reach(module, ACTING)
+            for found in (*module.syntax.imports.values(), *module.syntax.others):
+                self._module(found.module, module)
+                if found.attribute not in (None, "*"):
+                    self._module(f"{found.module}.{found.attribute}", module, is_sure=False)
+        return self.modules[name]
+
+    def _module(self, name: str, home: _Module, *, is_sure: bool = True) -> _Module | None:
+        """A module of the same owner, imported with the packages it is in; None for others.
+
+        is_sure: whether it is a module; `a.b` of `from a import b` may be another thing.
+        """
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names:
+            return None
+        path = None if top == _CORE else self._own_path(name, home)
+        if path is None:
+            if is_sure and top != home.name.partition(".")[0]:
+                self._packages[top] = self._index.version(top)
+            return None
+        parent = name.rpartition(".")[0]
+        if parent:
+            self._module(parent, home)
+        return self._visited(name, path)
+
+    def _own_path(self, name: str, home: _Module) -> Path | None:
+        found = None if self._local is None else self._local.path_of(name)
+        return found or _Owner(home.name, home.path).path_of(name)
+
+    def _reach(self, module: _Module, name: str) -> None:
+        if name in module.reached:
+            return
+        definition = module.syntax.definitions.get(name)
+        if definition is None:
+            found = module.syntax.imports.get(name)
+            if found is not None:
+                self._reach_import(module, found, [])
+            return
+        module.reached[name] = definition
+        for found in definition.imports:
+            self._reach_import(module, found, [])
+        for use in definition.uses:
+            base, *attributes = use.split(".")
+            if base in module.syntax.definitions:
+                self._reach(module, base)
+            if base in module.syntax.imports:
+                self._reach_import(module, module.syntax.imports[base], attributes)
+        if definition.is_blind:
+            self._is_blind = True
+            self._reach_all(module)
+
+    def _reach_import(self, home: _Module, found: Import, attributes: list[str]) -> None:
+        """Reach what an import brings, of which these attributes are used; none: all of it."""
+        name, wanted = found.module, list(attributes)
+        if found.attribute == "*":
+            wanted = []
+        elif found.attribute is not None:
+            wanted = [found.attribute, *wanted]
+        module = self._module(name, home)
+        while wanted and module is not None:
+            if wanted[0] in module.syntax.definitions or wanted[0] in module.syntax.imports:
+                break
+            inner = self._module(f"{name}.{wanted[0]}", home, is_sure=False)
+            if inner is None:
+                break
+            name, module = f"{name}.{wanted.pop(0)}", inner
+        if module is None:
+            return
+        if wanted and wanted[0] in module.syntax.definitions:
+            self._reach(module, wanted[0])
+        elif wanted and wanted[0] in module.syntax.imports:
+            self._reach_import(module, module.syntax.imports[wanted[0]], wanted[1:])
+        else:
+            self._reach_all(module)
+
+    def _reach_all(self, module: _Module) -> None:
+        if _ALL in module.reached:
+            return
+        module.reached[_ALL] = Definition("", [], [], [], False)
+        for name in module.syntax.definitions:
+            self._reach(module, name)
+        for found in (*module.syntax.imports.values(), *module.syntax.others):
+            if found.attribute == _ALL:
+                self._reach_import(module, found, [])
+
+
+class _Owner(msgspec.Struct, frozen=True):
+    """The owner of a module whose imports are followed."""
 
     name: str
     path: Path
 
-    def is_own(self, top: str) -> bool:
-        return top == self.name.partition(".")[0]
-
-    def own_module(self, name: str) -> _Module | None:
+    def path_of(self, name: str) -> Path | None:
         """The file of an imported module if it has the same owner, else None."""
         parts = name.split(".")
         for folder in self._roots(parts[0]):
             base = folder.joinpath(*parts[1:])
             for path in (base.with_suffix(".py") if len(parts) > 1 else None, base / "__init__.py"):
                 if path is not None and path.is_file():
-                    return _Module(name, path)
-        if len(parts) == 1:
-            return self._single_file(name)
-        return None
+                    return path
+        return self._single_file(name) if len(parts) == 1 else None
 
     def _roots(self, top: str) -> list[Path]:
         """The folders of a package of the same owner."""
@@ -188,127 +318,48 @@ class _Home(msgspec.Struct, frozen=True):
             places = [self.path.parent / top]
         return [place for place in places if not _is_installed(place)]
 
-    def _single_file(self, name: str) -> _Module | None:
+    def _single_file(self, name: str) -> Path | None:
         file = getattr(sys.modules.get(name), "__file__", None)
         path = Path(file) if file else self.path.parent / f"{name}.py"
-        return _Module(name, path) if path.is_file() and not _is_installed(path) else None
+        return path if path.is_file() and not _is_installed(path) else None
 
 
-def _package(name: str, path: Path) -> str:
-    """The package in which a module's relative imports start."""
-    return name if path.name == "__init__.py" else name.rpartition(".")[0]
+_imported: dict[str, tuple[object, str]] = {}  # the digests of modules when first looked at
 
 
-def _shown_name(name: str, path: Path) -> str:
-    """A module's name; for a local file its own name, without its folder."""
-    return path.name if name.startswith("flowrun_local_") else name
+def _digest_as_imported(name: str, path: Path, digests: FileDigests) -> str:
+    """The digest of a module's file, as it was when a module that is in memory was looked at first.
+
+    A module that is imported anew has a new specification, and is looked at anew.
+    """
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__file__", None) != str(path):
+        return digests.of(path) or ""
+    known = _imported.get(str(path))
+    if known is None or known[0] is not module.__spec__:
+        known = _imported[str(path)] = (module.__spec__, digests.of(path) or "")
+    return known[1]
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has gone since it was imported
+        return b""
 
 
 def _is_installed(path: Path) -> bool:
     return bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
-Imports = list[str]
-
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
 
 
-def module_imports(text: str, package: str) -> Imports:
-    """The names of all modules that a text may import; of `from a import b` both `a` and `a.b`.
-
-    package: the package in which its relative imports start.
-    """
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return []
-    return _unique(_imported(_statements(tree), package))
-
-
-def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
-    """The text of one definition and of those it reaches in its module, and their imports.
-
-    name: that of a function or class, or `Class.method`, which reaches methods by `self` alone.
-    An import at the module's top counts if one of the definitions uses a name that it binds.
-    """
-    tree = ast.parse(text)
-    definitions: dict[str, ast.AST] = {}
-    for node in tree.body:
-        if isinstance(node, _DEFINITIONS):
-            definitions[node.name] = node
-        if isinstance(node, ast.ClassDef):
-            methods = (one for one in node.body if isinstance(one, _DEFINITIONS))
-            definitions |= {f"{node.name}.{one.name}": one for one in methods}
-    reached: dict[str, ast.AST] = {}
-    names: set[str] = set()
-    waiting = [name]
-    while waiting:
-        current = waiting.pop()
-        if current in reached or current not in definitions:
-            continue
-        reached[current] = definitions[current]
-        used = {node.id for node in ast.walk(reached[current]) if isinstance(node, ast.Name)}
-        names |= used
-        waiting += sorted(used | _by_self(reached[current], current))
-    inside = [node for definition in reached.values() for node in ast.walk(definition)]
-    top = [node for node in tree.body if _brings(node) & names]
-    pieces = [ast.get_source_segment(text, node) or "" for node in reached.values()]
-    return "\n".join(pieces), _unique(_imported([*inside, *top], package))
-
-
-def _by_self(definition: ast.AST, name: str) -> set[str]:
-    """What a method `Class.method` reaches by `self`, as `Class.other`."""
-    owner, _, method = name.partition(".")
-    return {
-        f"{owner}.{node.attr}"
-        for node in ast.walk(definition)
-        if method and isinstance(node, ast.Attribute)
-        if isinstance(node.value, ast.Name) and node.value.id == "self"
-    }
-
-
-def _brings(node: ast.stmt) -> set[str]:
-    """The names that an import statement binds."""
-    if not isinstance(node, (ast.Import, ast.ImportFrom)):
-        return set()
-    return {(name.asname or name.name).partition(".")[0] for name in node.names}
-
-
-def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every statement, wherever it stands; expressions, which are most of a tree, hold none."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, name, ())
-            if isinstance(inner, list):
-                yield from inner
-                waiting += inner
-
-
-def _imported(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: 1 - node.level or None] if node.level else []
-            base = ".".join([*filter(None, parents), *([node.module] if node.module else [])])
-            if base:
-                yield base
-                yield from (f"{base}.{name.name}" for name in node.names)
-
-
-def _unique(names: Iterable[str]) -> Imports:
-    return list(dict.fromkeys(names))
-
-
-@functools.cache
 def package_version(top: str) -> str:
     """The version of the package that a module of this name comes from.
 
     Read from the names of the metadata folders beside it; if its distribution has another
-    name, the size and time of its first file stand for a version.
+    name, the stamp of its first file stands for a version.
     """
     try:
         spec = importlib.util.find_spec(top)
@@ -323,18 +374,27 @@ def package_version(top: str) -> str:
         if version := _versions(folder).get(_normal(top)):
             return version
     stamp = stamp_of(spec.origin) if spec.origin else None
-    return str(origin) if stamp is None else f"{stamp.size} bytes of {stamp.mtime}"
+    return str(origin) if stamp is None else f"{stamp[0]} bytes of {stamp[1]}"
 
 
-@functools.cache
 def _versions(folder: str) -> dict[str, str]:
     """The versions of the distributions in a folder of installed packages, by normal name."""
+    stamp = stamp_of(folder)
+    if folder not in _known_versions or _known_versions[folder][0] != stamp:
+        found = (_NAME.fullmatch(name) for name in _names_in(folder))
+        versions = {_normal(match[1]): match[2] for match in found if match is not None}
+        _known_versions[folder] = (stamp, versions)
+    return _known_versions[folder][1]
+
+
+_known_versions: dict[str, tuple[object, dict[str, str]]] = {}  # of a folder of a given stamp
+
+
+def _names_in(folder: str) -> Iterator[str]:
     try:
-        names = [path.name for path in Path(folder).iterdir()]
+        yield from (path.name for path in Path(folder).iterdir())
     except OSError:
-        return {}
-    found = (_NAME.fullmatch(name) for name in names)
-    return {_normal(match[1]): match[2] for match in found if match is not None}
+        return
 
 
 def _normal(name: str) -> str:

@@ -1,37 +1,12 @@
-"""Digests of files, remembered by stamp: size, modification time and inode."""
+"""Digests of files, remembered by their stamps."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-
-import msgspec
 
 from flowrun.store.database import Database
 from flowrun.store.files import file_digest
-from flowrun.store.memo import SETTLED
-
-
-class Stamp(msgspec.Struct, frozen=True):
-    """Size, time and inode of a file: if they are the same, so is its content."""
-
-    size: int
-    mtime: int  # ns
-    inode: int
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the file is old enough that a later change must show in its time."""
-        return time.time_ns() - self.mtime > SETTLED
-
-
-def stamp_of(path: str | Path) -> Stamp | None:
-    """A file's stamp; None if there is no such file."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+from flowrun.values.stamps import is_settled, stamp_of
 
 
 class FileDigests:
@@ -46,8 +21,7 @@ class FileDigests:
         if stamp is None or not path.is_file():  # to read a pipe would be to wait for its writer
             return None
         known = self._database.row(
-            "select digest from files where path = ? and size = ? and mtime = ? and inode = ?",
-            (str(path), stamp.size, stamp.mtime, stamp.inode),
+            "select digest from files where path = ? and stamp = ?", (str(path), str(stamp))
         )
         if known is not None:
             return str(known[0])
@@ -55,9 +29,7 @@ class FileDigests:
             digest = file_digest(path)
         except OSError:
             return None
-        if stamp.is_settled and stamp_of(path) == stamp:
-            self._database.write(
-                "insert or replace into files values (?, ?, ?, ?, ?)",
-                [(str(path), stamp.size, stamp.mtime, stamp.inode, digest)],
-            )
+        if is_settled(stamp) and stamp_of(path) == stamp:
+            row = (str(path), str(stamp), digest)
+            self._database.write("insert or replace into files values (?, ?, ?)", [row])
         return digest

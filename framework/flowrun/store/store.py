@@ -45,26 +45,22 @@ class Store:
         self.objects = Objects(folder / "objects", self.database, self.errors)
         self.runs = RunIndex(self.database, home / "runs")
         self.files = FileDigests(self.database)
-        self.code = CodeIndex(self.database)
+        self.code = CodeIndex(self.database, self.files)
         self.locks = Locks(folder, self.errors)
         self._sources_kept: set[str] = set()
 
     def keep_sources(self, code: Code) -> None:
         """Keep the texts of a step's modules, so that a later change can be shown line by line."""
-        for name, path in code.paths.items():
-            digest = code.modules[name]
+        for digest in code.modules.values():
             if digest in self._sources_kept:
                 continue
             self._sources_kept.add(digest)
-            if self.source(digest) is None:
-                try:
-                    text = path.read_text(encoding="utf-8", errors="replace")
-                except OSError:  # it has gone since it was imported
-                    continue
+            text = self.code.text(digest)
+            if text is not None and self.source(digest) is None:
                 self.database.write("insert or ignore into sources values (?, ?)", [(digest, text)])
 
     def source(self, digest: str) -> str | None:
-        """The stored text of a module."""
+        """The stored text of a module, of which a step reached what has this digest."""
         row = self.database.row("select text from sources where digest = ?", (digest,))
         return None if row is None else str(row[0])
 

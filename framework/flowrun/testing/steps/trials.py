@@ -79,7 +79,7 @@ class Trials:
         if seen.call is not None:
             after = self._digests(seen.call)
             trial.changed = [name for name in before if before[name] != after.get(name)]
-            trial.has_asked_seed = "seed" in state_of(seen.call.ctx).noted
+            trial.has_asked_seed = "seed" in state_of(seen.call.ctx).observation.seen
         return trial
 
     def _digests(self, call: Call) -> dict[str, str | None]:

@@ -1,0 +1,493 @@
+"""What code looks at, writes and starts while it runs, seen without its help.
+
+CPython tells an audit hook (PEP 578) of each file that is opened and each folder that is listed, of
+processes and connections. Variables, sizes of files and the current folder are seen through the
+functions of `os` by which Python code asks for them. A file that a library opens in C++ or Rust is
+not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import site
+import stat
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from blake3 import blake3
+
+from flowrun.values.stamps import stamp_of
+
+PROCESSES = "starts processes"
+CONNECTIONS = "opens connections"
+
+_real_stat, _real_getcwd = os.stat, os.getcwd
+_real_getitem = os._Environ.__getitem__
+
+
+class Observation(msgspec.Struct):
+    """What was seen of some code.
+
+    seen: how each thing was when it was first looked at, by kind and name: `file:PATH` its stamp,
+        `list:PATH`, `stat:PATH`, `env:NAME` and `cwd:` their states, `module:NAME` None.
+    written: `file` or `folder` for each path that was opened for writing, made or removed.
+    unseen: what was started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
+    threads: the threads that the code has started, itself in the thread `starter`.
+    """
+
+    seen: dict[str, Any] = {}
+    written: dict[str, str] = {}
+    unseen: dict[str, None] = {}
+    threads: set[threading.Thread] = set()
+    starter: int = 0
+
+    def add(self, other: Observation) -> None:
+        """Add what another observation saw."""
+        self.seen = {**other.seen, **self.seen}
+        self.written |= other.written
+        self.unseen |= other.unseen
+
+    def files_written(self, projects: Iterable[str]) -> list[str]:
+        """The files written that are to last.
+
+        projects: folders of the user's; what is written into temporary and cache folders outside
+            these is nobody's business.
+        """
+        own = _below(projects)
+        return [
+            path
+            for path, kind in self.written.items()
+            if kind == "file" and (path.startswith(own) or not path.startswith(_places().passing))
+            if not path.startswith(_places().left_out) and not _is_cache(path)
+        ]
+
+    def wrote_at(self, path: str) -> bool:
+        """Whether the code wrote a path, or anything below it."""
+        below = path.rstrip(os.sep) + os.sep
+        return any(one == path or one.startswith(below) for one in self.written)
+
+
+_current: Observation | None = None
+_home = ""  # the folder of the store and the runs, at whose files no step looks
+
+
+@contextmanager
+def observed(observation: Observation) -> Iterator[None]:
+    """Add all that happens inside, in any thread of this process, to an observation."""
+    global _current, _home
+    _install()
+    _home = os.path.abspath(os.environ.get("FLOWRUN_HOME") or ".flowrun") + os.sep
+    observation.starter = threading.get_ident()
+    started = _processes_started()
+    before, _current = _current, observation
+    os.stat, os.getcwd = _observed_stat, _observed_getcwd
+    try:
+        yield
+    finally:
+        _current = before
+        if _processes_started() != started:
+            observation.unseen[PROCESSES] = None
+        if before is None:
+            os.stat, os.getcwd = _real_stat, _real_getcwd
+
+
+def _processes_started() -> str:
+    """A mark that changes with each process of `multiprocessing`, which may tell no hook of it."""
+    module = sys.modules.get("multiprocessing.process")
+    return repr(getattr(module, "_process_counter", None))  # a counter shows its next number
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Leave out what happens inside: it is flowrun's own work in the middle of a step."""
+    global _current
+    before, _current = _current, None
+    try:
+        yield
+    finally:
+        _current = before
+
+
+def present_observation() -> Observation | None:
+    """The observation that is going on."""
+    return _current
+
+
+def state_now(what: str) -> Any:
+    """How a thing is now, in the form in which an observation saw it."""
+    kind, _, name = what.partition(":")
+    return _STATES[kind](name)
+
+
+def listing_state(path: str) -> str | None:
+    """The digest of the names in a folder; None if there is no such folder."""
+    try:
+        with unobserved():
+            names = sorted(os.fsencode(name) for name in os.listdir(path) if name not in _MADE)
+    except OSError:
+        return None
+    return blake3(b"\0".join(names)).hexdigest(length=16)
+
+
+_STATES: dict[str, Callable[[str], Any]] = {
+    "file": stamp_of,
+    "list": lambda name: listing_state(name),
+    "stat": lambda name: stat_state(name),
+    "env": lambda name: variable_state(name),
+    "cwd": lambda _: _real_getcwd(),
+    "module": lambda _: None,
+}
+
+OBSERVED = frozenset(_STATES)  # the kinds of things of which an observation has the state
+
+_MADE = (".flowrun", "__pycache__")  # folders that come into being by the way
+
+
+def stat_state(path: str) -> str | None:
+    """What code usually asks of a path: whether it is a file, and its size, or a folder."""
+    try:
+        found = _real_stat(path)
+    except (OSError, ValueError):
+        return None
+    return "folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes"
+
+
+def variable_state(name: str) -> str | None:
+    """The digest of an environment variable, which may hold a secret; None if it is not set."""
+    with unobserved():
+        value = os.environ.get(name)
+    return None if value is None else blake3(os.fsencode(value)).hexdigest(length=16)
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package."""
+    return file.startswith((*_places().code, "<")) or _IN_PACKAGES in file
+
+
+class _Places(msgspec.Struct, frozen=True):
+    """Folders, each with a separator at its end.
+
+    code: of Python, installed packages and flowrun itself. left_out: of the system. passing:
+    temporary and cache folders.
+    """
+
+    code: tuple[str, ...]
+    left_out: tuple[str, ...]
+    passing: tuple[str, ...]
+
+
+@functools.cache
+def _places() -> _Places:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    code = {sysconfig.get_path(name) for name in names} | set(site.getsitepackages())
+    if site.ENABLE_USER_SITE:
+        code.add(site.getusersitepackages())
+    code.add(os.path.dirname(os.path.dirname(__file__)))
+    home = os.path.expanduser("~")
+    passing = {
+        tempfile.gettempdir(),
+        "/tmp",
+        os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache",
+        os.environ.get("XDG_STATE_HOME") or f"{home}/.local/state",
+        f"{home}/Library/Caches",
+    }
+    left_out = {"/proc", "/sys", "/dev", "/run"}
+    return _Places(_below(code), _below(left_out), _below(passing))
+
+
+def _below(folders: Iterable[str]) -> tuple[str, ...]:
+    found = {os.path.abspath(folder) for folder in folders}
+    found |= {os.path.realpath(folder) for folder in folders}
+    return tuple(sorted(folder.rstrip(os.sep) + os.sep for folder in found))
+
+
+_CACHES = ("torchinductor", f"{os.sep}.triton{os.sep}", f"{os.sep}__pycache__{os.sep}")
+_CACHE_SUFFIXES = (".nbi", ".nbc")  # numba's
+
+
+def _is_cache(path: str) -> bool:
+    """Whether a file is kept by Python, torch or numba for themselves."""
+    return path.endswith(_CACHE_SUFFIXES) or any(part in path for part in _CACHES)
+
+
+@functools.cache
+def _install() -> None:
+    """Have CPython call `_audit` from now on: a hook can never be removed."""
+    _places()
+    os._Environ.__getitem__ = _observed_getitem  # type: ignore[method-assign]
+    for functions in (os.supports_follow_symlinks, os.supports_fd, os.supports_dir_fd):
+        if _real_stat in functions:  # shutil looks there for the function it finds in `os`
+            functions.add(_observed_stat)
+    sys.addaudithook(_audit)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if _current is not None and event in _HANDLERS:
+        observation = _current
+        try:
+            _HANDLERS[event](observation, arguments)
+        except (TypeError, ValueError, UnicodeError, OSError):
+            return  # arguments with which the call itself will fail
+
+
+def _observed_getitem(self: Any, key: Any) -> Any:
+    if _current is not None and isinstance(key, (str, bytes)):
+        name = os.fsdecode(key)
+        what = f"env:{name}"
+        if what not in _current.seen and name not in _SESSION and not _asks_for_itself():
+            _current.seen[what] = variable_state(name)
+    return _real_getitem(self, key)
+
+
+def _observed_stat(
+    path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True
+) -> os.stat_result:
+    if _current is not None and dir_fd is None and not isinstance(path, int):
+        _see_stat(_current, path)
+    return _real_stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+
+
+def _observed_getcwd() -> str:
+    if _current is not None and not _asks_for_itself():
+        _current.seen.setdefault("cwd:", _real_getcwd())
+    return _real_getcwd()
+
+
+def _see_stat(observation: Observation, path: Any) -> None:
+    try:
+        name = _absolute(observation, path)
+    except (TypeError, ValueError):
+        return
+    if f"stat:{name}" in observation.seen or f"file:{name}" in observation.seen:
+        return
+    if _is_ones_own(observation, name) or _asks_for_itself():
+        return
+    observation.seen[f"stat:{name}"] = stat_state(name)
+
+
+def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    path, _, flags = arguments
+    if isinstance(path, int):
+        return
+    name = _absolute(observation, path)
+    if flags & (os.O_WRONLY | os.O_RDWR):
+        if flags & os.O_RDWR and not flags & os.O_TRUNC and _kind(name) == _FILE:
+            _see_file(observation, name)
+        if _kind(name) != _FOLDER:  # O_TMPFILE names the folder of a file without a name
+            observation.written[name] = "file"
+    else:
+        _see_file(observation, name)
+
+
+def _connected_database(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    name = os.fsdecode(arguments[0])
+    if name.startswith("file:"):
+        name = unquote(name.removeprefix("file:").partition("?")[0])
+        name = f"/{name.lstrip('/')}" if name.startswith("//") else name
+    if name and name != ":memory:":
+        _see_file(observation, _absolute(observation, name))
+
+
+def _see_file(observation: Observation, name: str) -> None:
+    folder, separator, file = name.rpartition(f"{os.sep}__pycache__{os.sep}")
+    if separator and file.endswith(".pyc"):
+        name = f"{folder}{os.sep}{file.partition('.')[0]}.py"
+    what = f"file:{name}"
+    if what in observation.seen or _is_ones_own(observation, name) or _is_importing_a_package():
+        return
+    if _kind(name) != _FOLDER:
+        observation.seen[what] = stamp_of(name)
+
+
+def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    path = arguments[0]
+    if isinstance(path, int):
+        path = os.readlink(f"/proc/self/fd/{path}")
+    name = _absolute(observation, "." if path is None else path)
+    what = f"list:{name}"
+    if what in observation.seen or _is_ones_own(observation, name) or _is_importing_a_package():
+        return
+    observation.seen[what] = listing_state(name)
+
+
+def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    source, target = (_absolute(observation, path) for path in arguments[:2])
+    if observation.written.pop(source, None) is None:
+        observation.written[source] = "file"
+    observation.written[target] = "folder" if _kind(source) == _FOLDER else "file"
+
+
+def _removed(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    name = _absolute(observation, arguments[0])
+    if observation.written.pop(name, None) is None:
+        observation.written[name] = "file"
+
+
+def _linked(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    observation.written[_absolute(observation, arguments[1])] = "file"
+
+
+def _made_folder(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    observation.written.setdefault(_absolute(observation, arguments[0]), "folder")
+
+
+def _truncated(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    if not isinstance(arguments[0], int):
+        observation.written[_absolute(observation, arguments[0])] = "file"
+
+
+def _imported(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    name = str(arguments[0])
+    if "." in name or name in sys.stdlib_module_names or name.startswith("flowrun"):
+        return
+    if f"module:{name}" not in observation.seen and not _is_importing_a_package():
+        observation.seen[f"module:{name}"] = None
+
+
+def _started(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    if not _asks_for_itself():
+        observation.unseen[PROCESSES] = None
+
+
+def _connected(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    if not _asks_for_itself():
+        observation.unseen[CONNECTIONS] = None
+
+
+def _began_thread(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    thread = getattr(arguments[0], "__self__", None)
+    if isinstance(thread, threading.Thread):
+        present = threading.current_thread()
+        if present.ident == observation.starter or present in observation.threads:
+            observation.threads.add(thread)
+
+
+_HANDLERS: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
+    "open": _opened,
+    "os.listdir": _listed,
+    "os.scandir": _listed,
+    "os.rename": _renamed,
+    "os.remove": _removed,
+    "os.link": _linked,
+    "os.symlink": _linked,
+    "os.mkdir": _made_folder,
+    "os.truncate": _truncated,
+    "sqlite3.connect": _connected_database,
+    "import": _imported,
+    "subprocess.Popen": _started,
+    "os.posix_spawn": _started,
+    "os.fork": _started,
+    "os.forkpty": _started,
+    "os.system": _started,
+    "os.exec": _started,
+    "socket.connect": _connected,
+    "socket.sendto": _connected,
+    "_thread.start_new_thread": _began_thread,
+    "_thread.start_joinable_thread": _began_thread,
+}
+
+
+def _absolute(observation: Observation, path: Any) -> str:
+    """A path as it stands in an observation; a relative one depends on the current folder."""
+    name = os.fsdecode(path)
+    if os.path.isabs(name):
+        return os.path.normpath(name)
+    observation.seen.setdefault("cwd:", _real_getcwd())
+    return os.path.normpath(os.path.join(_real_getcwd(), name))
+
+
+_FILE, _FOLDER = stat.S_IFREG, stat.S_IFDIR
+
+
+def _kind(path: str) -> int:
+    """The type of a file as the system has it; 0 if there is none."""
+    try:
+        return stat.S_IFMT(_real_stat(path).st_mode)
+    except (OSError, ValueError):
+        return 0
+
+
+def _is_ones_own(observation: Observation, name: str) -> bool:
+    """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
+    places = _places()
+    if name in observation.written or name.startswith((*places.code, *places.left_out, _home)):
+        return True
+    folder = name + os.sep
+    return _is_cache(folder) or _IN_PACKAGES in folder or _IN_HOME in folder
+
+
+_IN_PACKAGES = "-packages" + os.sep
+_IN_HOME = f"{os.sep}.flowrun{os.sep}"
+
+# What a terminal or a test runner sets anew each time.
+_SESSION = frozenset(
+    "_ SHLVL PWD OLDPWD COLUMNS LINES TERM COLORTERM WINDOWID DISPLAY PYTEST_CURRENT_TEST "
+    "SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK XDG_SESSION_ID "
+    "DBUS_SESSION_BUS_ADDRESS".split()
+)
+
+# Packages that read hundreds of variables of their own, or start processes to compile.
+_LIBRARIES = frozenset(
+    "torch torchgen functorch triton sympy mpmath numpy scipy numba llvmlite networkx jax jaxlib "
+    "pandas pyarrow polars matplotlib sklearn joblib threadpoolctl tqdm pluggy pytest _pytest "
+    "xdist coverage hypothesis".split()
+)
+
+
+def _asks_for_itself() -> bool:
+    """Whether a library, flowrun, or a package that is being imported asks, and not the user."""
+    frame = _caller()
+    if frame is None:
+        return True
+    file = frame.f_code.co_filename
+    if file.startswith(_flowrun()):
+        return True
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return is_installed(file) and (package in _LIBRARIES or _is_importing_a_package())
+
+
+@functools.cache
+def _flowrun() -> str:
+    return os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+def _caller() -> FrameType | None:
+    """The nearest frame that is neither of this module nor of Python's own library."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _is_standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def _is_standard(file: str) -> bool:
+    """Whether a file is of Python's own library, or this one."""
+    return file.startswith(_standard_library()) and _IN_PACKAGES not in file
+
+
+@functools.cache
+def _standard_library() -> tuple[str, ...]:
+    folders = _below({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+    return (*folders, "<frozen", __file__)
+
+
+def _is_importing_a_package() -> bool:
+    """Whether an installed package is being imported, which looks at much of its own."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not _is_standard(file):
+            if not is_installed(file):
+                return False
+            if frame.f_code.co_name == "<module>":
+                return True
+        frame = frame.f_back
+    return False
