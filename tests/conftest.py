@@ -49,8 +49,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test in an empty folder, offline, with a cache of its own and without real data."""
+    """Each test in an empty folder, offline, with a cache of its own and without real data.
+
+    Steps of tests note their calls in the file CALLS: one outside the folder of the recipe and
+    among temporary files, because a step that writes beside its recipe acts outside.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALLS", f"{tmp_path}.calls")
     monkeypatch.setenv("FLOWRUN_OFFLINE", "1")
     monkeypatch.setenv("FLOWRUN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FLOWRUN_DATA_PATH", raising=False)

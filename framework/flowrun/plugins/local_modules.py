@@ -116,7 +116,7 @@ class LocalModules:
         with self.entered():
             if name in sys.modules:
                 return sys.modules[name]
-            loader = _Loader(LoadedModule(name, str(path), True), self.loaded)
+            loader = _Loader(LoadedModule(name, str(path), True), self.loaded, self)
             spec = importlib.util.spec_from_file_location(name, path, loader=loader)
             if spec is None:
                 raise PluginError(f"{path} cannot be imported")
@@ -205,6 +205,12 @@ def loaded_module(name: str) -> LoadedModule | None:
     return found
 
 
+def modules_beside(function: Any) -> LocalModules | None:
+    """The modules of the folder from which the module of a function was imported, if one was."""
+    loader = getattr(function, "__globals__", {}).get("__loader__")
+    return loader.folder if isinstance(loader, _Loader) else None
+
+
 def keep_shared(name: str) -> None:
     """Have the package of an installed plugin be shared by all folders, wherever it lies."""
     _installed.add(name.partition(".")[0])
@@ -284,7 +290,7 @@ class _Finder:
         loaded = folder.loaded if is_own and folder is not None else _shared
         module = LoadedModule(name, spec.origin, folder is not None)
         if isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _Loader(module, loaded)
+            spec.loader = _Loader(module, loaded, folder if is_own else None)
         else:
             spec.loader = cast("Loader", _Observed(module, loaded, spec.loader))
         return spec
@@ -307,8 +313,14 @@ class _Loader(SourceFileLoader):
     keeps times has as well. Here it must also be younger than the last change of the source.
     """
 
-    def __init__(self, module: LoadedModule, loaded: dict[str, LoadedModule]) -> None:
+    def __init__(
+        self,
+        module: LoadedModule,
+        loaded: dict[str, LoadedModule],
+        folder: LocalModules | None,
+    ) -> None:
         super().__init__(module.name, module.path)
+        self.folder = folder
         self._module = module
         self._loaded = loaded
 

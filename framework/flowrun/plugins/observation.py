@@ -77,33 +77,38 @@ class Observation(msgspec.Struct):
 
 
 _current: Observation | None = None
-_home = ""  # the folder of the store and the runs, at whose files no step looks
 
 
-@contextmanager
-def observed(observation: Observation) -> Iterator[None]:
+class observed:  # noqa: N801 - a context, used as a function is
     """Add all that happens inside, in any thread of this process, to an observation."""
-    global _current, _home
-    _install()
-    _home = os.path.abspath(os.environ.get("FLOWRUN_HOME") or ".flowrun") + os.sep
-    observation.starter = threading.get_ident()
-    started = _processes_started()
-    before, _current = _current, observation
-    os.stat, os.getcwd = _observed_stat, _observed_getcwd
-    try:
-        yield
-    finally:
-        _current = before
-        if _processes_started() != started:
-            observation.unseen[PROCESSES] = None
-        if before is None:
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+        self._outer: Observation | None = None
+        self._started = ""
+
+    def __enter__(self) -> None:
+        global _current
+        _install()
+        self._observation.starter = threading.get_ident()
+        self._started = _processes_started()
+        self._outer, _current = _current, self._observation
+        os.stat, os.getcwd = _observed_stat, _observed_getcwd
+
+    def __exit__(self, *error: object) -> None:
+        global _current
+        _current = self._outer
+        if _processes_started() != self._started:
+            self._observation.unseen[PROCESSES] = None
+        if self._outer is None:
             os.stat, os.getcwd = _real_stat, _real_getcwd
 
 
 def _processes_started() -> str:
     """A mark that changes with each process of `multiprocessing`, which may tell no hook of it."""
     module = sys.modules.get("multiprocessing.process")
-    return repr(getattr(module, "_process_counter", None))  # a counter shows its next number
+    counter = getattr(module, "_process_counter", None)
+    return "count(1)" if counter is None else repr(counter)  # that shows its next number
 
 
 @contextmanager
@@ -419,10 +424,22 @@ def _kind(path: str) -> int:
 def _is_ones_own(observation: Observation, name: str) -> bool:
     """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
     places = _places()
-    if name in observation.written or name.startswith((*places.code, *places.left_out, _home)):
+    if name in observation.written or name.startswith((*places.code, *places.left_out, _home())):
         return True
     folder = name + os.sep
     return _is_cache(folder) or _IN_PACKAGES in folder or _IN_HOME in folder
+
+
+def _home() -> str:
+    """The folder of the store and the runs, at whose files no step looks."""
+    return os.path.join(_real_getcwd(), _real_getenv("FLOWRUN_HOME") or ".flowrun", "")
+
+
+def _real_getenv(name: str) -> str | None:
+    try:
+        return _real_getitem(os.environ, name)
+    except KeyError:
+        return None
 
 
 _IN_PACKAGES = "-packages" + os.sep

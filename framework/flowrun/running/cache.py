@@ -109,9 +109,9 @@ class Cache:
         """The code of a step."""
         assert self._store is not None
         planned = self._plan.steps[index]
-        function, local = planned.step.function, self._plan.registry.plugins[planned.plugin].local
-        code = self._store.code.of_function(function, local)
-        return code if code.modules else live_code(function, self._store.code, local, self._codecs)
+        function = planned.step.function
+        code = self._store.code.of_function(function)
+        return code if code.modules else live_code(function, self._store.code, self._codecs)
 
     def lock(self, key: Key | None, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the lock of a key. waiting: called once if another process makes the user wait."""

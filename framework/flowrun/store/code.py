@@ -13,13 +13,20 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from blake3 import blake3
 
-from flowrun.plugins.local_modules import LoadedModule, LocalModules, loaded_module
+from flowrun.plugins.local_modules import (
+    LoadedModule,
+    LocalModules,
+    loaded_module,
+    modules_beside,
+)
+from flowrun.plugins.observation import is_installed
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests
 from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
@@ -65,6 +72,7 @@ class CodeIndex:
         self._database = database
         self._digests = files
         self._files: dict[Path, None] = {}
+        self._specs: dict[str, ModuleSpec | None] = {}
         self._versions: dict[str, str] = {}
         self._known: dict[tuple[str, str, int], Code] = {}
         self._shown: dict[str, _Module] = {}
@@ -73,20 +81,18 @@ class CodeIndex:
         """The code of a whole module, by its name, and of the modules it imports."""
         return self._of(name, _ALL, local)
 
-    def of_function(self, function: Callable[..., Any], local: LocalModules | None = None) -> Code:
-        """The code of a function or method with a file: the definitions it reaches.
+    def of_function(self, function: Callable[..., Any]) -> Code:
+        """The code of a function or method: the definitions it reaches.
 
-        local: the modules beside it, if it is of a local plugin. For a function without a file, the
-        code has no modules.
+        For a function without a file, the code has no modules.
         """
         function = inspect.unwrap(function)
-        return self._of(function.__module__, function.__qualname__.partition(".")[0], local)
+        name = function.__qualname__.partition(".")[0]
+        return self._of(function.__module__, name, modules_beside(function))
 
-    def of_functions(
-        self, functions: Iterable[Callable[..., Any] | None], local: LocalModules | None = None
-    ) -> str:
+    def of_functions(self, functions: Iterable[Callable[..., Any] | None]) -> str:
         """One digest of the code of several functions."""
-        codes = [self.of_function(one, local) for one in functions if one is not None]
+        codes = [self.of_function(one) for one in functions if one is not None]
         return parts_digest([[code.modules, code.packages] for code in codes])
 
     def patches(self, name: str, local: LocalModules) -> Code | None:
@@ -118,6 +124,33 @@ class CodeIndex:
         if top not in self._versions:
             self._versions[top] = package_version(top)
         return self._versions[top]
+
+    def path_of(self, name: str, home: str, home_path: Path) -> Path | None:
+        """The file of a module if it has the same owner as one that imports it, else None."""
+        top, *inner = name.split(".")
+        spec = self._spec(top)
+        if spec is None:
+            beside = home_path.parent / f"{name}.py"
+            return beside if "." not in home and beside.is_file() else None
+        is_same = top == home.partition(".")[0]
+        if spec.submodule_search_locations is None:
+            is_own = spec.origin is not None and (is_same or not is_installed(spec.origin))
+            is_file = is_own and not inner and Path(str(spec.origin)).suffix == ".py"
+            return Path(str(spec.origin)) if is_file else None
+        for place in spec.submodule_search_locations:
+            base = Path(place).joinpath(*inner)
+            for path in (base.with_suffix(".py") if inner else None, base / "__init__.py"):
+                if path is not None and (is_same or not is_installed(place)) and path.is_file():
+                    return path
+        return None
+
+    def _spec(self, top: str) -> ModuleSpec | None:
+        if top not in self._specs:
+            try:
+                self._specs[top] = importlib.util.find_spec(top)
+            except (ImportError, ValueError):
+                self._specs[top] = None
+        return self._specs[top]
 
     def module(self, name: str, path: Path, local: LocalModules | None) -> _Module:
         """A module as it was imported, or as it lies on disk if it was not."""
@@ -233,7 +266,7 @@ class _Closure:
 
     def _own_path(self, name: str, home: _Module) -> Path | None:
         found = None if self._local is None else self._local.path_of(name)
-        return found or _Owner(home.name, home.path).path_of(name)
+        return found or self._index.path_of(name, home.name, home.path)
 
     def _reach(self, module: _Module, name: str) -> None:
         if name in module.reached:
@@ -292,38 +325,6 @@ class _Closure:
                 self._reach_import(module, found, [])
 
 
-class _Owner(msgspec.Struct, frozen=True):
-    """The owner of a module whose imports are followed."""
-
-    name: str
-    path: Path
-
-    def path_of(self, name: str) -> Path | None:
-        """The file of an imported module if it has the same owner, else None."""
-        parts = name.split(".")
-        for folder in self._roots(parts[0]):
-            base = folder.joinpath(*parts[1:])
-            for path in (base.with_suffix(".py") if len(parts) > 1 else None, base / "__init__.py"):
-                if path is not None and path.is_file():
-                    return path
-        return self._single_file(name) if len(parts) == 1 else None
-
-    def _roots(self, top: str) -> list[Path]:
-        """The folders of a package of the same owner."""
-        package = sys.modules.get(top)
-        places = [Path(place) for place in getattr(package, "__path__", ())]
-        if top == self.name.partition(".")[0]:
-            return places
-        if not places and (self.path.parent / top).is_dir():
-            places = [self.path.parent / top]
-        return [place for place in places if not _is_installed(place)]
-
-    def _single_file(self, name: str) -> Path | None:
-        file = getattr(sys.modules.get(name), "__file__", None)
-        path = Path(file) if file else self.path.parent / f"{name}.py"
-        return path if path.is_file() and not _is_installed(path) else None
-
-
 _imported: dict[str, tuple[object, str]] = {}  # the digests of modules when first looked at
 
 
@@ -346,10 +347,6 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # it has gone since it was imported
         return b""
-
-
-def _is_installed(path: Path) -> bool:
-    return bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
 _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")

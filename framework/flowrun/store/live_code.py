@@ -14,24 +14,20 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from flowrun.plugins.local_modules import LocalModules
 from flowrun.plugins.observation import is_installed
 from flowrun.store.code import Code, CodeIndex
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest, value_digest
 
 
-def live_code(
-    function: Callable[..., Any], index: CodeIndex, local: LocalModules | None, codecs: Codecs
-) -> Code:
+def live_code(function: Callable[..., Any], index: CodeIndex, codecs: Codecs) -> Code:
     """The code of such a function, as one module of its name."""
-    return _LiveCode(index, local, codecs).of(function)
+    return _LiveCode(index, codecs).of(function)
 
 
 class _LiveCode:
-    def __init__(self, index: CodeIndex, local: LocalModules | None, codecs: Codecs) -> None:
+    def __init__(self, index: CodeIndex, codecs: Codecs) -> None:
         self._index = index
-        self._local = local
         self._codecs = codecs
         self._code = Code()
         self._parts: dict[str, Any] = {}
@@ -72,7 +68,7 @@ class _LiveCode:
     def _module(self, module: ModuleType) -> list[str]:
         file = getattr(module, "__file__", None)
         if file is not None and not is_installed(file):
-            self._add(self._index.of_module(module.__name__, self._local))
+            self._add(self._index.of_module(module.__name__))
         elif file is not None:
             top = module.__name__.partition(".")[0]
             self._code.packages[top] = self._index.version(top)
@@ -84,7 +80,7 @@ class _LiveCode:
             if is_installed(str(sys.modules[module].__file__)):
                 self._module(sys.modules[module])
             else:
-                self._add(self._index.of_function(value, self._local))
+                self._add(self._index.of_function(value))
         return [module, value.__qualname__]
 
     def _value(self, value: Any) -> str:

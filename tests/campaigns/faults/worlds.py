@@ -147,17 +147,18 @@ class World:
 
     def calls_of(self, step: str) -> int:
         """How often a step of the plain plugin was called, by all processes together."""
-        told = self.folder / "calls.txt"
+        told = Path(f"{self.folder}.calls")
         return told.read_text().splitlines().count(step) if told.exists() else 0
 
     def remove(self) -> None:
         """Remove the folder: a campaign makes thousands of them."""
         shutil.rmtree(self.folder)
+        Path(f"{self.folder}.calls").unlink(missing_ok=True)
 
     def _start(
         self, before: tuple[str, ...], arguments: tuple[str, ...], told: Environment
     ) -> subprocess.Popen[str]:
-        usual = {"CALLS": str(self.folder / "calls.txt"), **self.environment}
+        usual = {"CALLS": f"{self.folder}.calls", **self.environment}
         settings: dict[str, Any] = {
             "cwd": self.folder,
             "env": {**os.environ, **usual, **told},
