@@ -29,12 +29,12 @@ import msgspec
 from flowrun.errors import FlowrunError, PluginError
 from flowrun.plugins.observation import (
     Observation,
-    is_installed,
     observed,
     present_observation,
     state_now,
     unobserved,
 )
+from flowrun.plugins.ownership import is_installed
 from flowrun.values.stamps import Stamp, is_settled, stamp_of
 
 if TYPE_CHECKING:

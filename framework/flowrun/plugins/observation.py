@@ -10,21 +10,27 @@ from __future__ import annotations
 
 import functools
 import os
-import site
 import stat
 import sys
-import sysconfig
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 from blake3 import blake3
 
+from flowrun.plugins.ownership import (
+    IN_HOME,
+    IN_PACKAGES,
+    SESSION,
+    asks_for_itself,
+    below,
+    is_cache,
+    is_importing_a_package,
+    places,
+)
 from flowrun.values.stamps import stamp_of
 
 PROCESSES = "starts processes"
@@ -62,12 +68,12 @@ class Observation(msgspec.Struct):
         projects: folders of the user's; what is written into temporary and cache folders outside
             these is nobody's business.
         """
-        own = _below(projects)
+        own = below(projects)
         return [
             path
             for path, kind in self.written.items()
-            if kind == "file" and (path.startswith(own) or not path.startswith(_places().passing))
-            if not path.startswith(_places().left_out) and not _is_cache(path)
+            if kind == "file" and (path.startswith(own) or not path.startswith(places().passing))
+            if not path.startswith(places().left_out) and not is_cache(path)
         ]
 
     def wrote_at(self, path: str) -> bool:
@@ -173,61 +179,10 @@ def variable_state(name: str) -> str | None:
     return None if value is None else blake3(os.fsencode(value)).hexdigest(length=16)
 
 
-def is_installed(file: str) -> bool:
-    """Whether a file belongs to Python or to an installed package."""
-    return file.startswith((*_places().code, "<")) or _IN_PACKAGES in file
-
-
-class _Places(msgspec.Struct, frozen=True):
-    """Folders, each with a separator at its end.
-
-    code: of Python, installed packages and flowrun itself. left_out: of the system. passing:
-    temporary and cache folders.
-    """
-
-    code: tuple[str, ...]
-    left_out: tuple[str, ...]
-    passing: tuple[str, ...]
-
-
-@functools.cache
-def _places() -> _Places:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    code = {sysconfig.get_path(name) for name in names} | set(site.getsitepackages())
-    if site.ENABLE_USER_SITE:
-        code.add(site.getusersitepackages())
-    code.add(os.path.dirname(os.path.dirname(__file__)))
-    home = os.path.expanduser("~")
-    passing = {
-        tempfile.gettempdir(),
-        "/tmp",
-        os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache",
-        os.environ.get("XDG_STATE_HOME") or f"{home}/.local/state",
-        f"{home}/Library/Caches",
-    }
-    left_out = {"/proc", "/sys", "/dev", "/run"}
-    return _Places(_below(code), _below(left_out), _below(passing))
-
-
-def _below(folders: Iterable[str]) -> tuple[str, ...]:
-    found = {os.path.abspath(folder) for folder in folders}
-    found |= {os.path.realpath(folder) for folder in folders}
-    return tuple(sorted(folder.rstrip(os.sep) + os.sep for folder in found))
-
-
-_CACHES = ("torchinductor", f"{os.sep}.triton{os.sep}", f"{os.sep}__pycache__{os.sep}")
-_CACHE_SUFFIXES = (".nbi", ".nbc")  # numba's
-
-
-def _is_cache(path: str) -> bool:
-    """Whether a file is kept by Python, torch or numba for themselves."""
-    return path.endswith(_CACHE_SUFFIXES) or any(part in path for part in _CACHES)
-
-
 @functools.cache
 def _install() -> None:
     """Have CPython call `_audit` from now on: a hook can never be removed."""
-    _places()
+    places()
     os._Environ.__getitem__ = _observed_getitem  # type: ignore[method-assign]
     for functions in (os.supports_follow_symlinks, os.supports_fd, os.supports_dir_fd):
         if _real_stat in functions:  # shutil looks there for the function it finds in `os`
@@ -248,7 +203,7 @@ def _observed_getitem(self: Any, key: Any) -> Any:
     if _current is not None and isinstance(key, (str, bytes)):
         name = os.fsdecode(key)
         what = f"env:{name}"
-        if what not in _current.seen and name not in _SESSION and not _asks_for_itself():
+        if what not in _current.seen and name not in SESSION and not asks_for_itself():
             _current.seen[what] = variable_state(name)
     return _real_getitem(self, key)
 
@@ -262,7 +217,7 @@ def _observed_stat(
 
 
 def _observed_getcwd() -> str:
-    if _current is not None and not _asks_for_itself():
+    if _current is not None and not asks_for_itself():
         _current.seen.setdefault("cwd:", _real_getcwd())
     return _real_getcwd()
 
@@ -274,7 +229,7 @@ def _see_stat(observation: Observation, path: Any) -> None:
         return
     if f"stat:{name}" in observation.seen or f"file:{name}" in observation.seen:
         return
-    if _is_ones_own(observation, name) or _asks_for_itself():
+    if _is_ones_own(observation, name) or asks_for_itself():
         return
     observation.seen[f"stat:{name}"] = stat_state(name)
 
@@ -307,7 +262,7 @@ def _see_file(observation: Observation, name: str) -> None:
     if separator and file.endswith(".pyc"):
         name = f"{folder}{os.sep}{file.partition('.')[0]}.py"
     what = f"file:{name}"
-    if what in observation.seen or _is_ones_own(observation, name) or _is_importing_a_package():
+    if what in observation.seen or _is_ones_own(observation, name) or is_importing_a_package():
         return
     if _kind(name) != _FOLDER:
         observation.seen[what] = stamp_of(name)
@@ -319,7 +274,7 @@ def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
         path = os.readlink(f"/proc/self/fd/{path}")
     name = _absolute(observation, "." if path is None else path)
     what = f"list:{name}"
-    if what in observation.seen or _is_ones_own(observation, name) or _is_importing_a_package():
+    if what in observation.seen or _is_ones_own(observation, name) or is_importing_a_package():
         return
     observation.seen[what] = listing_state(name)
 
@@ -354,17 +309,17 @@ def _imported(observation: Observation, arguments: tuple[Any, ...]) -> None:
     name = str(arguments[0])
     if "." in name or name in sys.stdlib_module_names or name.startswith("flowrun"):
         return
-    if f"module:{name}" not in observation.seen and not _is_importing_a_package():
+    if f"module:{name}" not in observation.seen and not is_importing_a_package():
         observation.seen[f"module:{name}"] = None
 
 
 def _started(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    if not _asks_for_itself():
+    if not asks_for_itself():
         observation.unseen[PROCESSES] = None
 
 
 def _connected(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    if not _asks_for_itself():
+    if not asks_for_itself():
         observation.unseen[CONNECTIONS] = None
 
 
@@ -410,6 +365,18 @@ def _absolute(observation: Observation, path: Any) -> str:
     return os.path.normpath(os.path.join(_real_getcwd(), name))
 
 
+def _home() -> str:
+    """The folder of the store and the runs, at whose files no step looks."""
+    return os.path.join(_real_getcwd(), _real_getenv("FLOWRUN_HOME") or ".flowrun", "")
+
+
+def _real_getenv(name: str) -> str | None:
+    try:
+        return _real_getitem(os.environ, name)
+    except KeyError:
+        return None
+
+
 _FILE, _FOLDER = stat.S_IFREG, stat.S_IFDIR
 
 
@@ -423,88 +390,8 @@ def _kind(path: str) -> int:
 
 def _is_ones_own(observation: Observation, name: str) -> bool:
     """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
-    places = _places()
-    if name in observation.written or name.startswith((*places.code, *places.left_out, _home())):
+    others = (*places().code, *places().left_out, _home())
+    if name in observation.written or name.startswith(others):
         return True
     folder = name + os.sep
-    return _is_cache(folder) or _IN_PACKAGES in folder or _IN_HOME in folder
-
-
-def _home() -> str:
-    """The folder of the store and the runs, at whose files no step looks."""
-    return os.path.join(_real_getcwd(), _real_getenv("FLOWRUN_HOME") or ".flowrun", "")
-
-
-def _real_getenv(name: str) -> str | None:
-    try:
-        return _real_getitem(os.environ, name)
-    except KeyError:
-        return None
-
-
-_IN_PACKAGES = "-packages" + os.sep
-_IN_HOME = f"{os.sep}.flowrun{os.sep}"
-
-# What a terminal or a test runner sets anew each time.
-_SESSION = frozenset(
-    "_ SHLVL PWD OLDPWD COLUMNS LINES TERM COLORTERM WINDOWID DISPLAY PYTEST_CURRENT_TEST "
-    "SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK XDG_SESSION_ID "
-    "DBUS_SESSION_BUS_ADDRESS".split()
-)
-
-# Packages that read hundreds of variables of their own, or start processes to compile.
-_LIBRARIES = frozenset(
-    "torch torchgen functorch triton sympy mpmath numpy scipy numba llvmlite networkx jax jaxlib "
-    "pandas pyarrow polars matplotlib sklearn joblib threadpoolctl tqdm pluggy pytest _pytest "
-    "xdist coverage hypothesis".split()
-)
-
-
-def _asks_for_itself() -> bool:
-    """Whether a library, flowrun, or a package that is being imported asks, and not the user."""
-    frame = _caller()
-    if frame is None:
-        return True
-    file = frame.f_code.co_filename
-    if file.startswith(_flowrun()):
-        return True
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return is_installed(file) and (package in _LIBRARIES or _is_importing_a_package())
-
-
-@functools.cache
-def _flowrun() -> str:
-    return os.path.dirname(os.path.dirname(__file__)) + os.sep
-
-
-def _caller() -> FrameType | None:
-    """The nearest frame that is neither of this module nor of Python's own library."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and _is_standard(frame.f_code.co_filename):
-        frame = frame.f_back
-    return frame
-
-
-def _is_standard(file: str) -> bool:
-    """Whether a file is of Python's own library, or this one."""
-    return file.startswith(_standard_library()) and _IN_PACKAGES not in file
-
-
-@functools.cache
-def _standard_library() -> tuple[str, ...]:
-    folders = _below({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
-    return (*folders, "<frozen", __file__)
-
-
-def _is_importing_a_package() -> bool:
-    """Whether an installed package is being imported, which looks at much of its own."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not _is_standard(file):
-            if not is_installed(file):
-                return False
-            if frame.f_code.co_name == "<module>":
-                return True
-        frame = frame.f_back
-    return False
+    return is_cache(folder) or IN_PACKAGES in folder or IN_HOME in folder

@@ -164,7 +164,8 @@ class Context:
         for variable in (DATA_PATH, CACHE, OFFLINE):
             self.env(variable)
         self._state.note("standin")
-        found = locate(dataset, standin=self._state.standin, fetch=fetch)
+        with unobserved():
+            found = locate(dataset, standin=self._state.standin, fetch=fetch)
         for path in (*found.missed, found.path):
             self._state.note(f"file:{absolute(path)}")
         return found

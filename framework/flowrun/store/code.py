@@ -26,7 +26,7 @@ from flowrun.plugins.local_modules import (
     loaded_module,
     modules_beside,
 )
-from flowrun.plugins.observation import is_installed
+from flowrun.plugins.ownership import is_installed
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests
 from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from flowrun.plugins.observation import is_installed
+from flowrun.plugins.ownership import is_installed
 from flowrun.store.code import Code, CodeIndex
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest, value_digest

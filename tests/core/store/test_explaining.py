@@ -40,7 +40,7 @@ REASONS: dict[str, tuple[Callable[[World], None], list[str]]] = {
     ),
     "code": (
         replace("steps.py", "return x + by", "return by + x"),
-        ["  one           kept", "  add           to run", "code changed in steps.py:20",
+        ["  add           to run", "code changed in steps.py:20",
          "  round_down    to run, unless `add` gives the same again"],
     ),
     "data": (

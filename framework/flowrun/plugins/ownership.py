@@ -1,0 +1,137 @@
+"""Whose files are whose: those of Python, of packages, of the system, and of the user.
+
+And who asks for something, by the frames of the code that runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import site
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from types import FrameType
+
+import msgspec
+
+IN_PACKAGES = "-packages" + os.sep
+IN_HOME = f"{os.sep}.flowrun{os.sep}"
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package."""
+    return file.startswith((*places().code, "<")) or IN_PACKAGES in file
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Folders, each with a separator at its end.
+
+    code: of Python, installed packages and flowrun itself. left_out: of the system. passing:
+    temporary and cache folders.
+    """
+
+    code: tuple[str, ...]
+    left_out: tuple[str, ...]
+    passing: tuple[str, ...]
+
+
+@functools.cache
+def places() -> Places:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    code = {sysconfig.get_path(name) for name in names} | set(site.getsitepackages())
+    if site.ENABLE_USER_SITE:
+        code.add(site.getusersitepackages())
+    code.add(os.path.dirname(os.path.dirname(__file__)))
+    home = os.path.expanduser("~")
+    passing = {
+        tempfile.gettempdir(),
+        "/tmp",
+        os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache",
+        os.environ.get("XDG_STATE_HOME") or f"{home}/.local/state",
+        f"{home}/Library/Caches",
+    }
+    left_out = {"/proc", "/sys", "/dev", "/run"}
+    return Places(below(code), below(left_out), below(passing))
+
+
+def below(folders: Iterable[str]) -> tuple[str, ...]:
+    found = {os.path.abspath(folder) for folder in folders}
+    found |= {os.path.realpath(folder) for folder in folders}
+    return tuple(sorted(folder.rstrip(os.sep) + os.sep for folder in found))
+
+
+_CACHES = ("torchinductor", f"{os.sep}.triton{os.sep}", f"{os.sep}__pycache__{os.sep}")
+_CACHE_SUFFIXES = (".nbi", ".nbc")  # numba's
+
+
+def is_cache(path: str) -> bool:
+    """Whether a file is kept by Python, torch or numba for themselves."""
+    return path.endswith(_CACHE_SUFFIXES) or any(part in path for part in _CACHES)
+
+
+# What a terminal or a test runner sets anew each time.
+SESSION = frozenset(
+    "_ SHLVL PWD OLDPWD COLUMNS LINES TERM COLORTERM WINDOWID DISPLAY PYTEST_CURRENT_TEST "
+    "SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK XDGSESSION_ID "
+    "DBUSSESSION_BUS_ADDRESS".split()
+)
+
+# Packages that read hundreds of variables of their own, or start processes to compile.
+_LIBRARIES = frozenset(
+    "torch torchgen functorch triton sympy mpmath numpy scipy numba llvmlite networkx jax jaxlib "
+    "pandas pyarrow polars matplotlib sklearn joblib threadpoolctl tqdm pluggy pytest _pytest "
+    "xdist coverage hypothesis".split()
+)
+
+
+def asks_for_itself() -> bool:
+    """Whether a library, flowrun, or a package that is being imported asks, and not the user."""
+    frame = _caller()
+    if frame is None:
+        return True
+    file = frame.f_code.co_filename
+    if file.startswith(_flowrun()):
+        return True
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return is_installed(file) and (package in _LIBRARIES or is_importing_a_package())
+
+
+@functools.cache
+def _flowrun() -> str:
+    return os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+def _caller() -> FrameType | None:
+    """The nearest frame that is neither of this module nor of Python's own library."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _is_standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def _is_standard(file: str) -> bool:
+    """Whether a file is of Python's own library, or of the observation itself."""
+    return file.startswith(_standard_library()) and IN_PACKAGES not in file
+
+
+@functools.cache
+def _standard_library() -> tuple[str, ...]:
+    folders = below({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+    observing = os.path.join(os.path.dirname(__file__), "observation.py")
+    return (*folders, "<frozen", __file__, observing)
+
+
+def is_importing_a_package() -> bool:
+    """Whether an installed package is being imported, which looks at much of its own."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not _is_standard(file):
+            if not is_installed(file):
+                return False
+            if frame.f_code.co_name == "<module>":
+                return True
+        frame = frame.f_back
+    return False
