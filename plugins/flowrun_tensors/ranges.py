@@ -15,8 +15,8 @@ def is_too_large(number: float, dtype: str) -> bool:
     return info.max + half_a_step <= abs(number) < float("inf")
 
 
-def too_large(text: str, dtype: str) -> str:
+def too_large(number: float, dtype: str) -> str:
     """The sentence that says so, and which dtype to take."""
     largest = torch.finfo(getattr(torch, dtype)).max
-    wider = "float64" if dtype in ("float32", "bfloat16") else "float32"
-    return f"`{text}` is larger than {dtype} can hold ({largest:.5g}); take `dtype: {wider}`"
+    wider = "float64" if is_too_large(number, "float32") else "float32"
+    return f"`{number:g}` is larger than {dtype} can hold ({largest:g}); take `dtype: {wider}`"

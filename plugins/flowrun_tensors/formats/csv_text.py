@@ -157,10 +157,9 @@ def bad_number(
     path: Path, line: int, column: int, columns: list[str] | None, number: float, dtype: str
 ) -> DataError:
     """The error of a number that is not finite in the dtype of the table."""
-    text = f"{number:g}"
     if isfinite(number):
-        return DataError(f"{_cell(path, line, column, columns)}: {too_large(text, dtype)}")
-    return bad_cell(path, line, column, columns, text)
+        return DataError(f"{_cell(path, line, column, columns)}: {too_large(number, dtype)}")
+    return bad_cell(path, line, column, columns, f"{number}")
 
 
 def _cell(path: Path, line: int, column: int, columns: list[str] | None) -> str:

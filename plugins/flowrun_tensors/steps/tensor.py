@@ -57,7 +57,7 @@ def _check_range(value: Any, place: str, dtype: str) -> None:
         for index, item in enumerate(value):
             _check_range(item, f"{place}[{index}]", dtype)
     elif is_too_large(value, dtype):
-        raise FlowrunError(f"`{place}`: {too_large(str(value), dtype)}")
+        raise FlowrunError(f"`{place}`: {too_large(value, dtype)}")
 
 
 def _check_even(value: Any, name: str, path: tuple[str | int, ...]) -> tuple[int, ...]:
