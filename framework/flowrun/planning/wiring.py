@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import Mark, OptionError, Problem, did_you_mean, listed
+from flowrun.errors import Mark, OptionError, Problem, contained, did_you_mean, listed
 from flowrun.plugins.registry import Plugin
 from flowrun.plugins.steps import Input, NamesOf, Step, is_value_name
 from flowrun.recipes.document import StepEntry
@@ -106,7 +106,8 @@ class Wiring:
         if options is None:
             return None
         try:
-            names = [str(name) for name in names_of(options)]
+            with contained():
+                names = [str(name) for name in names_of(options)]
         except Exception as error:
             self._report(error, step, entry, f"{step.name} cannot tell its {what} from its options")
             return None
@@ -126,7 +127,8 @@ class Wiring:
         if step.options_check is None or options is None:
             return True
         try:
-            step.options_check(options)
+            with contained():
+                step.options_check(options)
         except Exception as error:
             self._report(error, step, entry, f"{step.name} cannot check its options")
             return False

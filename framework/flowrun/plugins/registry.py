@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import pluggy
 
-from flowrun.errors import PluginError, error_line, shown_path
+from flowrun.errors import PluginError, contained, error_line, shown_path
 from flowrun.plugins.extensions import Dataset, Format
 from flowrun.plugins.modules import (
     add_to_path,
@@ -189,13 +189,15 @@ class Registry(msgspec.Struct, dict=True):
             owner = distribution.name if distribution is not None else point.value
             origin = f"installed by {owner}"
             try:
-                loaded.append((point.name, version, origin, point.load()))
+                with contained():
+                    loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
                 registry.failures.append(Failure(point.name, origin, error))
         loaded.sort(key=lambda plugin: not hasattr(plugin[-1], "flowrun_hookspecs"))
         for name, version, origin, module in loaded:
             try:
-                registry._register(name, version, origin, "installed", module)
+                with contained():
+                    registry._register(name, version, origin, "installed", module)
             except Exception as error:
                 registry.failures.append(Failure(name, origin, error))
         return registry
@@ -215,7 +217,8 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            self._register(origin, "", "a local file", "file", import_file(path))
+            with contained():
+                self._register(origin, "", "a local file", "file", import_file(path))
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -232,9 +235,10 @@ class Registry(msgspec.Struct, dict=True):
             return None
         add_to_path(folder)
         try:
-            module = importlib.import_module(name)
-            version = getattr(module, "__version__", "")
-            self._register(name, version, f"module {name}", "module", module)
+            with contained():
+                module = importlib.import_module(name)
+                version = getattr(module, "__version__", "")
+                self._register(name, version, f"module {name}", "module", module)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -272,7 +276,8 @@ class Registry(msgspec.Struct, dict=True):
 def _blaming(plugin: str, hook: str) -> Iterator[None]:
     """Raise PluginError that names the plugin in place of what its hook raises."""
     try:
-        yield
+        with contained():
+            yield
     except Exception as error:
         message = f"the plugin `{plugin}` failed in {hook}: {error_line(error)}"
         raise PluginError(message) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError, StepError, shown_path
+from flowrun.errors import FlowrunError, StepError, contained, shown_path
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.registry import Registry
 from flowrun.plugins.steps import CONTEXT, Step
@@ -51,7 +51,8 @@ class Call(msgspec.Struct):
         start = time.perf_counter()
         try:
             function = (self.on_shapes and step.shape_function) or step
-            self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
+            with contained():
+                self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
         finally:
             self.work += time.perf_counter() - start
             state.is_noting = False
@@ -75,7 +76,7 @@ def context_of(
 
 def call_in_backends(call: Call, registry: Registry) -> Any:
     """Call a step within the contexts of all backends; returns what it counts as returning."""
-    with ExitStack() as stack:
+    with contained(), ExitStack() as stack:
         for _, backend in registry.backends:
             stack.enter_context(backend.around_step(call.step.step, call.ctx, call))
         call()
