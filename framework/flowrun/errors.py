@@ -290,9 +290,8 @@ def error_line(error: BaseException) -> str:
         code, line = frame.tb_frame.f_code, frame.tb_lineno  # `exit()` is a call of Python's own
         frame = frame.tb_next
     place = ""
-    if code is not None:
-        if "importlib" not in code.co_filename:
-            place = f" ({shown_path(Path(code.co_filename))}:{line})"
+    if code is not None and "importlib" not in code.co_filename:
+        place = f" ({shown_path(Path(code.co_filename))}:{line})"
     if isinstance(error, SyntaxError) and error.filename:
         place = f" ({shown_path(Path(error.filename))}:{error.lineno})"
         message = error.msg
