@@ -16,7 +16,7 @@ def tensor_summary(tensor: torch.Tensor) -> Summary:
         shape=tuple(tensor.shape),
         dtype=dtype_name(tensor),
         device=str(tensor.device),
-        bytes=tensor.nbytes,
+        bytes=None if tensor.is_sparse else tensor.nbytes,  # which a sparse one does not have
     )
 
 

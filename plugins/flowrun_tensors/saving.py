@@ -28,7 +28,6 @@ def write_folder(folder: Path, values: dict[str, Any]) -> list[Path]:
     from safetensors.torch import save
 
     structure, tensors = _structure(folder, values, _PLAIN)
-    require_held("safetensors", tensors)
     content = save(tensors)
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / f"tensors-{_short_digest(content)}.safetensors"
@@ -64,7 +63,6 @@ def values_as_saved(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     For a check. Raises the errors of `write_folder`. A value known only in a run stays unknown.
     """
     structure, tensors = _structure(folder, values, (*_PLAIN, Unknown))
-    require_held("safetensors", tensors)
     return {name: _join(value, tensors) for name, value in structure.items()}
 
 
@@ -117,6 +115,7 @@ def _split(value: Any, path: str, tensors: dict[str, torch.Tensor], plain: tuple
     """
     if isinstance(value, torch.Tensor):
         name = _unused(path, tensors)
+        require_held("safetensors", {name: value})
         tensors[name] = value.detach().cpu().contiguous().clone()
         return {_TENSOR: name}
     if isinstance(value, dict):
