@@ -94,6 +94,7 @@ _NORMALIZED = """
 {squares} = ({shifted} - {mean}).square().sum(0)  ## one_block
 {mean}, {squares} = {moments}({X}.{wide}() - {first})  ## not one_block
 {std} = ({squares} / (len({X}) - 1)).sqrt().to({dtype})
+assert {std}.isfinite().all(), "a column is not finite, or too large"
 {std}[{squares} == 0] = 1  # a column that is constant has no scale
 {mean} = ({first} + {mean}).to({dtype})
 {new_X}, {new_X_val} = ({X} - {mean}) / {std}, ({X_val} - {mean}) / {std}  ## crossed
