@@ -102,13 +102,14 @@ def begun_table(
 
 def _check_names(columns: list[str], path: Path, line: int) -> None:
     """Raise DataError for two columns of one name; a name left empty is none."""
-    for place, name in enumerate(columns):
-        before = columns.index(name)
-        if name and before < place:
+    first: dict[str, int] = {}
+    for place, name in enumerate(columns, 1):
+        if name and name in first:
             raise DataError(
-                f"{path}, line {line}: the columns {before + 1} and {place + 1} are both named "
+                f"{path}, line {line}: the columns {first[name]} and {place} are both named "
                 f"`{name}`; give each a name of its own"
             )
+        first[name] = place
 
 
 def table_numbers(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import flowrun
 from flowrun import RecipeError, StepError
@@ -181,6 +182,60 @@ def test_infinity_is_not_equal_to_a_number_beyond_its_dtype(write: Write) -> Non
     (check,) = flowrun.run(path).record["expectations"]
     assert not check["met"]
     assert check["difference"] == "wanted a number larger than float32 can hold"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype", "cast", "lost"),
+    [
+        ([70000.0, 65519.0, -1e9, float("inf")], "float32", "float16", 2),
+        ([1e39, 1.0], "float64", "float32", 1),
+        ([3.4e38, 1.0], "float64", "bfloat16", 1),
+        ([70000, 1], "int64", "float16", 1),
+        ([2147483647.0, 2147483648.0, -2147483648.9, -2147483649.0], "float64", "int32", 2),
+        ([9.3e18, -9.3e18, -(2.0**63), float("nan")], "float64", "int64", 3),
+        ([2**31, -(2**31), 2**31 - 1], "int64", "int32", 1),
+        ([0.5, 1e30], "float32", "bool", 0),
+        ([1e30, 2.5], "bfloat16", "float32", 0),
+        ([2.9, -2.9], "float32", "int32", 0),
+        ([65504.0, float("-inf")], "float16", "int32", 1),
+        ([1, 2**32 - 1, 2**31], "uint32", "int32", 2),
+        ([1, 2**64 - 1, 2**63, 2**40], "uint64", "int64", 2),
+        ([1, 2**40], "uint64", "int32", 1),
+        *(
+            ([1, 2], dtype, cast, 0)
+            for cast in ("int32", "int64", "float16", "bool")
+            for dtype in (
+                "bool",
+                "uint8",
+                "int8",
+                "int16",
+                "uint16",
+                "int32",
+                "uint32",
+                "uint64",
+                "int64",
+                "float16",
+                "bfloat16",
+                "float64",
+                "float8_e5m2",
+            )
+        ),
+    ],
+)
+def test_a_cast_counts_the_numbers_that_it_loses(
+    numbers: list[float], dtype: str, cast: str, lost: int
+) -> None:
+    if hasattr(np, dtype):  # torch makes no number above 2**63
+        tensor = torch.from_numpy(np.array(numbers, dtype))
+    else:
+        tensor = torch.tensor(numbers).to(getattr(torch, dtype))
+    recipe = {"recipe": "r", "steps": [{"cast": {"x": cast}}]}
+    result = flowrun.run(recipe, given={"x": tensor}, record=False)
+    assert torch.equal(result.values["x"], tensor.to(getattr(torch, cast)))
+    what = "infinite" if "float" in cast else "arbitrary"
+    message = f"{lost} of the numbers of `x` are beyond {cast}, and become {what}"
+    assert result.record["warnings"] == ([message] if lost else [])
+    assert not flowrun.check(recipe, given={"x": tensor}).errors
 
 
 @pytest.mark.parametrize("name", ["e", "pi", "inf", "float64", "bool", "exp", "mean"])
