@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 import pluggy
 
-from flowrun.errors import error_line
+from flowrun.errors import contained, error_line
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.running.dependencies import MISSING
@@ -155,7 +155,8 @@ class Listeners:
             if found.plugin_name in self._off:
                 continue
             try:
-                found.function(*(arguments[name] for name in found.argnames))
+                with contained():
+                    found.function(*(arguments[name] for name in found.argnames))
             except Exception as error:
                 self._off.add(found.plugin_name)
                 self._warn(
