@@ -93,4 +93,5 @@ def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
     # Of differences from the first row a constant column leaves exact zeros, of means it does not.
     differences = y - y[0]
     total = (differences - differences.mean(0)).square().sum()
-    return float(1 - (y - y_hat).square().sum() / total) if total else float("nan")
+    residual = (y - y_hat).square().sum()
+    return float(1 - residual / total) if total else float("nan")
