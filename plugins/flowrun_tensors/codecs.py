@@ -6,7 +6,7 @@ from typing import Any
 
 from flowrun import Codec, Summary
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.tensor_store import read_tensors, tensor_digest, tensor_layout, write_tensors
+from flowrun_tensors.tensor_store import read_tensors, tensor_digest, write_tensors
 
 
 def tensor_summary(tensor: torch.Tensor) -> Summary:
@@ -33,7 +33,26 @@ def tensor_plain(tensor: torch.Tensor) -> object:
 def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if plain.layout is not torch.strided:
+        return plain
     return plain.clone(memory_format=torch.contiguous_format)
+
+
+def as_tensor(parameter: torch.nn.Parameter) -> torch.Tensor:
+    """The tensor in a Parameter, with all that a step can tell of it but the class."""
+    tensor = parameter.detach().requires_grad_(parameter.requires_grad)
+    tensor.grad = parameter.grad
+    vars(tensor).update(vars(parameter))
+    if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+        tensor.has_hooks = True  # an attribute: such a tensor is not stored
+    return tensor
+
+
+def as_parameter(tensor: torch.Tensor) -> torch.nn.Parameter:
+    """The Parameter of such a tensor."""
+    parameter = torch.nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
+    parameter.grad = tensor.grad
+    return parameter
 
 
 def tensor_difference(
@@ -102,7 +121,15 @@ CODECS = (
         write=write_tensors,
         read=read_tensors,
         suffix=".safetensors",
-        layout=tensor_layout,
+        portable=tensor_portable,
+    ),
+    Codec(
+        "torch.nn.parameter.Parameter",
+        tensor_summary,
+        tensor_plain,
+        tensor_difference,
+        pack=as_tensor,
+        unpack=as_parameter,
         portable=tensor_portable,
     ),
 )

@@ -165,7 +165,7 @@ class StepRecords:
 def _row(record: StepRecord) -> tuple[object, ...]:
     try:
         encoded = _ENCODER.encode(record)
-    except OverflowError:  # a whole number of more than 64 bits, which JSON has
+    except (OverflowError, UnicodeEncodeError):  # more than 64 bits, half a pair of surrogates
         encoded = json.dumps(msgspec.to_builtins(record)).encode()
     return record.key, record.made, encoded, blake3(encoded).digest()
 

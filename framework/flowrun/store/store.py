@@ -20,12 +20,10 @@ from flowrun.store.value_files import (
     NotKeepableError,
     read_value,
     remove_value,
-    taken_apart,
     value_paths,
     write_value,
 )
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import parts_digest
 
 
 class Store:
@@ -115,7 +113,7 @@ class Objects:
         if not self._errors.may_write:
             return None
         try:
-            name = _name(value, digest, values)
+            name = digest[:_NAME_LENGTH]
             if (self._folder / f"{name}.json").is_file():
                 size = self._bytes(name)  # a process killed here may have left it out of the table
             else:
@@ -188,13 +186,3 @@ class Objects:
             "a kept value was damaged, and is recomputed; "
             f"the damaged file lies in {aside}: {error}"
         )
-
-
-def _name(value: object, digest: str, values: Codecs) -> str:
-    """The name of a value: its content, and how its leaves lie in memory."""
-    layouts = {}
-    for kind, leaves in taken_apart(value, values).leaves.items():
-        codec = values.codec_named(kind)
-        if codec is not None and codec.layout is not None:
-            layouts[kind] = {leaf: codec.layout(item) for leaf, item in leaves.items()}
-    return parts_digest([digest, layouts])[:_NAME_LENGTH]

@@ -23,7 +23,7 @@ from flowrun_tensors.training import (
     surroundings_state,
     trained,
 )
-from flowrun_tensors.validation import Validation
+from flowrun_tensors.validation import Validation, taken_of
 
 
 def autograd(task: Task, ctx: Context) -> Trained:
@@ -62,7 +62,8 @@ def moments(task: Task, ctx: Context) -> Trained:
     settings = task.settings
     found = iterated(
         task.X, task.y, task.params,
-        lrs=settings.rates, tolerance=settings.tolerance, **settings.options,
+        steps=settings.steps, lrs=[settings.lr] if settings.lrs is None else settings.lrs,
+        tolerance=settings.tolerance, **settings.options,
     )  # fmt: skip
     return Trained(found.params, found.losses)
 
@@ -97,7 +98,6 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         walk.restore(restored["walk"])
         restore_surroundings(restored, task.X.device, batches, validation)
     losses, params = walk.losses, walk.named()
-    lrs = settings.rates
     state = partial(_state, walk, batches, validation)
 
     def loss_now() -> float:
@@ -106,7 +106,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
     while walk.taken < settings.steps:
         step = walk.taken
         is_last = validation is not None and validation.look(params, step)
-        walk.step(lrs[step], None if batches is None else batches.rows())
+        walk.step(settings.rate(step), None if batches is None else batches.rows())
         if is_last or has_settled(losses, step, settings.tolerance):
             break
         if walk.taken % BLOCK == 0:
@@ -114,7 +114,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         ctx.progress(walk.taken, settings.steps, loss=loss_now)
         ctx.checkpoint(state)
     require_finite(losses, 0, walk.taken, settings.lr)
-    return trained(walk.parameters(), losses[: walk.taken], validation)
+    return trained(walk.parameters(), taken_of(losses, walk.taken), validation)
 
 
 def _state(walk: Any, batches: Batches | None, validation: Validation | None) -> dict[str, Any]:
