@@ -2,7 +2,8 @@
 
 `Python` is `subprocess.Popen` for a run of this Python: it has the same attributes and methods. It
 forks where that makes no difference, and starts a new Python where it does, or where it is asked to
-(`fresh=True`): for a test of what Python loads or of the start itself.
+(`fresh=True`): for a test of what Python loads or of the start itself. `Home` may be another Python
+that has a server of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +33,38 @@ _AT_START = (
     "PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "NUMBA_", "NPY_", "OMP_", "OPENBLAS_",
     "PYTORCH_", "TORCH",
 )  # fmt: skip
-# Of these, what a child takes over; everybody's Python speaks UTF-8 by now.
+# Of these, what a child takes over: torch reads the last when it compiles, which the server does
+# not. Everybody's Python speaks UTF-8 by now.
 _TAKEN_OVER = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
+_TAKEN_OVER |= {"TORCHINDUCTOR_CACHE_DIR"}
 _TAKEN_OVER |= {"PYTHONUTF8"} if sys.getfilesystemencoding() == "utf-8" else set()
 
+_server_has: dict[str, str] = {}  # of the environment, known in its children alone
 seconds = 0.0  # of processor, that children forked for this process have taken
 
 
+@dataclass(frozen=True)
+class Home:
+    """A Python with a server.
+
+    program: its file. libraries: what the server imports, of fork_server.LIBRARIES; all if none is
+    named. socket: the server's; that of the session if there is none.
+    """
+
+    program: str = sys.executable
+    libraries: tuple[str, ...] = ()
+    socket: Path | None = None
+
+
 class Python(subprocess.Popen[str]):
-    """A run of this Python with these arguments: `-m MODULE ...`, `-c CODE ...` or `FILE ...`."""
+    """A run of Python with these arguments: `-m MODULE ...`, `-c CODE ...` or `FILE ...`.
+
+    They may follow options of Python (see fork_server.OPTIONS). home: this Python, or another one.
+    """
+
+    _home: Home
+    _status: socket.socket | None = None
+    _is_forked = False
 
     def __init__(
         self,
@@ -48,24 +73,33 @@ class Python(subprocess.Popen[str]):
         cwd: str | Path | None = None,
         env: Mapping[str, str] | None = None,
         fresh: bool = False,
+        home: Home | None = None,
         **streams: Any,
     ) -> None:
-        command = [sys.executable, *map(str, arguments)]
-        self._env = dict(os.environ if env is None else env)
-        self._is_forked = not fresh and can_be_forked(command[1:], self._env)
-        self._status: socket.socket | None = None
-        super().__init__(command, cwd=cwd, env=self._env, text=True, encoding="utf-8", **streams)
+        self._home = home or Home()
+        command = [self._home.program, *map(str, arguments)]
+        env = dict(os.environ if env is None else env)
+        self._is_forked = not fresh and can_be_forked(command[1:], env)
+        super().__init__(command, cwd=cwd, env=env, text=True, encoding="utf-8", **streams)
 
     def _execute_child(self, args: Any, *settings: Any) -> None:
         """Have the server fork a child in place of starting a program; as in subprocess.py."""
-        if not self._is_forked:
+        if self._is_forked:
+            self._fork(args, settings, group=0)
+        else:
             super()._execute_child(args, *settings)  # type: ignore[misc]
-            return
-        cwd, pipes = settings[4], settings[9:15]
+
+    def _fork(self, args: Any, settings: tuple[Any, ...], *, group: int) -> None:
+        """Send a request to the server; group: the process group of the child, 0 for a new one."""
+        cwd, env, pipes = settings[4], settings[5], settings[9:15]
         streams = [own if own != -1 else number for number, own in enumerate(
             (pipes[0], pipes[3], pipes[5]))]  # fmt: skip
-        self._status = _connected()
-        request = {"arguments": args[1:], "cwd": str(Path(cwd or ".").resolve()), "env": self._env}
+        self._status = _connected(self._home)
+        options, arguments = _parted(list(map(os.fspath, args[1:])))
+        request = {
+            "options": options, "arguments": arguments, "group": group,
+            "cwd": str(Path(cwd or ".").resolve()), "env": dict(os.environ if env is None else env),
+        }  # fmt: skip
         content = json.dumps(request).encode()
         header = fork_server.HEADER.pack(len(content))
         socket.send_fds(self._status, [header], streams)
@@ -121,11 +155,50 @@ def run(
 
 def can_be_forked(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether a forked child makes no difference to a new Python."""
-    if sys.platform != "linux" or (arguments[0][0] == "-" and arguments[0] not in ("-m", "-c")):
+    _, rest = _parted(arguments)
+    if sys.platform != "linux" or not rest or (rest[0][0] == "-" and rest[0] not in ("-m", "-c")):
         return False
     if any(Path(one, "sitecustomize.py").exists() for one in _path_of(environment)):
         return False
-    return _at_start(environment) == _at_start(os.environ)
+    return _at_start(environment) == (_server_has or _at_start(os.environ))
+
+
+def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Python's options that a child heeds, and the arguments after them."""
+    rest = list(arguments)
+    options: list[str] = []
+    while rest and rest[0] in fork_server.OPTIONS:
+        count = 2 if rest[0] == "-W" else 1
+        options += rest[:count]
+        del rest[:count]
+    return options, rest
+
+
+def fork_what_is_started(server: Path) -> None:
+    """Fork each Python that this process, forked by the server, starts through `subprocess`."""
+    _server_has.update(_at_start(os.environ))
+    start = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+    home = Home(socket=server)
+
+    def execute(process: Any, args: Any, *settings: Any) -> None:
+        if type(process) is not subprocess.Popen or not _is_plain(args, settings):
+            start(process, args, *settings)
+            return
+        process.__class__, process._home, process._is_forked = Python, home, True
+        group = settings[21]
+        process._fork(args, settings, group=os.getpgrp() if group == -1 else group)
+
+    subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
+
+
+def _is_plain(args: Any, settings: tuple[Any, ...]) -> bool:
+    """Whether a start of a program, as subprocess.py has it, can be a fork."""
+    if not isinstance(args, list) or args[0] != sys.executable or not args[1:]:
+        return False
+    # Of the child: what is called in it, its descriptors, start-up settings, shell, users, session.
+    unusual = (*settings[1:2], *settings[3:4], *settings[6:9], *settings[16:19], settings[20])
+    env = os.environ if settings[5] is None else settings[5]
+    return not any(unusual) and can_be_forked(list(map(os.fspath, args[1:])), env)
 
 
 def _path_of(environment: Mapping[str, str]) -> list[str]:
@@ -140,10 +213,9 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _connected() -> socket.socket:
-    """A connection to the session's server, which the first process that needs it starts."""
-    owner = os.environ[OWNER]
-    path = folder(owner) / "socket"
+def _connected(home: Home) -> socket.socket:
+    """A connection to a server, which the first process that needs it starts."""
+    path = home.socket or folder(os.environ[OWNER]) / "socket"
     connection = socket.socket(socket.AF_UNIX)
     if connection.connect_ex(str(path)) == 0:
         return connection
@@ -151,7 +223,7 @@ def _connected() -> socket.socket:
     with FileLock(path.with_name("lock")):
         if connection.connect_ex(str(path)):
             path.unlink(missing_ok=True)  # of one that was killed
-            _start(path, owner)
+            _start(path, home)
             connection.connect(str(path))
     return connection
 
@@ -161,12 +233,12 @@ def folder(owner: str) -> Path:
     return Path(tempfile.gettempdir(), f"flowrun-tests-{os.getuid()}-{owner}")
 
 
-def _start(path: Path, owner: str) -> None:
+def _start(path: Path, home: Home) -> None:
     given = _TAKEN_OVER - {"PYTHONDONTWRITEBYTECODE"}  # which stays among Python's flags
     environment = {name: os.environ[name] for name in os.environ if name not in given}
+    command = [home.program, fork_server.__file__, str(path), os.environ[OWNER], *home.libraries]
     process = subprocess.Popen(
-        [sys.executable, fork_server.__file__, str(path), owner],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=path.with_name("errors").open("w"), start_new_session=True,
     )  # fmt: skip
     begun = time.monotonic()
