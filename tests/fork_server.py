@@ -400,13 +400,14 @@ def _forking() -> ModuleType:
 
 if __name__ == "__main__":
     del sys.path[0]  # the folder of this script
-    path, owner, libraries = sys.argv[1], int(sys.argv[2]), sys.argv[3:] or list(LIBRARIES)
+    path, owner, wanted = sys.argv[1], int(sys.argv[2]), sys.argv[3:] or LIBRARIES
     base = list(sys.path)
     imported = Imported(base)
     sys.meta_path.insert(0, imported)
-    for library in libraries:
-        imported.preload(library, LIBRARIES[library])
-    processes = _forking() if "filelock" in libraries else None
+    for library, modules in LIBRARIES.items():
+        if library in wanted:
+            imported.preload(library, modules)
+    processes = _forking() if "filelock" in wanted else None
     imported.hide()
     gc.collect()
     gc.freeze()  # what is there now is not looked through, and copied, again in each child

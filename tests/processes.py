@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,15 +46,21 @@ seconds = 0.0  # of processor, that children forked for this process have taken
 
 @dataclass(frozen=True)
 class Home:
-    """A Python with a server.
+    """A Python with a server, which a session of tests starts once.
 
     program: its file. libraries: what the server imports, of fork_server.LIBRARIES; all if none is
-    named. socket: the server's; that of the session if there is none.
+    named. known: the server's socket, if it runs already.
     """
 
     program: str = sys.executable
     libraries: tuple[str, ...] = ()
-    socket: Path | None = None
+    known: Path | None = None
+
+    @property
+    def socket(self) -> Path:
+        """The server's socket: a short path, as a socket needs one."""
+        own = "" if self.program == sys.executable else f"{zlib.crc32(self.program.encode())}"
+        return self.known or folder(os.environ[OWNER]) / own / "socket"
 
 
 class Python(subprocess.Popen[str]):
@@ -178,7 +185,7 @@ def fork_what_is_started(server: Path) -> None:
     """Fork each Python that this process, forked by the server, starts through `subprocess`."""
     _server_has.update(_at_start(os.environ))
     start = subprocess.Popen._execute_child  # type: ignore[attr-defined]
-    home = Home(socket=server)
+    home = Home(known=server)
 
     def execute(process: Any, args: Any, *settings: Any) -> None:
         if type(process) is not subprocess.Popen or not _is_plain(args, settings):
@@ -215,11 +222,11 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _connected(home: Home) -> socket.socket:
     """A connection to a server, which the first process that needs it starts."""
-    path = home.socket or folder(os.environ[OWNER]) / "socket"
+    path = home.socket
     connection = socket.socket(socket.AF_UNIX)
     if connection.connect_ex(str(path)) == 0:
         return connection
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(path.with_name("lock")):
         if connection.connect_ex(str(path)):
             path.unlink(missing_ok=True)  # of one that was killed
@@ -229,7 +236,7 @@ def _connected(home: Home) -> socket.socket:
 
 
 def folder(owner: str) -> Path:
-    """Where the server of a session has its socket: a short path, as a socket needs one."""
+    """Where the servers of a session have their sockets."""
     return Path(tempfile.gettempdir(), f"flowrun-tests-{os.getuid()}-{owner}")
 
 

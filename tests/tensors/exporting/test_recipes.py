@@ -37,10 +37,14 @@ ARTICLE = sorted((RECIPES / "article").glob("*.yaml"))
 BY_HAND = sorted((RECIPES / "checks").glob("*.yaml"))
 
 
-def test_no_flowrun_is_where_the_scripts_run(torch_alone: Python, with_numpy: Python) -> None:
+@pytest.mark.parametrize("fresh", [False, True], ids=["forked", "new"])
+def test_no_flowrun_is_where_the_scripts_run(
+    fresh: bool, torch_alone: Python, with_numpy: Python
+) -> None:
     for python, missing in ((torch_alone, "flowrun numpy safetensors"), (with_numpy, "flowrun")):
         for name in missing.split():
-            assert f"No module named '{name}'" in python("-c", f"import {name}").stderr
+            done = python("-c", f"import {name}", fresh=fresh)
+            assert f"No module named '{name}'" in done.stderr
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -86,7 +90,7 @@ def test_a_script_says_what_it_is_made_of(flowrun: Flowrun, torch_alone: Python)
         assert f"\n{line}\n" in text
     for gone in ("flowrun import", "import flowrun", "@step", "Annotated", "Meta(", "class "):
         assert gone not in text
-    done = torch_alone("red.py")
+    done = torch_alone("red.py", fresh=True)
     assert done.returncode == 0, done.stderr
     assert "metrics: {'mae': 0." in done.stdout
     assert "loss " in done.stdout
