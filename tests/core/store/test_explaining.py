@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
 
@@ -133,7 +132,7 @@ def test_explain_loads_no_torch(world: World) -> None:
         "from flowrun.cli.start import main\n"
         "try: main()\nexcept SystemExit: assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = processes.run(["-c", script])
     assert done.returncode == 0, done.stderr
     assert "3 of 3 steps would be kept" in done.stdout
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import torch
 
 import flowrun as package
 from flowrun_tensors.exporting import export_plan
+from tests import processes
 from tests.conftest import Flowrun
 from tests.tensors.exporting.scripts import (
     RECIPES,
@@ -253,5 +252,5 @@ def test_exporting_leaves_torch_unloaded() -> None:
         "from flowrun.cli.main import main\n"
         "try: main()\nfinally: assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    done = processes.run(["-c", code])
     assert done.returncode == 0, done.stderr

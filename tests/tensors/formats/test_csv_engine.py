@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 
 import flowrun
 from flowrun_tensors.formats.csv_engine import LARGE, read_large
+from tests import processes
 
 Write = Callable[[str, str], Path]
 
@@ -173,7 +173,6 @@ print("pyarrow" in sys.modules, "pandas" in sys.modules)
 def test_a_small_text_costs_no_import_of_the_engine(write: Write) -> None:
     for rows, is_imported in ((1000, False), (100_000, True)):
         path = write("t.csv", "\n".join(PLAIN[:rows]))
-        command = [sys.executable, "-c", IMPORTED, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = processes.run(["-c", IMPORTED, path])
         assert done.stdout.split() == [str(is_imported), "False"]
         assert done.stderr == ""
