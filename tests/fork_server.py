@@ -4,7 +4,8 @@ Importing torch takes far longer than what most tests do with it. The server is 
 imports the libraries of LIBRARIES once, and forks: the child takes over the arguments, folder,
 environment and streams of the request, and ends as every Python ends. It starts with the modules
 that a new Python has: a library is brought back into `sys.modules` when the child imports it. What
-the child starts with `subprocess` is forked from the server, too, if it is a Python.
+the child starts with `subprocess` or `multiprocessing` is forked from the server, too, if it is a
+Python.
 
 What a fork cannot change (the hash seed, what the dynamic loader and the libraries read from the
 environment when they are loaded) is for `tests.processes` to know: it starts a new Python then.
@@ -59,8 +60,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("rich.console",),
     "pytest": (),
 }
-OPTIONS = ("-P", "-u", "-W")  # of Python, before `-m`, `-c` or a file, that a child heeds
+OPTIONS = ("-B", "-P", "-u", "-W")  # of Python, before `-m`, `-c` or a file, that a child heeds
 HEADER = struct.Struct("!I")  # the length of a request
+_MOST_FILES = 16  # that a child is given beside the three streams
 STARTED = struct.Struct("!i")  # the child's process id
 ENDED = struct.Struct("!id")  # its wait status, and the seconds of processor that it took
 _OWNER_SECONDS = 2.0  # between two looks whether the session of tests is still there
@@ -215,12 +217,10 @@ class Server:
         if pid == 0:
             connection.close()
             self._leave()
-            for target, stream in enumerate(streams):
-                os.dup2(stream, target)
+            _take(streams, [0, 1, 2, *request["files"]])
+            return request
         for stream in streams:
             os.close(stream)
-        if pid == 0:
-            return request
         self._children[pid] = connection
         _send(connection, STARTED.pack(pid))
         return None
@@ -255,9 +255,20 @@ def _leave_group(pid: int, group: int) -> None:
             os.setpgid(pid, one)
 
 
+def _take(received: list[int], numbers: list[int]) -> None:
+    """Give open files these numbers, which may be those of others among them."""
+    above = max(*received, *numbers) + 1
+    for number in received:
+        os.dup2(number, above + number)
+        os.close(number)
+    for number, target in zip(received, numbers, strict=True):
+        os.dup2(above + number, target)
+        os.close(above + number)
+
+
 def _received(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """A request, and the streams that came with it."""
-    header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3)
+    header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3 + _MOST_FILES)
     (length,) = HEADER.unpack(header)
     return json.loads(connection.recv(length, socket.MSG_WAITALL)), streams
 
@@ -272,7 +283,9 @@ def become(request: dict[str, Any], base: list[str], imported: Imported) -> None
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.dont_write_bytecode = (
+        bool(os.environ.get("PYTHONDONTWRITEBYTECODE")) or "-B" in request["options"]
+    )
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX") or None
     own = os.environ.get("PYTHONPATH", "")
     sys.path[:] = [os.path.abspath(one) for one in own.split(os.pathsep) if own] + base  # noqa: PTH100

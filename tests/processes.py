@@ -9,6 +9,7 @@ that has a server of its own.
 from __future__ import annotations
 
 import json
+import multiprocessing.util
 import os
 import select
 import socket
@@ -101,17 +102,9 @@ class Python(subprocess.Popen[str]):
         cwd, env, pipes = settings[4], settings[5], settings[9:15]
         streams = [own if own != -1 else number for number, own in enumerate(
             (pipes[0], pipes[3], pipes[5]))]  # fmt: skip
-        self._status = _connected(self._home)
-        options, arguments = _parted(list(map(os.fspath, args[1:])))
-        request = {
-            "options": options, "arguments": arguments, "group": group,
-            "cwd": str(Path(cwd or ".").resolve()), "env": dict(os.environ if env is None else env),
-        }  # fmt: skip
-        content = json.dumps(request).encode()
-        header = fork_server.HEADER.pack(len(content))
-        socket.send_fds(self._status, [header], streams)
-        self._status.sendall(content)
-        (self.pid,) = fork_server.STARTED.unpack(_receive(self._status, fork_server.STARTED.size))
+        env = os.environ if env is None else env
+        request = {"group": group, "cwd": str(Path(cwd or ".").resolve()), "env": dict(env)}
+        self._status, self.pid = _forked(self._home, args, request, streams, [])
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
@@ -182,9 +175,14 @@ def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def fork_what_is_started(server: Path) -> None:
-    """Fork each Python that this process, forked by the server, starts through `subprocess`."""
+    """Fork each Python that this process starts, which the server has forked.
+
+    Through `subprocess`, or as one of `multiprocessing`. That one is nobody's child here, as
+    `multiprocessing` allows for: it sees its end by a pipe.
+    """
     _server_has.update(_at_start(os.environ))
     start = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+    spawn_new = multiprocessing.util.spawnv_passfds  # type: ignore[attr-defined]
     home = Home(known=server)
 
     def execute(process: Any, args: Any, *settings: Any) -> None:
@@ -195,7 +193,17 @@ def fork_what_is_started(server: Path) -> None:
         group = settings[21]
         process._fork(args, settings, group=os.getpgrp() if group == -1 else group)
 
+    def spawn(path: Any, args: Sequence[Any], files: Sequence[int]) -> int:
+        command = list(map(os.fspath, args))
+        if command[-1] != "--multiprocessing-fork" or not can_be_forked(command[1:], os.environ):
+            return spawn_new(path, args, files)
+        request = {"group": os.getpgrp(), "cwd": str(Path.cwd()), "env": dict(os.environ)}
+        connection, pid = _forked(home, command, request, [0, 1, 2], list(files))
+        connection.close()
+        return pid
+
     subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
+    multiprocessing.util.spawnv_passfds = spawn  # type: ignore[attr-defined]
 
 
 def _is_plain(args: Any, settings: tuple[Any, ...]) -> bool:
@@ -238,6 +246,28 @@ def _connected(home: Home) -> socket.socket:
 def folder(owner: str) -> Path:
     """Where the servers of a session have their sockets."""
     return Path(tempfile.gettempdir(), f"flowrun-tests-{os.getuid()}-{owner}")
+
+
+def _forked(
+    home: Home,
+    command: Sequence[Any],
+    request: dict[str, Any],
+    streams: list[int],
+    files: list[int],
+) -> tuple[socket.socket, int]:
+    """A forked child: the connection on which the server says that it has ended, and its id.
+
+    files: the open files that it has beside its streams, under the same numbers as here.
+    """
+    options, arguments = _parted(list(map(os.fspath, command[1:])))
+    request |= {"options": options, "arguments": arguments, "files": files}
+    content = json.dumps(request).encode()
+    connection = _connected(home)
+    header = fork_server.HEADER.pack(len(content))
+    socket.send_fds(connection, [header], [*streams, *files])
+    connection.sendall(content)
+    (pid,) = fork_server.STARTED.unpack(_receive(connection, fork_server.STARTED.size))
+    return connection, pid
 
 
 def _start(path: Path, home: Home) -> None:

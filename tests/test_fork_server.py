@@ -160,6 +160,39 @@ def test_what_a_child_starts_is_forked_from_the_server_too(fresh: bool) -> None:
     assert rest == ["wine ['-c', 'a'] /"]
 
 
+POOL = """
+import os, sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+def double(number):
+    if number == 7:
+        os._exit(1)
+    assert "torch" not in sys.modules
+    return os.getppid(), os.getpgrp(), number * 2
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(double, range(5)))
+    assert [number for _, _, number in found] == [0, 2, 4, 6, 8]
+    (above,), (group,) = ({one[at] for one in found} for at in (0, 1))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        print(above in (os.getpid(), os.getppid()), group == os.getpgrp(), above == os.getppid())
+        pool.submit(double, 7).result()
+"""
+
+
+@FORKED_OR_NEW
+def test_a_pool_of_processes_that_are_spawned_is_forked_from_the_server_too(
+    fresh: bool, module: Path
+) -> None:
+    module.write_text(POOL)
+    done = run([module], fresh=fresh)
+    assert done.returncode == 1
+    assert "BrokenProcessPool" in done.stderr
+    assert done.stdout == f"True True {not fresh}\n"
+
+
 @FORKED_OR_NEW
 def test_the_streams_are_those_it_is_given(fresh: bool, tmp_path: Path) -> None:
     code = "import sys, os; print(sys.stdin.read().upper()); os.system('echo below >&2')"
