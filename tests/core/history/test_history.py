@@ -430,7 +430,7 @@ def test_looking_back_loads_no_heavy_library(
         "try: main()\nexcept SystemExit: pass\n"
         "print('loaded', *(name for name in sys.modules if '.' not in name))"
     )
-    done = processes.run(["-c", code], cwd=tmp_path)
+    done = processes.run(["-c", code], cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not loaded & {"torch", "numpy", "rich", "pooch", "requests", "safetensors"}

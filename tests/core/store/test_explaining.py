@@ -132,7 +132,7 @@ def test_explain_loads_no_torch(world: World) -> None:
         "from flowrun.cli.start import main\n"
         "try: main()\nexcept SystemExit: assert 'torch' not in sys.modules"
     )
-    done = processes.run(["-c", script])
+    done = processes.run(["-c", script], fresh=True)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 steps would be kept" in done.stdout
 

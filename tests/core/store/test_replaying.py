@@ -35,7 +35,7 @@ def python(tmp_path: Path) -> Callable[..., str]:
     """Run a script in a process of its own; gives what it says on standard error."""
 
     def run(script: str) -> str:
-        done = processes.run(["-c", script], cwd=tmp_path)
+        done = processes.run(["-c", script], cwd=tmp_path, fresh=True)
         assert done.returncode == 0, done.stderr
         return done.stderr.splitlines()[-1]
 

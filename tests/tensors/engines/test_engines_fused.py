@@ -451,5 +451,5 @@ def test_the_engine_imports_torch_and_numba_at_its_first_use() -> None:
         "import sys, flowrun_tensors.engines.fused\n"
         "sys.exit(str(sorted({'torch', 'numba', 'numpy'} & set(sys.modules))))"
     )
-    ended = processes.run(["-c", code])
+    ended = processes.run(["-c", code], fresh=True)
     assert ended.stderr.strip() == "[]"

@@ -252,5 +252,5 @@ def test_exporting_leaves_torch_unloaded() -> None:
         "from flowrun.cli.main import main\n"
         "try: main()\nfinally: assert 'torch' not in sys.modules"
     )
-    done = processes.run(["-c", code])
+    done = processes.run(["-c", code], fresh=True)
     assert done.returncode == 0, done.stderr
