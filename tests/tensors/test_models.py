@@ -10,6 +10,7 @@ import torch
 
 import flowrun
 from flowrun import RecipeError, StepError
+from tests import processes
 from tests.conftest import Flowrun
 
 PLUGIN = """
@@ -171,16 +172,13 @@ def test_a_model_whose_code_changed_is_trained_again(own: Path, flowrun: Flowrun
 def test_a_recipe_with_a_plugins_model_is_exported_and_checked(
     own: Path, flowrun: Flowrun, tmp_path: Path
 ) -> None:
-    import subprocess
-    import sys
-
     done = flowrun("check", own)
     assert done.returncode == 0, done.stderr
     assert "params {inner (4, 5), outer (5, 1), direct (4, 1)}" in done.stdout
     done = flowrun("export", own, "-o", tmp_path / "script.py")
     assert done.returncode == 0, done.stderr
     code = "import script, torch; torch.save({'params': script.params}, 'values.pt')"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    assert processes.run(["-c", code], cwd=tmp_path).returncode == 0
     import flowrun as package
 
     values = torch.load(tmp_path / "values.pt")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
 
@@ -134,7 +133,7 @@ def test_explain_loads_no_torch(world: World) -> None:
         "from flowrun.cli.start import main\n"
         "try: main()\nexcept SystemExit: assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = processes.run(["-c", script], fresh=True)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 steps would be kept" in done.stdout
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import torch
 
 import flowrun as package
 from flowrun_tensors.exporting import export_plan
+from tests import processes
 from tests.conftest import Flowrun
 from tests.tensors.exporting.scripts import (
     RECIPES,
@@ -37,10 +36,14 @@ ARTICLE = sorted((RECIPES / "article").glob("*.yaml"))
 BY_HAND = sorted((RECIPES / "checks").glob("*.yaml"))
 
 
-def test_no_flowrun_is_where_the_scripts_run(torch_alone: Python, with_numpy: Python) -> None:
+@pytest.mark.parametrize("fresh", [False, True], ids=["forked", "new"])
+def test_no_flowrun_is_where_the_scripts_run(
+    fresh: bool, torch_alone: Python, with_numpy: Python
+) -> None:
     for python, missing in ((torch_alone, "flowrun numpy safetensors"), (with_numpy, "flowrun")):
         for name in missing.split():
-            assert f"No module named '{name}'" in python("-c", f"import {name}").stderr
+            done = python("-c", f"import {name}", fresh=fresh)
+            assert f"No module named '{name}'" in done.stderr
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -86,7 +89,7 @@ def test_a_script_says_what_it_is_made_of(flowrun: Flowrun, torch_alone: Python)
         assert f"\n{line}\n" in text
     for gone in ("flowrun import", "import flowrun", "@step", "Annotated", "Meta(", "class "):
         assert gone not in text
-    done = torch_alone("red.py")
+    done = torch_alone("red.py", fresh=True)
     assert done.returncode == 0, done.stderr
     assert "metrics: {'mae': 0." in done.stdout
     assert "loss " in done.stdout
@@ -249,5 +252,5 @@ def test_exporting_leaves_torch_unloaded() -> None:
         "from flowrun.cli.main import main\n"
         "try: main()\nfinally: assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    done = processes.run(["-c", code], fresh=True)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 import flowrun
 from flowrun import RecipeError, StepError
+from tests import processes
 
 ROWS, COLUMNS = 60, 4
 
@@ -298,10 +298,7 @@ def test_where_nothing_can_compile_the_plain_loop_is_taken_and_said(tmp_path: Pa
         "PATH": str(Path(sys.executable).parent),
         "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
     }
-    command = [sys.executable, "-m", "flowrun", str(recipe_file)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=surroundings, cwd=tmp_path
-    )
+    done = processes.run(["-m", "flowrun", recipe_file], env=surroundings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "torch.compile could not be used, and the plain loop is taken" in done.stdout
     assert "engine compiled" in done.stdout
