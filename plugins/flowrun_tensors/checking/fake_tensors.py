@@ -33,6 +33,7 @@ from torch.utils._pytree import tree_map_only
 from flowrun import NeedsDataError
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.kernel_rules import KernelRules
+from flowrun_tensors.checking.known_values import KnownValues
 from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
@@ -135,6 +136,7 @@ class ShapesMode(FakeTensorMode):
     depth: how many operations are running, each inside the other. While it is above 0, torch's own
         code asks tensors for their device and must see the stand-in of an absent one.
     operations: how many operations the step has run so far.
+    known: the tensors whose elements are known.
     number: the value to return if torch reads a number of the data only to warn about it; None if
         reading data must fail.
     """
@@ -151,6 +153,7 @@ class ShapesMode(FakeTensorMode):
         self._count = count
         self._is_counted = False
         self._rules = KernelRules()
+        self.known = KnownValues()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -174,11 +177,14 @@ class ShapesMode(FakeTensorMode):
         counted_before = self._is_counted
         counts = not counted_before and self._count.has_formula(func)
         try:
+            dtypes = None
             if self.depth == 1:
                 self._follow()
-                self._rules.check(func, args, kwargs)
+                dtypes = self._rules.check(func, args, kwargs)
             self._is_counted = counted_before or counts
             result = self._result(func, types, args, kwargs)
+            if dtypes is not None:
+                result = self._with_dtypes(result, dtypes)
             if counts and result is not NotImplemented:
                 self._count.note(func, args, kwargs, result)
         finally:
@@ -186,6 +192,8 @@ class ShapesMode(FakeTensorMode):
             self._is_counted = counted_before
         if self.depth == 0:
             self._memory.note(result)
+            self.known.note(func, args, kwargs, result)
+            self.known.check_indices(func, args, kwargs, result)
         return result
 
     def _stand_in(self, value: Any) -> Any:
@@ -218,20 +226,42 @@ class ShapesMode(FakeTensorMode):
             return super().__torch_dispatch__(func, types, args, kwargs)
         except UnsupportedOperatorException:
             return self._result_on_cpu(func, args, kwargs)
-        except (
-            NeedsDataError,
-            DataDependentOutputException,
-            DynamicOutputShapeException,
-            UnsupportedFakeTensorException,
-        ):
+        except (DataDependentOutputException, DynamicOutputShapeException):
+            found = self.known.result(func, args, kwargs)
+            if found is None:
+                raise
+            return self._of_real(*found, next(tensors_in((args, kwargs))).device)
+        except (NeedsDataError, UnsupportedFakeTensorException):
             raise
         except Exception as error:
             if "Could not run" in str(error):
                 return self._result_on_cpu(func, args, kwargs)
-            refusal = self._rules.refusal(func, args, kwargs)
-            if refusal is None:
+            real = self._rules.second_opinion(func, args, kwargs)
+            if real is None:
                 raise
-            raise refusal from None
+            return self._of_real(real, False, next(tensors_in((args, kwargs))).device)
+
+    def _with_dtypes(self, result: Any, dtypes: tuple[torch.dtype, ...]) -> Any:
+        """A result of torch's rules, with the dtypes that the kernel's has."""
+        tensors = list(tensors_in(result))
+        pairs = zip(tensors, dtypes, strict=False)
+        if len(tensors) != len(dtypes) or all(tensor.dtype is dtype for tensor, dtype in pairs):
+            return result
+        by_tensor = {id(tensor): dtype for tensor, dtype in zip(tensors, dtypes, strict=True)}
+        with self:
+            return tree_map_only(FakeTensor, lambda one: one.to(by_tensor[id(one)]), result)
+
+    def _of_real(self, result: Any, is_known: bool, device: torch.device) -> Any:
+        """A real result on shapes, on a device; `is_known`: its whole numbers are known."""
+
+        def on_shapes(real: torch.Tensor) -> torch.Tensor:
+            with self:
+                fake: torch.Tensor = self.from_tensor(real.clone()).to(device)
+            if is_known:
+                self.known.hold(fake, real)
+            return fake
+
+        return tree_map_only(torch.Tensor, on_shapes, result)
 
     def _result_on_cpu(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """What an operation without a rule for shapes returns on the CPU, moved to its device.
@@ -251,7 +281,11 @@ class ShapesMode(FakeTensorMode):
 
 def known_data(tensor: torch.Tensor) -> torch.Tensor | None:
     """The real tensor with the same elements, if they are known: written in the code, or loaded."""
-    return tensor.constant if isinstance(tensor, FakeTensor) else tensor
+    if not isinstance(tensor, FakeTensor):
+        return tensor
+    mode = tensor.fake_mode
+    known = mode.known.of(tensor) if isinstance(mode, ShapesMode) else None
+    return tensor.constant if known is None else known
 
 
 @contextmanager

@@ -24,12 +24,14 @@ from flowrun_tensors.lazy_torch import torch
 
 # What a kernel says of dtypes or numbers of dimensions, which the small operands have as well.
 _SAME_FOR_SMALL = re.compile(
-    "type|implemented for|[Ii]nteger|floating|[Bb]ool|"
+    "type|implemented for|[Ii]nteger|floating|[Bb]ool|complex|tensors but got|"
     r"supposed to be a vector|must be \d dimension|at least \d dimension|"
     r"non-zero size|numel\(\) == 0"
 )
 _NARROW = (torch.float16, torch.bfloat16)
 _CPU_ALONE = ("abs", "histc", "trace")  # have kernels for fewer dtypes on the CPU than on a GPU
+_LONGEST = (16, 8, 4)  # of a dimension of the small operands
+_FEW = 2**16  # elements of them all
 _MOST_ELEMENTS = 2**22  # of operands with which a kernel is asked about shapes
 
 
@@ -60,7 +62,7 @@ class KernelRules:
 
     def __init__(self) -> None:
         aten = torch.ops.aten
-        self._asked: set[Any] = set()
+        self._asked: dict[Any, tuple[torch.dtype, ...] | None] = {}
         self._checks: dict[Any, Callable[..., None]] = {
             aten.index.Tensor: _check_masks,
             aten.index_put_.default: _check_put,
@@ -75,46 +77,66 @@ class KernelRules:
             aten._thnn_fused_gru_cell_backward.default: _gru_cell_backward,
         }
 
-    def check(self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
-        """Raise what the kernel would, if it refuses these operands."""
+    def check(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> tuple[torch.dtype, ...] | None:
+        """Raise what the kernel would, if it refuses these operands.
+
+        Returns the dtypes of its results, None if they are not known.
+        """
         if operation in self._checks:
             self._checks[operation](*args, **keywords)
-        if getattr(operation, "namespace", "") == "aten":
-            self._ask(operation, args, keywords)
+        if getattr(operation, "namespace", "") != "aten":
+            return None
+        return self._ask(operation, args, keywords)
 
-    def _ask(self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
+    def _ask(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> tuple[torch.dtype, ...] | None:
         """Ask the kernel once for each combination of dtypes and numbers of dimensions."""
         tensors = list(tensors_in((args, keywords)))
         if not tensors or any(tensor.layout is not torch.strided for tensor in tensors):
-            return
-        name = operation._overloadpacket.__name__.removesuffix("_")
-        longest = 2 if name.startswith(("std", "var")) else 1  # a single element does not vary
-        small = _small((args, tuple(keywords.items())), longest)
+            return None
+        operands = (args, tuple(keywords.items()))
         is_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
-        key = (operation, is_cpu, small)
+        key = (operation, is_cpu, _small(operands, 1))
         if key in self._asked:
-            return
-        error = _error_of(operation, *small)
-        if isinstance(error, (RuntimeError, IndexError)) and _SAME_FOR_SMALL.search(str(error)):
+            return self._asked[key]
+        longest = next((size for size in _LONGEST if _elements(operands, size) <= _FEW), 1)
+        error, result = _answer(operation, *_small(operands, longest))
+        if error is not None and not _is_of_dtypes(error):
+            # Cut to so many rows and columns the operands may not fit each other; to one, they do.
+            error, result = _answer(operation, *key[-1])
+        if error is not None and _is_of_dtypes(error):
             lacks_kernel = isinstance(error, NotImplementedError)
             has_narrow = any(tensor.dtype in _NARROW for tensor in tensors)
+            name = operation._overloadpacket.__name__.removesuffix("_")
             if is_cpu or not lacks_kernel or not (has_narrow or name in _CPU_ALONE):
                 raise error
-        self._asked.add(key)
+        # A number may have become a tensor without dimensions, whose dtype counts less.
+        is_sure = is_cpu and all(tensor.dim() for tensor in tensors)
+        dtypes = tuple(tensor.dtype for tensor in tensors_in(result))
+        self._asked[key] = dtypes if is_sure and result is not None else None
+        return self._asked[key]
 
-    def refusal(
+    def second_opinion(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
-    ) -> Exception | None:
-        """What the kernel raises for operands of these very shapes, small ones of one device."""
+    ) -> Any:
+        """What the kernel returns for operands that torch's rules refuse, of these very shapes.
+
+        Raises what the kernel does. Returns None if it cannot be asked, or writes to its operands.
+        """
         devices = {tensor.device for tensor in tensors_in((args, keywords))}
-        if len(devices) > 1 or _elements((*args, *keywords.values())) > _MOST_ELEMENTS:
+        if len(devices) > 1 or _elements((args, tuple(keywords.values()))) > _MOST_ELEMENTS:
             return None
-        error = _error_of(operation, *_same((args, tuple(keywords.items()))))
-        return None if "allocate" in str(error) else error
+        error, result = _answer(operation, *_same((args, tuple(keywords.items()))))
+        if error is not None and "allocate" not in str(error):
+            raise error from None
+        return None if operation._schema.is_mutable else result
 
 
-def _error_of(operation: Any, args: Any, keywords: Any) -> Exception | None:
-    """What a kernel raises for operands; None if it raises nothing, or the CPU has no such kernel.
+def _answer(operation: Any, args: Any, keywords: Any) -> tuple[Exception | None, Any]:
+    """What a kernel raises for operands, and its result; None and None if the CPU has none.
 
     args, keywords: as `_small` and `_same` describe them.
     """
@@ -125,12 +147,16 @@ def _error_of(operation: Any, args: Any, keywords: Any) -> Exception | None:
         if torch.Tag.nondeterministic_seeded in operation.tags:
             stack.enter_context(torch.random.fork_rng(devices=()))
         try:
-            operation(*_made(args), **dict(_made(keywords)))
+            return None, operation(*_made(args), **dict(_made(keywords)))
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
-            if isinstance(error, NotImplementedError) and "not implemented for" not in str(error):
-                return None
-            return error
-    return None
+            has_kernel = "Could not run 'aten::" not in str(error)
+            return error if has_kernel else None, None
+
+
+def _is_of_dtypes(error: Exception) -> bool:
+    """Whether a kernel refuses operands of these dtypes and numbers of dimensions in any size."""
+    kinds = (RuntimeError, IndexError)
+    return isinstance(error, kinds) and bool(_SAME_FOR_SMALL.search(str(error)))
 
 
 def _small(value: Any, longest: int) -> Any:
@@ -164,16 +190,14 @@ def _made(value: Any) -> Any:
     return tuple(_made(item) for item in value) if isinstance(value, tuple) else value
 
 
-def _elements(values: Any) -> int:
-    """How many elements operands have, or would have by the sizes among them."""
-    count = 0
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            count += value.numel()
-        elif isinstance(value, (list, tuple)):
-            sizes = [size for size in value if isinstance(size, int)]
-            count += math.prod(abs(size) for size in sizes) if sizes else _elements(value)
-    return count
+def _elements(value: Any, longest: int = 2**62) -> int:
+    """How many elements operands have, or would have by the sizes among them, if cut to these."""
+    if isinstance(value, torch.Tensor):
+        return math.prod(min(size, longest) for size in value.shape)
+    if not isinstance(value, (list, tuple)):
+        return 0
+    sizes = [min(abs(size), longest) for size in value if type(size) is int]
+    return math.prod(sizes) * bool(sizes) + sum(_elements(item, longest) for item in value)
 
 
 def _check_masks(tensor: torch.Tensor, indices: Any) -> None:

@@ -32,8 +32,10 @@ from flowrun_tensors.checking.patches import (
 )
 from flowrun_tensors.lazy_torch import torch
 
-# These read a number of the data only to warn about it.
-_READ_TO_WARN = ("cov", "corrcoef")
+# These read a number of the data only to warn about it, or to refuse it; and the number to give.
+_READ_TO_WARN = {"cov": 1.0, "corrcoef": 1.0, "gaussian_nll_loss": 0.0}
+# These read the lengths of packed sequences.
+_READ_LENGTHS = ("gru", "lstm", "rnn_relu", "rnn_tanh")
 
 
 class ShapesCheck:
@@ -158,8 +160,10 @@ class _Calls(torch.overrides.TorchFunctionMode):
                 return handler(func, args, keywords)
             known, keywords = data_access.with_known_numbers(func, args, keywords)
             arguments, keywords = device_args.with_standins(self._names, func, known, keywords)
-            if getattr(func, "__name__", "") in _READ_TO_WARN:
-                self._shapes.number = 1.0
+            name = getattr(func, "__name__", "")
+            self._shapes.number = _READ_TO_WARN.get(name)
+            if name in _READ_LENGTHS:
+                arguments = tuple(self._shapes.known.real_or_same(one) for one in arguments)
             result = func(*arguments, **keywords)
         except Exception as error:
             if self.failed is None or self.failed[0] is not error:

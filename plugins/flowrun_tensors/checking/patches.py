@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from flowrun import NeedsDataError, Unknown
 from flowrun_tensors.checking.data_access import tolist
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.fake_tensors import FakeTensor, ShapesMode
+from flowrun_tensors.checking.lazy_modules import new_buffer, new_parameter, still_lazy
 from flowrun_tensors.lazy_torch import torch
 
 _MISSING = object()
@@ -77,6 +79,8 @@ def patch_data_access(replacements: Replacements) -> None:
     # Distributions validate their arguments by value.
     replacements.replace(torch.distributions.Distribution, "_validate_args", False)
     replacements.replace(torch.utils.data.RandomSampler, "__iter__", _in_order)
+    if hasattr(torch.utils.data.dataset, "randperm"):  # of random_split alone
+        replacements.replace(torch.utils.data.dataset, "randperm", _Positions)
     replacements.replace(Unknown, "__array__", unknown_array)
     replacements.replace(Unknown, "__torch_function__", classmethod(_of_unknown))
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
@@ -93,6 +97,16 @@ def _in_order(sampler: Any) -> Iterator[int]:
     """Positions in order: batches have the same shapes in any order."""
     rows = len(sampler.data_source)
     return iter([position % rows for position in range(sampler.num_samples)])
+
+
+class _Positions:
+    """As torch.randperm for random_split, in order: parts have the same shapes in any order."""
+
+    def __init__(self, rows: int, generator: Any = None) -> None:
+        self._rows = rows
+
+    def tolist(self) -> list[int]:
+        return list(range(self._rows))
 
 
 def _of_unknown(kind: type, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -135,13 +149,18 @@ class _MadeBefore:
         self._held: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
 
     def keep(self, module: torch.nn.Module) -> None:
-        """Remember what a module holds, if its tensors are real."""
+        """Remember what a module holds, if its tensors are real.
+
+        Raises NeedsDataError if it is a lazy module, which the check would change for good.
+        """
         if id(module) in self._seen:
             return
         self._seen[id(module)] = module  # a reference, so that no other object gets its id
         for held in (module._parameters, module._buffers):
             tensors = {name: tensor for name, tensor in held.items() if tensor is not None}
             if tensors and not any(isinstance(one, FakeTensor) for one in tensors.values()):
+                if any(is_lazy(one) for one in tensors.values()):  # its class changes for good
+                    raise NeedsDataError("it calls a lazy module that was made on import")
                 gradients = {name: tensor.grad for name, tensor in tensors.items()}
                 self._held.append((held, dict(held), gradients))
 
@@ -187,6 +206,8 @@ def patch_modules(stack: ExitStack, replacements: Replacements) -> None:
     def flatten_parameters(module: torch.nn.RNNBase) -> None:
         """Torch's own needs the addresses of the weights, which do not matter on shapes."""
 
+    replacements.replace(UninitializedParameter, "__new__", staticmethod(new_parameter))
+    replacements.replace(UninitializedBuffer, "__new__", staticmethod(new_buffer))
     replacements.replace(torch.nn.Module, "_apply", convert)
     replacements.replace(torch.nn.RNNBase, "flatten_parameters", flatten_parameters)
     hook = torch.nn.modules.module.register_module_forward_pre_hook(
@@ -213,6 +234,10 @@ def _convert(module: torch.nn.Module, change: Callable[[Any], Any], moved: dict[
             if changed is parameter:
                 moved[id(parameter)] = parameter
                 continue
+            if is_lazy(parameter):
+                moved[id(parameter)] = still_lazy(parameter, changed)
+                module._parameters[name] = moved[id(parameter)]
+                continue
             made = torch.nn.Parameter(changed, parameter.requires_grad)
             if parameter.grad is not None:
                 with torch.no_grad():
@@ -221,4 +246,6 @@ def _convert(module: torch.nn.Module, change: Callable[[Any], Any], moved: dict[
         module._parameters[name] = moved[id(parameter)]
     for name, buffer in module._buffers.items():
         if buffer is not None:
-            module._buffers[name] = change(buffer)
+            changed = change(buffer)
+            is_other = is_lazy(buffer) and changed is not buffer
+            module._buffers[name] = still_lazy(buffer, changed) if is_other else changed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowrun_tensors.expressions import vocabulary
+from flowrun_tensors.expressions.bounds import refuse_large, refuse_large_index
 from flowrun_tensors.expressions.parsing import (
     Expression,
     ExpressionError,
@@ -17,7 +17,6 @@ from flowrun_tensors.expressions.parsing import (
 )
 from flowrun_tensors.lazy_torch import torch
 
-MOST_ELEMENTS = 2**30  # of one tensor that an expression makes
 MOST_BITS = 4096  # of a whole number
 
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -135,10 +134,7 @@ class _Evaluator:
 
     def _binary(self, kind: ast.AST, left: Any, right: Any) -> Any:
         if isinstance(left, self._kind) and isinstance(right, self._kind):
-            if isinstance(kind, ast.MatMult):
-                _check_product(left, right)
-            else:
-                _check_broadcast(left, right)
+            refuse_large("matmul" if isinstance(kind, ast.MatMult) else "", [left, right])
         elif isinstance(left, (list, tuple)) or isinstance(right, (list, tuple)):
             raise ValueError("a list stands for a tensor only inside an index")
         elif isinstance(left, int) and isinstance(right, int):
@@ -147,7 +143,7 @@ class _Evaluator:
 
     def _indexed(self, value: Any, index: Any) -> Any:
         if isinstance(value, self._kind):
-            _check_index(value, index)
+            refuse_large_index(value, index)
         return value[index]
 
     def _attribute(self, value: Any, name: str) -> Any:
@@ -159,8 +155,8 @@ class _Evaluator:
     def _called(self, node: ast.Call) -> Any:
         arguments = [self.of(argument) for argument in node.args]
         keywords = {str(keyword.arg): self.of(keyword.value) for keyword in node.keywords}
+        operands = [*arguments, *keywords.values()]
         name = function_name(node.func)
-        operands = list(arguments)
         if name is not None:
             function = getattr(self._library, name)
         else:
@@ -170,7 +166,9 @@ class _Evaluator:
                 raise ValueError(f"`.{name}()` of a {type(receiver).__name__}, which has none")
             function = getattr(receiver, name)
             operands.insert(0, receiver)
-        _check_call(name, [value for value in operands if isinstance(value, self._kind)])
+        items = [item for one in operands for item in (one if isinstance(one, list) else [one])]
+        arrays = [item for item in items if isinstance(item, self._kind)]
+        refuse_large(name, arrays, [item for item in items if isinstance(item, int)])
         return function(*arguments, **keywords)
 
 
@@ -184,46 +182,3 @@ def _check_whole(kind: ast.AST, left: int, right: int) -> None:
         return
     if bits > MOST_BITS:
         raise ValueError(f"a whole number of more than {MOST_BITS} bits")
-
-
-def _check_elements(shape: tuple[int, ...]) -> None:
-    count = math.prod(shape)
-    if count > MOST_ELEMENTS:
-        raise ValueError(f"a tensor of the shape {tuple(shape)}, more than 2**30 elements")
-
-
-def _check_broadcast(*operands: Any) -> None:
-    try:
-        shape = torch.broadcast_shapes(*(tuple(operand.shape) for operand in operands))
-    except RuntimeError:
-        return  # the operation itself reports what does not fit
-    _check_elements(tuple(shape))
-
-
-def _check_product(left: Any, right: Any) -> None:
-    if left.ndim >= 2 and right.ndim >= 2:
-        _check_elements((*left.shape[:-1], right.shape[-1]))
-
-
-def _check_index(value: Any, index: Any) -> None:
-    """Refuse an index by tensors or lists whose result would be larger than allowed."""
-    parts = index if isinstance(index, tuple) else (index,)
-    counts = [
-        len(part) if isinstance(part, list) else math.prod(part.shape)
-        for part in parts
-        if isinstance(part, list) or hasattr(part, "shape")
-    ]
-    if counts and value.ndim:
-        _check_elements((math.prod(counts), max(math.prod(value.shape[1:]), 1)))
-
-
-def _check_call(name: str, operands: list[Any]) -> None:
-    """Refuse calls whose result may be far larger than their arguments."""
-    if name == "outer":
-        _check_elements(tuple(math.prod(operand.shape) for operand in operands))
-    elif name == "diag" and operands and operands[0].ndim == 1:
-        _check_elements((len(operands[0]), len(operands[0])))
-    elif name in ("matmul", "mm", "mv", "dot") and len(operands) == 2:
-        _check_product(*operands)
-    elif len(operands) > 1:
-        _check_broadcast(*operands)

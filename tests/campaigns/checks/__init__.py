@@ -6,6 +6,7 @@ from tests.campaigns.checks import (
     catalogue_expected,
     catalogue_expressions,
     catalogue_gradients,
+    catalogue_indices,
     catalogue_layers,
     catalogue_losses,
     catalogue_memory,
@@ -28,6 +29,7 @@ CASES = (
     *catalogue_gradients.CASES,
     *catalogue_own_steps.CASES,
     *catalogue_dtypes.CASES,
+    *catalogue_indices.CASES,
     *catalogue_shapes.CASES,
     *catalogue_expected.CASES,
 )

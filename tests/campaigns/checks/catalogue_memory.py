@@ -53,4 +53,34 @@ CASES = (
         says=("(40000, 40000)", "more than 2**30 elements"),
         mended=("zeros: 40000", "zeros: 400"),
     ),
+    Case(
+        title="a diagonal far beside the first",
+        recipe="""
+            steps:
+              - random: {a: {zeros: 5}}
+              - compute: {table: "diag(a, diagonal=50000)"}  # here
+        """,
+        says=("(50005, 50005)", "more than 2**30 elements"),
+        mended=("50000", "50"),
+    ),
+    Case(
+        title="bounds for every row of every other",
+        recipe="""
+            steps:
+              - random: {a: {zeros: 40000}}
+              - compute: {table: "a.clamp(min=a[:, None])"}  # here
+        """,
+        says=("(40000, 40000)", "more than 2**30 elements"),
+        mended=("zeros: 40000", "zeros: 400"),
+    ),
+    Case(
+        title="products of batches",
+        recipe="""
+            steps:
+              - random: {a: {zeros: [2000, 1, 1]}, b: {zeros: [1, 1000000]}}
+              - compute: {table: "a @ b"}  # here
+        """,
+        says=("(2000, 1, 1000000)", "more than 2**30 elements"),
+        mended=("[2000, 1, 1]", "[20, 1, 1]"),
+    ),
 )

@@ -182,6 +182,17 @@ HOSTILE = [
     "outer(big, big)",
     "big[:, None] * big",
     "diag(big)",
+    "diag(big[:5], diagonal=50000)",
+    "big[:5].diag(-50000)",
+    "big.clamp(min=big[:, None])",
+    "clamp(big, max=big[:, None])",
+    "where(big[:, None] > 0, big, 0.0)",
+    "big[:20000, None, None] @ big[None, None, :]",
+    "matmul(big[:20000, None, None], big[None])",
+    "cat([huge, huge, huge])",
+    "stack([huge, huge, huge])",
+    "big[index[:, None], None][:, [0, 0]][:, 0, 0][index[:, None], index]",
+    "big[:, None][:, index]",
     "a.shape.__len__()",
     "unknown.mean()",
     "x.mean()",
@@ -192,7 +203,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:30] or "empty")
 def test_a_hostile_expression_ends_in_a_clear_error_within_a_second(text: str) -> None:
-    values = {**VALUES, "big": torch.zeros(100_000)}
+    index = torch.zeros(100_000, dtype=torch.int64)
+    huge = torch.zeros(1).expand(2**29)
+    values = {**VALUES, "big": torch.zeros(100_000), "index": index, "huge": huge}
     start = time.perf_counter()
     with pytest.raises(ExpressionError) as caught:
         evaluate(parse_expression(text), values)

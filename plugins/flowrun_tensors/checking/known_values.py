@@ -1,0 +1,163 @@
+"""Elements that a check knows: whole numbers written in the code, and computed from these alone.
+
+They decide whether an index is in range, and the shape of what a mask or lengths choose. Each known
+tensor has a real one beside it, on the CPU whatever the device, and operations on known tensors are
+done with the real ones as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch.utils._pytree import tree_map
+from torch.utils.weak import WeakIdKeyDictionary
+
+from flowrun_tensors.checking.operands import tensors_in
+from flowrun_tensors.lazy_torch import torch
+
+_MOST_KNOWN = 2**16  # elements of one tensor
+_MOST_ASKED = 2**22  # elements of what an operation makes or writes, to ask whether it succeeds
+_MAKERS = frozenset("arange eye full ones tril_indices triu_indices zeros".split())
+# Of these operations some operands alone decide the shape of the result, and they return them.
+_DECIDING: dict[str, Callable[..., Any]] = {
+    "_ctc_loss": lambda losses, targets, lengths, target_lengths, *rest: (lengths, target_lengths),
+    "_pack_padded_sequence": lambda rows, lengths, *rest: lengths,
+    "index": lambda tensor, indices: [one for one in indices if one is not None and _is_mask(one)],
+    "masked_select": lambda tensor, mask: mask,
+}
+_INDICES = frozenset("index indices target".split())  # names of arguments that must be in range
+_OUT_OF_RANGE = re.compile(r"out of range|out of (\w+ )?bounds")
+
+
+class KnownValues:
+    """The tensors of one check whose elements are known.
+
+    All is called inside `ShapesMode.__torch_dispatch__`, where operations on real tensors are real.
+    """
+
+    def __init__(self) -> None:
+        # The real tensor, and the version of the fake one, which a change in place raises.
+        self._known = WeakIdKeyDictionary()
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """The real tensor with the same elements; None if they are not known."""
+        if tensor in self._known:
+            real, version = self._known[tensor]
+            return real if tensor._version == version else None
+        return None
+
+    def real_or_same(self, value: Any) -> Any:
+        """The real tensor of a known one; anything else unchanged."""
+        real = self.of(value) if isinstance(value, torch.Tensor) else None
+        return value if real is None else real
+
+    def hold(self, tensor: torch.Tensor, real: torch.Tensor) -> None:
+        """Remember the elements of a tensor, if they are few whole numbers."""
+        if _can_be_known(tensor):
+            self._known[tensor] = (real, tensor._version)
+
+    def note(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
+    ) -> None:
+        """Note the elements of an operation's result, if they follow from known ones."""
+        results = list(tensors_in(result))
+        if not results or not all(_can_be_known(tensor) for tensor in results):
+            return
+        operands = list(tensors_in((args, keywords)))
+        if not operands and operation._overloadpacket.__name__ not in _MAKERS:
+            return
+        if operation._schema.is_mutable or not self._all_known(operation, operands):
+            return
+        real = self._computed(operation, args, keywords, self._real)
+        for tensor, its_real in zip(results, tensors_in(real), strict=True):
+            self.hold(tensor, its_real)
+
+    def result(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> tuple[Any, bool] | None:
+        """The real result of an operation whose shape known elements decide; None for any other.
+
+        Also whether its whole numbers are known. Its other elements mean nothing.
+        """
+        operands = list(tensors_in((args, keywords)))
+        if operation._schema.is_mutable:
+            return None
+        if self._all_known(operation, operands):
+            return self._computed(operation, args, keywords, self._real), True
+        deciding = _DECIDING.get(operation._overloadpacket.__name__)
+        unknown = [tensor for tensor in operands if self._real(tensor) is None]
+        if deciding is None or sum(tensor.numel() for tensor in unknown) > _MOST_ASKED:
+            return None
+        if any(self._real(tensor) is None for tensor in tensors_in(deciding(*args))):
+            return None
+        real = self._computed(operation, args, keywords, self._real_or_spread)
+        return real, all(tensor.is_floating_point() for tensor in unknown)
+
+    def check_indices(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
+    ) -> None:
+        """Raise what the kernel does if a known index is out of range."""
+        names = {argument.name for argument in operation._schema.arguments}
+        operands = list(tensors_in((args, keywords)))
+        known = [tensor for tensor in operands if self._real(tensor) is not None]
+        if not names & _INDICES or not known:
+            return
+        if sum(tensor.numel() for tensor in tensors_in(result)) > _MOST_ASKED:
+            return
+        try:
+            spread = self._real_or_filled if operation._schema.is_mutable else self._real_or_spread
+            self._computed(operation, args, keywords, spread)
+        except (RuntimeError, IndexError) as error:
+            if _OUT_OF_RANGE.search(str(error)):
+                raise
+
+    def _all_known(self, operation: Any, operands: list[torch.Tensor]) -> bool:
+        is_random = torch.Tag.nondeterministic_seeded in operation.tags
+        return not is_random and all(self._real(tensor) is not None for tensor in operands)
+
+    def _computed(
+        self,
+        operation: Any,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        real: Callable[[torch.Tensor], torch.Tensor | None],
+    ) -> Any:
+        """What an operation returns for real operands on the CPU."""
+
+        def on_cpu(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                return real(value)
+            return torch.device("cpu") if isinstance(value, torch.device) else value
+
+        arguments, named = tree_map(on_cpu, (args, dict(keywords)))
+        with torch.no_grad():
+            return operation(*arguments, **named)
+
+    def _real(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """The known elements of an operand: a fake one's, or a real one's that is small."""
+        if type(tensor) is torch.Tensor:
+            is_small = tensor.device.type == "cpu" and _can_be_known(tensor)
+            return tensor if is_small else None
+        return self.of(tensor)
+
+    def _real_or_spread(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The known elements, or one zero in place of all."""
+        real = self._real(tensor)
+        return torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) if real is None else real
+
+    def _real_or_filled(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A copy of the known elements, or zeros: an operation in place may write to it."""
+        real = self._real(tensor)
+        return torch.zeros(tensor.shape, dtype=tensor.dtype) if real is None else real.clone()
+
+
+def _is_mask(tensor: torch.Tensor) -> bool:
+    return tensor.dtype in (torch.bool, torch.uint8)
+
+
+def _can_be_known(tensor: torch.Tensor) -> bool:
+    is_whole = not (tensor.is_floating_point() or tensor.is_complex())
+    is_plain = tensor.layout is torch.strided and not tensor.is_inference()  # has a version
+    return is_whole and is_plain and tensor.numel() <= _MOST_KNOWN
