@@ -60,8 +60,9 @@ def edit(case: Plain) -> None:
 def outcome(record: Plain) -> Plain:
     """What a run's record tells: the last step's value, and the steps that were called."""
     steps = record["steps"]
-    failed = record["status"] not in ("ok", "unmet")
-    value = "failed" if failed else repr(steps[-1]["outputs"]["y"].get("value"))
+    value = "failed"
+    if record["status"] in ("ok", "unmet"):
+        value = f"{steps[-1]['outputs']['y'].get('value')} {steps[-1]['digests']['y']}"
     return {"value": value, "called": [step["id"] for step in steps if not step["kept"]]}
 
 

@@ -36,7 +36,7 @@ _READERS = [
      "from pathlib import Path"),
     ("codecs", _TEXT, "codecs.open('a.txt', encoding='utf-8').read()", "import codecs"),
     ("fileinput", _TEXT, "list(fileinput.input('a.txt'))", "import fileinput"),
-    ("linecache", _TEXT, "linecache.getline('a.txt', 1)", "import linecache"),
+    ("linecache", _TEXT, "linecache.checkcache(); return linecache.getline('a.txt', 1)", "import linecache"),
     ("mmap", _TEXT, "mmap.mmap(open('a.txt').fileno(), 0, prot=mmap.PROT_READ)[:].decode()",
      "import mmap"),
     ("glob and open", _TEXT, "[open(one).read() for one in glob.glob('*.txt')]", "import glob"),
