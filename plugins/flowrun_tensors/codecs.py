@@ -14,10 +14,15 @@ def tensor_summary(tensor: torch.Tensor) -> Summary:
     return Summary(
         type="tensor",
         shape=tuple(tensor.shape),
-        dtype=str(tensor.dtype).removeprefix("torch."),
+        dtype=dtype_name(tensor),
         device=str(tensor.device),
-        bytes=tensor.nbytes,
+        bytes=None if tensor.is_sparse else tensor.nbytes,  # which a sparse one does not have
     )
+
+
+def dtype_name(tensor: torch.Tensor) -> str:
+    """`float32` of torch.float32."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def tensor_plain(tensor: torch.Tensor) -> object:
@@ -59,11 +64,22 @@ def tensor_difference(
         expected = torch.tensor(wanted, dtype=found.dtype, device=found.device)
     elif expected.is_floating_point():
         found, expected = found.double(), expected.double()
+    if expected.is_floating_point() and _overflows(wanted, expected):
+        return f"wanted a number larger than {dtype_name(found)} can hold"
     try:
         torch.testing.assert_close(found, expected, rtol=rtol, atol=atol, check_dtype=False)
     except AssertionError:
         return _largest_difference(found, expected)
     return None
+
+
+def _overflows(wanted: Any, expected: torch.Tensor) -> bool:
+    """Whether a finite number has become infinite in the dtype of the tensor."""
+    infinite = expected.isinf().cpu()
+    if not infinite.any():
+        return False
+    written = torch.as_tensor(wanted, dtype=torch.float64, device="cpu")
+    return bool((infinite & written.isfinite()).any())
 
 
 def _largest_difference(found: torch.Tensor, expected: torch.Tensor) -> str:

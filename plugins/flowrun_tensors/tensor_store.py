@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from flowrun_tensors.formats.limits import require_held
 from flowrun_tensors.lazy_torch import torch
 
 _ALIGNMENT = 64  # bytes: that of torch's own allocations, and of the kernels' vectors
@@ -43,10 +44,12 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Tensors by name as a safetensors file, their layouts in its metadata.
 
     The data begins at a multiple of 64 bytes, so that a mapped tensor is as aligned as one that
-    torch allocates. Raises ValueError for a tensor that is part of an autograd graph.
+    torch allocates. Raises ValueError for a tensor that is part of an autograd graph, and DataError
+    for one of a dtype that the format does not have.
     """
     from safetensors.torch import save
 
+    require_held("safetensors", tensors)
     for name, tensor in tensors.items():
         _require_dense(tensor)
         if tensor.grad_fn is not None:

@@ -38,6 +38,7 @@ PROCESSES = "starts processes"
 CONNECTIONS = "opens connections"
 
 _real_stat, _real_getcwd = os.stat, os.getcwd
+_real_start = threading.Thread.start
 _real_getitem = os._Environ.__getitem__
 
 
@@ -188,6 +189,7 @@ def _install() -> None:
     for functions in (os.supports_follow_symlinks, os.supports_fd, os.supports_dir_fd):
         if _real_stat in functions:  # shutil looks there for the function it finds in `os`
             functions.add(_observed_stat)
+    threading.Thread.start = _observed_start  # type: ignore[assignment, method-assign]
     sys.addaudithook(_audit)
 
 
@@ -221,6 +223,15 @@ def _observed_getcwd() -> str:
     if _current is not None and not asks_for_itself():
         _current.seen.setdefault("cwd:", _real_getcwd())
     return _real_getcwd()
+
+
+def _observed_start(thread: threading.Thread) -> None:
+    """`Thread.start`: before Python 3.12 no hook is told of a thread."""
+    if _current is not None:
+        present = threading.current_thread()
+        if present.ident == _current.starter or present in _current.threads:
+            _current.threads.add(thread)
+    _real_start(thread)
 
 
 def _see_stat(observation: Observation, path: Any) -> None:
@@ -281,24 +292,25 @@ def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
 
 
 def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    source, target = (_absolute(observation, path) for path in arguments[:2])
+    source = _at(observation, arguments[0], arguments[2])
+    target = _at(observation, arguments[1], arguments[3])
     if observation.written.pop(source, None) is None:
         observation.written[source] = "file"
     observation.written[target] = "folder" if _kind(source) == _FOLDER else "file"
 
 
 def _removed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    name = _absolute(observation, arguments[0])
+    name = _at(observation, *arguments)
     if observation.written.pop(name, None) is None:
         observation.written[name] = "file"
 
 
 def _linked(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    observation.written[_absolute(observation, arguments[1])] = "file"
+    observation.written[_at(observation, arguments[1], arguments[-1])] = "file"
 
 
 def _made_folder(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    observation.written.setdefault(_absolute(observation, arguments[0]), "folder")
+    observation.written.setdefault(_at(observation, arguments[0], arguments[2]), "folder")
 
 
 def _truncated(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -324,14 +336,6 @@ def _connected(observation: Observation, arguments: tuple[Any, ...]) -> None:
         observation.unseen[CONNECTIONS] = None
 
 
-def _began_thread(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    thread = getattr(arguments[0], "__self__", None)
-    if isinstance(thread, threading.Thread):
-        present = threading.current_thread()
-        if present.ident == observation.starter or present in observation.threads:
-            observation.threads.add(thread)
-
-
 _HANDLERS: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
     "open": _opened,
     "os.listdir": _listed,
@@ -352,8 +356,6 @@ _HANDLERS: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
     "os.exec": _started,
     "socket.connect": _connected,
     "socket.sendto": _connected,
-    "_thread.start_new_thread": _began_thread,
-    "_thread.start_joinable_thread": _began_thread,
 }
 
 
@@ -368,14 +370,7 @@ def _absolute(observation: Observation, path: Any) -> str:
 
 def _home() -> str:
     """The folder of the store and the runs, at whose files no step looks."""
-    return os.path.join(_real_getcwd(), _real_getenv("FLOWRUN_HOME") or ".flowrun", "")
-
-
-def _real_getenv(name: str) -> str | None:
-    try:
-        return _real_getitem(os.environ, name)
-    except KeyError:
-        return None
+    return os.path.join(_real_getcwd(), os.environ.get("FLOWRUN_HOME") or ".flowrun", "")
 
 
 _FILE, _FOLDER = stat.S_IFREG, stat.S_IFDIR
@@ -387,6 +382,13 @@ def _kind(path: str) -> int:
         return stat.S_IFMT(_real_stat(path).st_mode)
     except (OSError, ValueError):
         return 0
+
+
+def _at(observation: Observation, path: Any, folder: int) -> str:
+    """A path as it stands in an observation, from an open folder by its descriptor, if not -1."""
+    if folder == -1:
+        return _absolute(observation, path)
+    return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
 
 
 def _is_ones_own(observation: Observation, name: str) -> bool:

@@ -77,11 +77,11 @@ def is_cache(path: str) -> bool:
     return path.endswith(_CACHE_SUFFIXES) or any(part in path for part in _CACHES)
 
 
-# What a terminal or a test runner sets anew each time.
+# What a terminal or a test runner sets anew each time, and the folder of the store.
 SESSION = frozenset(
-    "_ SHLVL PWD OLDPWD COLUMNS LINES TERM COLORTERM WINDOWID DISPLAY PYTEST_CURRENT_TEST "
-    "SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK XDGSESSION_ID "
-    "DBUSSESSION_BUS_ADDRESS".split()
+    "FLOWRUN_HOME _ SHLVL PWD OLDPWD COLUMNS LINES TERM COLORTERM WINDOWID DISPLAY "
+    "PYTEST_CURRENT_TEST SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK XDG_SESSION_ID "
+    "DBUS_SESSION_BUS_ADDRESS".split()
 )
 
 # Packages that read hundreds of variables of their own, or start processes to compile.

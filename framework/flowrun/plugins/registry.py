@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import pluggy
 
-from flowrun.errors import PluginError, error_line, shown_path
+from flowrun.errors import PluginError, contained, error_line, shown_path
 from flowrun.plugins.extensions import Dataset, Format
 from flowrun.plugins.local_modules import (
     LocalModules,
@@ -193,13 +193,15 @@ class Registry(msgspec.Struct, dict=True):
             origin = f"installed by {owner}"
             try:
                 keep_shared(point.module)
-                loaded.append((point.name, version, origin, point.load()))
+                with contained():
+                    loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
                 registry.failures.append(Failure(point.name, origin, error))
         loaded.sort(key=lambda plugin: not hasattr(plugin[-1], "flowrun_hookspecs"))
         for name, version, origin, module in loaded:
             try:
-                registry._register(name, version, origin, "installed", module)
+                with contained():
+                    registry._register(name, version, origin, "installed", module)
             except Exception as error:
                 registry.failures.append(Failure(name, origin, error))
         return registry
@@ -219,9 +221,10 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            local = modules_of(path.parent)
-            module = local.import_file(path)
-            self._register(origin, "", "a local file", "file", module, local)
+            with contained():
+                local = modules_of(path.parent)
+                module = local.import_file(path)
+                self._register(origin, "", "a local file", "file", module, local)
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -237,10 +240,11 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return None
         try:
-            local = _folder_with(name, folder)
-            module = local.import_named(name) if local else importlib.import_module(name)
-            version = getattr(module, "__version__", "")
-            self._register(name, version, f"module {name}", "module", module, local)
+            with contained():
+                local = _folder_with(name, folder)
+                module = local.import_named(name) if local else importlib.import_module(name)
+                version = getattr(module, "__version__", "")
+                self._register(name, version, f"module {name}", "module", module, local)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -294,7 +298,8 @@ def _folder_with(name: str, folder: Path) -> LocalModules | None:
 def _blaming(plugin: str, hook: str) -> Iterator[None]:
     """Raise PluginError that names the plugin in place of what its hook raises."""
     try:
-        yield
+        with contained():
+            yield
     except Exception as error:
         message = f"the plugin `{plugin}` failed in {hook}: {error_line(error)}"
         raise PluginError(message) from error

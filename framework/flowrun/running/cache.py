@@ -119,19 +119,25 @@ class Cache:
             return nullcontext()
         return self._store.locks.held(key.base, waiting)
 
-    def find(self, index: int, key: Key | None, ctx: ContextState) -> StepRecord | None:
-        """The record by which a step need not be called; None if there is none that holds."""
-        for record in self.records_of(key):
+    def find(
+        self, index: int, key: Key | None, ctx: ContextState, since: float | None = None
+    ) -> StepRecord | None:
+        """The record by which a step need not be called; None if there is none that holds.
+
+        since: as that of the cache, if another.
+        """
+        for record in self.records_of(key, since):
             if self.obstacle(index, record, ctx) is None:
                 return record
         return None
 
-    def records_of(self, key: Key | None) -> list[StepRecord]:
+    def records_of(self, key: Key | None, since: float | None = None) -> list[StepRecord]:
         """The records of a base key, the last made first."""
+        since = self._since if since is None else since
         if self._store is None or key is None:
             return []
         found = self._store.records.of_base(key.base)
-        return [record for record in found if record.made >= self._since]
+        return [record for record in found if record.made >= since]
 
     def obstacle(self, index: int, record: StepRecord, ctx: ContextState) -> str | None:
         """Why a step is called although its base key has a record; None if it is kept.

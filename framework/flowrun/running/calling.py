@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError, StepError, shown_path
+from flowrun.errors import FlowrunError, StepError, contained, shown_path
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.local_modules import turn
 from flowrun.plugins.observation import observed
@@ -52,7 +52,7 @@ class Call(msgspec.Struct):
         state.note_named_files(self.options)
         function = (self.on_shapes and step.shape_function) or step
         local = nullcontext() if state.local is None else state.local.entered()
-        with local, observed(state.observation):
+        with local, observed(state.observation), contained():
             state.is_noting = True
             start = time.perf_counter()
             try:
@@ -85,7 +85,7 @@ def call_in_backends(call: Call, registry: Registry) -> Any:
 
     One step of a process at a time: seeds, default types and what is observed are the process's.
     """
-    with turn(), ExitStack() as stack:
+    with turn(), contained(), ExitStack() as stack:
         for _, backend in registry.backends:
             stack.enter_context(backend.around_step(call.step.step, call.ctx, call))
         call()

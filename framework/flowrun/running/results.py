@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 import pluggy
 
-from flowrun.errors import error_line
+from flowrun.errors import contained, error_line
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.running.dependencies import MISSING
@@ -69,11 +69,12 @@ class StepResult(msgspec.Struct):
 class RunInfo(msgspec.Struct):
     """One execution of a plan, as listeners see it.
 
-    departures: a warning for each step that is not deterministic. code: the files of the code that
-    its steps consist of. metrics: the value `metrics` in plain numbers, as far as its summary holds
-    them; known at the end of the run. values: then, every named value as the last step left it; one
-    that is not in memory is read, or recomputed, at its first use. record: what `run.json` holds;
-    complete at the end of the run.
+    departures: a warning for each step that is not deterministic. verified, wrong: how many kept
+    results were compared with those of calls, and what is said of each that differs. code: the
+    files of the code that its steps consist of. metrics: the value `metrics` in plain numbers, as
+    far as its summary holds them; known at the end of the run. values: then, every named value as
+    the last step left it; one that is not in memory is read, or recomputed, at its first use.
+    record: what `run.json` holds; complete at the end of the run.
     """
 
     id: str
@@ -86,6 +87,8 @@ class RunInfo(msgspec.Struct):
     metrics: dict[str, Any] = {}
     values: Mapping[str, Any] = {}
     departures: list[str] = []
+    verified: int = 0
+    wrong: list[str] = []
     code: list[Path] = []
     status: Status = "running"
     seconds: float = 0.0
@@ -97,7 +100,8 @@ class RunInfo(msgspec.Struct):
     def warnings(self) -> list[str]:
         """Every warning of every step, in order, then of steps that are not deterministic."""
         messages = [message for step in self.steps for message in step.messages]
-        return [message.text for message in messages if message.is_warning] + self.departures
+        texts = [message.text for message in messages if message.is_warning]
+        return texts + self.departures + self.wrong
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -151,7 +155,8 @@ class Listeners:
             if found.plugin_name in self._off:
                 continue
             try:
-                found.function(*(arguments[name] for name in found.argnames))
+                with contained():
+                    found.function(*(arguments[name] for name in found.argnames))
             except Exception as error:
                 self._off.add(found.plugin_name)
                 self._warn(

@@ -30,6 +30,7 @@ from flowrun.running.events import Message, Progress
 from flowrun.running.record_writer import make_record
 from flowrun.running.results import Listeners, Result, RunInfo, StepResult
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
+from flowrun.running.verifying import wrong_outputs
 from flowrun.store.home import new_run_id
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
@@ -48,12 +49,15 @@ def execute(
     store: Store | None = None,
     standin: bool = True,
     fresh: bool = False,
+    verify: bool = False,
     warn: Callable[[str], None],
 ) -> Result:
     """Run a plan.
 
     store: where records and values are found and kept; without one every step is called.
     fresh: whether records and checkpoints of earlier runs are ignored.
+    verify: the same, and each kept result is compared with the one that the call gives, and
+        replaced if it differs; `RunInfo.wrong` names these.
 
     Raises DeviceError if its device is not there (before the first step), StepError if a step
     fails; a KeyboardInterrupt ends the run and is raised again. Listeners, among them the run's
@@ -68,11 +72,11 @@ def execute(
     started = datetime.now(UTC)
     info = RunInfo(new_run_id(started.timestamp()), plan, device, present.get(device, ""), started)
     codecs = Codecs(plan.registry.codecs, plan.recipe.dtype)
-    since = started.timestamp() if fresh else 0.0
+    since = started.timestamp() if fresh or verify else 0.0
     cache = Cache(plan, devices, codecs, store, info.id, since)
     dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
     caller = StepCaller(plan, devices, codecs, dataflow, cache, present=present, standin=standin)
-    runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn)
+    runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn, verifies=verify)
     start = time.perf_counter()
     listeners.tell("flowrun_run_started", run=info)
     try:
@@ -123,8 +127,11 @@ class Runner:
         caller: StepCaller,
         listeners: Listeners,
         warn: Callable[[str], None],
+        *,
+        verifies: bool = False,
     ) -> None:
         self._info = info
+        self._verifies = verifies
         self._plan = info.plan
         self._codecs = codecs
         self._dataflow = dataflow
@@ -224,6 +231,8 @@ class Runner:
         self._note_end(turn, start, peak)
         self._advise(turn)
         self._describe(index, result, outputs)
+        if self._verifies:
+            self._compare(turn, outputs)
         self._keep(turn, outputs)
         if checkpoints is not None:
             checkpoints.forget()
@@ -238,6 +247,16 @@ class Runner:
         result.states = self._cache.states(turn.index, ctx)
         result.peak_bytes = ctx.peak_bytes or _risen(peak)
         result.seconds = time.perf_counter() - start
+
+    def _compare(self, turn: _Turn, outputs: dict[str, Output]) -> None:
+        """Note each output that is another than the one kept."""
+        record = self._cache.find(turn.index, turn.key, turn.ctx, since=0.0)
+        if record is None:
+            return
+        self._info.verified += 1
+        self._info.wrong += wrong_outputs(
+            record, turn.result, outputs, self._cache.read, self._codecs
+        )
 
     def _advise(self, turn: _Turn) -> None:
         """Say what the step does that its author should know of, or could declare."""

@@ -40,8 +40,9 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 def taken_apart(value: object, values: Codecs) -> Structure:
-    """A value as JSON with its leaves apart, by the name of their type and by path.
+    """A value as JSON with its leaves apart, by the name of their type and by place.
 
+    A place is made of positions alone: with the texts of keys in it, two leaves could share one.
     Raises NotKeepableError for a value that no codec can write.
     """
     leaves: dict[str, dict[str, Any]] = {}
@@ -139,35 +140,33 @@ def remove_value(folder: Path, name: str) -> None:
                 path.unlink()
 
 
-def _split(value: Any, path: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]) -> Any:
+def _split(value: Any, place: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is list or kind is tuple:
-        items = [_split(item, f"{path}.{index}", values, leaves)
+        items = [_split(item, f"{place}.{index}", values, leaves)
                  for index, item in enumerate(value)]  # fmt: skip
         return {kind.__name__: items}
     if kind is dict:
         pairs = [
-            [_split(key, f"{path}.key{index}", values, leaves),
-             _split(item, f"{path}.{key}", values, leaves)]
+            [_split(key, f"{place}.key{index}", values, leaves),
+             _split(item, f"{place}.{index}", values, leaves)]
             for index, (key, item) in enumerate(value.items())
         ]  # fmt: skip
         return {"dict": pairs}
     codec = None if values is None else values.codec(value)
     if codec is None:
         raise NotKeepableError(f"a {kind.__qualname__} has no codec that keeps it")
-    return _split_by(codec, value, path, values, leaves)
+    return _split_by(codec, value, place, values, leaves)
 
 
 def _split_by(
-    codec: Codec, value: Any, path: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]
+    codec: Codec, value: Any, place: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]
 ) -> Any:
     if codec.pack is not None:
-        return {codec.type_name: {"packed": _split(codec.pack(value), path, values, leaves)}}
+        return {codec.type_name: {"packed": _split(codec.pack(value), place, values, leaves)}}
     if codec.write is None:
         raise NotKeepableError(f"the codec of {codec.type_name} does not write")
-    named = leaves.setdefault(codec.type_name, {})
-    leaf = path if path not in named else f"{path}#{len(named)}"
-    named[leaf] = value
-    return {codec.type_name: {"leaf": leaf}}
+    leaves.setdefault(codec.type_name, {})[place] = value
+    return {codec.type_name: {"leaf": place}}

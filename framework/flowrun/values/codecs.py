@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,13 @@ class Codec(msgspec.Struct, frozen=True):
         return self.type if isinstance(self.type, str) else full_name(self.type)
 
 
+def key_text(key: object, keys: Container[object]) -> str:
+    """A key as a text; with its type if it is 1 and "1" is one of the keys too."""
+    text = str(key)
+    is_taken = not isinstance(key, str) and text in keys
+    return f"{text} ({type(key).__name__})" if is_taken else text
+
+
 def full_name(kind: type) -> str:
     """The name of a type that no other type has: its module, a dot, and its own name."""
     return f"{kind.__module__}.{kind.__qualname__}"
@@ -130,7 +137,7 @@ class Codecs:
                 summary["value"] = codec.plain(value)
             return summary
         if isinstance(value, dict):
-            items = {str(key): self.summary(item) for key, item in value.items()}
+            items = {key_text(key, value): self.summary(item) for key, item in value.items()}
             return {"type": "dict", "items": items}
         if isinstance(value, (list, tuple)):
             if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import flowrun
+from flowrun import StepError
 from flowrun_tensors.formats.csv_engine import LARGE, read_large
 
 Write = Callable[[str, str], Path]
@@ -43,8 +44,9 @@ def same_both_ways(
     return data
 
 
-def long_table(rows: int = 30_000) -> list[list[str]]:
-    """Decimals of every length and size, many of them halfway between two numbers."""
+def long_table(dtype: str = "float64", rows: int = 30_000) -> list[list[str]]:
+    """Decimals of every length and every size that a dtype has, many halfway between two others."""
+    largest = torch.finfo(getattr(torch, dtype)).max
     draw = random.Random(5)
     forms = (
         lambda: repr(draw.gauss(0, 1)),
@@ -55,18 +57,41 @@ def long_table(rows: int = 30_000) -> list[list[str]]:
         lambda: str(2**54 + 2 * draw.randint(0, 10**6) + 1),  # halfway in float64
         lambda: str(2**25 + 2 * draw.randint(0, 10**6) + 1),  # halfway in float32
     )
-    return [[draw.choice(forms)() for _ in range(4)] for _ in range(rows)]
+
+    def cell() -> str:
+        while abs(float(text := draw.choice(forms)())) > largest:
+            pass
+        return text
+
+    return [[cell() for _ in range(4)] for _ in range(rows)]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_every_number_is_the_same_to_the_bit(
     dtype: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = long_table()
+    table = long_table(dtype)
     text = "\n".join(["a,b,c,d", *map(",".join, table)])
     data = same_both_ways(write("t.csv", text), monkeypatch, dtype)
     expected = torch.tensor([[float(cell) for cell in row] for row in table], dtype=torch.float64)
     assert torch.equal(data, expected.to(getattr(torch, dtype)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cell"), [("float32", "1e39"), ("float16", "70000"), ("bfloat16", "-3.4e38")]
+)
+@pytest.mark.parametrize("has_engine", [True, False])
+def test_a_number_too_large_for_the_dtype_is_refused_wherever_it_stands(
+    dtype: str, cell: str, has_engine: bool, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number % 1000}.25,1" for number in range(200_000)]
+    path = write("t.csv", "\n".join(["a,b", *rows[:150_000], f"{cell},1", *rows[150_000:]]))
+    assert path.stat().st_size >= LARGE
+    if not has_engine:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    message = rf"line 150002, column 1 \(a\): `{float(cell):g}` is larger than {dtype} can hold"
+    with pytest.raises(StepError, match=message.replace("+", r"\+")):
+        load(path, dtype)
 
 
 PLAIN = [f"{number}.25;-{number}e-3;{number}" for number in range(100_000)]

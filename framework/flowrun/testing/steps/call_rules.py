@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from flowrun.errors import FlowrunError, Problem, listed
+from flowrun.errors import ExitError, FlowrunError, Problem, listed
 from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_value, write_value
 from flowrun.testing.steps.examination import Examination, broken_rule
 from flowrun.testing.steps.running import Outputs
@@ -163,7 +163,8 @@ def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
 
 def _is_on_purpose(trial: Trial) -> bool:
     """Whether the step itself refused, by an error of flowrun's."""
-    return trial.error is not None and isinstance(trial.error.__cause__, FlowrunError)
+    cause = None if trial.error is None else trial.error.__cause__
+    return isinstance(cause, FlowrunError) and not isinstance(cause, ExitError)
 
 
 def _message(trial: Trial) -> str:
