@@ -29,6 +29,7 @@ from flowrun.plugins.ownership import (
     below,
     is_cache,
     is_importing_a_package,
+    is_of_system,
     places,
 )
 from flowrun.values.stamps import stamp_of
@@ -74,7 +75,7 @@ class Observation(msgspec.Struct):
             path
             for path, kind in self.written.items()
             if kind == "file" and (path.startswith(own) or not path.startswith(places().passing))
-            if not path.startswith(places().left_out) and not is_cache(path)
+            if not is_of_system(path) and not is_cache(path)
         ]
 
     def wrote_at(self, path: str) -> bool:
@@ -392,8 +393,9 @@ def _at(observation: Observation, path: Any, folder: int) -> str:
 
 def _is_ones_own(observation: Observation, name: str) -> bool:
     """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
-    others = (*places().code, *places().left_out, _home())
-    if name in observation.written or name.startswith(others):
+    if name in observation.written or name.startswith((*places().code, _home())):
+        return True
+    if is_of_system(name):
         return True
     folder = name + os.sep
     return is_cache(folder) or IN_PACKAGES in folder or IN_HOME in folder

@@ -28,12 +28,10 @@ def is_installed(file: str) -> bool:
 class Places(msgspec.Struct, frozen=True):
     """Folders, each with a separator at its end.
 
-    code: of Python, installed packages and flowrun itself. left_out: of the system. passing:
-    temporary and cache folders.
+    code: of Python, installed packages and flowrun itself. passing: temporary and cache folders.
     """
 
     code: tuple[str, ...]
-    left_out: tuple[str, ...]
     passing: tuple[str, ...]
 
 
@@ -52,8 +50,16 @@ def places() -> Places:
         os.environ.get("XDG_STATE_HOME") or f"{home}/.local/state",
         f"{home}/Library/Caches",
     }
-    left_out = {"/proc", "/sys", "/dev", "/run"}
-    return Places(below(code), below(left_out), below(passing))
+    return Places(below(code), below(passing))
+
+
+_SYSTEM = ("/proc/", "/sys/", "/dev/", "/run/")
+_OF_USERS = ("/dev/shm/", "/run/media/", "/run/user/")  # files in memory, and removable disks
+
+
+def is_of_system(path: str) -> bool:
+    """Whether a path is of the running system, and no file that a user put there."""
+    return path.startswith(_SYSTEM) and not path.startswith(_OF_USERS)
 
 
 def below(folders: Iterable[str]) -> tuple[str, ...]:
