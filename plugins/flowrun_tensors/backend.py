@@ -149,7 +149,10 @@ def _set_torch(stack: ExitStack, ctx: Context, call: Call) -> None:
     stack.enter_context(torch.random.fork_rng(indices, device_type=kind if indices else "cuda"))
     torch.manual_seed(ctx.seed)
     # What the caller of a run has set must not decide its result.
-    stack.enter_context(torch.inference_mode(False))
+    if (
+        torch.is_inference_mode_enabled()
+    ):  # entering it sets threads of autograd, which checks clear
+        stack.enter_context(torch.inference_mode(False))
     stack.enter_context(torch.enable_grad())
     stack.callback(torch.set_default_dtype, torch.get_default_dtype())
     torch.set_default_dtype(getattr(torch, ctx.dtype))
