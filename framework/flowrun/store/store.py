@@ -74,6 +74,7 @@ class Store:
     def close(self) -> None:
         """Close everything, and warn of values that could not be kept."""
         self._remove_finished_checkpoints()
+        self.files.write()
         self.locks.close()
         self.database.close()
         self.errors.report()
