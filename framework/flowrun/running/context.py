@@ -291,7 +291,8 @@ class ContextState(msgspec.Struct):
 
     def path(self, name: str | Path) -> Path:
         """A path of the recipe; not noted."""
-        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
+        # Not Path.expanduser: it raises for `~c`, which may be an expression and no user's folder.
+        return Path(os.path.normpath(self.folder / os.path.expanduser(name)))  # noqa: PTH111
 
     def warn(self, text: str) -> None:
         """Add a warning to the step's messages."""

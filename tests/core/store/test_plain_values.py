@@ -89,7 +89,7 @@ def exact(value):
     return [type(value).__name__, value if value is None else hex(value)]
 
 def called(name):
-    with open("calls.txt", "a") as file:
+    with open(__import__("os").environ["CALLS"], "a") as file:
         file.write(name + "\\n")
 
 @step(outputs=[NAMES])
@@ -181,13 +181,18 @@ def flowrun_codecs():
                   digest=lambda pair: repr(pair.numbers).encode(), write=write, read=read,
                   suffix=".safetensors")]
 
+def called(name):
+    with open(__import__("os").environ["CALLS"], "a") as file:
+        file.write(name + "\\n")
+
 @step(outputs="t")
 def make():
-    open("calls.txt", "a").write("make\\n")
+    called("make")
     return {1: Pair(1, 2), "1": Pair(3, 4), "1#": Pair(5, 6), "t": torch.ones(3)}
 
 @step(outputs="seen")
 def look(t, *, n: int = 1):
+    called("look")
     return [t[1].numbers, t["1"].numbers, t["1#"].numbers, t["t"].tolist()]
 """
 
@@ -197,5 +202,5 @@ def test_leaves_whose_names_or_suffixes_are_alike_are_kept_apart(world: World) -
     world.recipe("[{make: {}, cache: true}, look]")
     first, _ = world.run()
     again, called = world.run(set={"look.n": 2})
-    assert called == []
+    assert called == ["look"]
     assert again.values["seen"] == first.values["seen"] == [[1, 2], [3, 4], [5, 6], [1, 1, 1]]
