@@ -28,12 +28,12 @@ import msgspec
 
 from flowrun.errors import FlowrunError, PluginError
 from flowrun.plugins.observation import (
-    Observation,
     observed,
     present_observation,
     state_now,
     unobserved,
 )
+from flowrun.plugins.observation_record import Observation
 from flowrun.plugins.ownership import is_installed
 from flowrun.values.stamps import Stamp, is_settled, stamp_of
 

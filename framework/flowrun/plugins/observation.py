@@ -13,20 +13,19 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
-import msgspec
 from blake3 import blake3
 
+from flowrun.plugins.observation_record import CONNECTIONS, PROCESSES, Observation
 from flowrun.plugins.ownership import (
     IN_HOME,
     IN_PACKAGES,
     SESSION,
     asks_for_itself,
-    below,
     is_cache,
     is_importing_a_package,
     is_of_system,
@@ -34,54 +33,9 @@ from flowrun.plugins.ownership import (
 )
 from flowrun.values.stamps import stamp_of
 
-PROCESSES = "starts processes"
-CONNECTIONS = "opens connections"
-
 _real_stat, _real_getcwd = os.stat, os.getcwd
 _real_start = threading.Thread.start
 _real_getitem = os._Environ.__getitem__
-
-
-class Observation(msgspec.Struct):
-    """What was seen of some code.
-
-    seen: how each thing was when it was first looked at, by kind and name: `file:PATH` its stamp,
-        `list:PATH`, `stat:PATH`, `env:NAME` and `cwd:` their states, `module:NAME` None.
-    written: `file` or `folder` for each path that was opened for writing, made or removed.
-    unseen: what was started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
-    threads: the threads that the code has started, itself in the thread `starter`.
-    """
-
-    seen: dict[str, Any] = {}
-    written: dict[str, str] = {}
-    unseen: dict[str, None] = {}
-    threads: set[threading.Thread] = set()
-    starter: int = 0
-
-    def add(self, other: Observation) -> None:
-        """Add what another observation saw."""
-        self.seen = {**other.seen, **self.seen}
-        self.written |= other.written
-        self.unseen |= other.unseen
-
-    def files_written(self, projects: Iterable[str]) -> list[str]:
-        """The files written that are to last.
-
-        projects: folders of the user's; what is written into temporary and cache folders outside
-            these is nobody's business.
-        """
-        own = below(projects)
-        return [
-            path
-            for path, kind in self.written.items()
-            if kind == "file" and (path.startswith(own) or not path.startswith(places().passing))
-            if not is_of_system(path) and not is_cache(path)
-        ]
-
-    def wrote_at(self, path: str) -> bool:
-        """Whether the code wrote a path, or anything below it."""
-        below = path.rstrip(os.sep) + os.sep
-        return any(one == path or one.startswith(below) for one in self.written)
 
 
 _current: Observation | None = None
@@ -196,6 +150,8 @@ def _install() -> None:
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _current is not None and event in _HANDLERS:
         observation = _current
+        if event in _CHANGING and not _is_of(observation):
+            return  # the thread of a listener, say, that writes what it heard
         try:
             _HANDLERS[event](observation, arguments)
         except (TypeError, ValueError, UnicodeError, OSError):
@@ -225,12 +181,17 @@ def _observed_getcwd() -> str:
     return _real_getcwd()
 
 
+def _is_of(observation: Observation) -> bool:
+    """Whether the present thread is that of the observed code, or one that it has started."""
+    if threading.get_ident() == observation.starter:
+        return True
+    return threading.current_thread() in observation.threads
+
+
 def _observed_start(thread: threading.Thread) -> None:
     """`Thread.start`: before Python 3.12 no hook is told of a thread."""
-    if _current is not None:
-        present = threading.current_thread()
-        if present.ident == _current.starter or present in _current.threads:
-            _current.threads.add(thread)
+    if _current is not None and _is_of(_current):
+        _current.threads.add(thread)
     _real_start(thread)
 
 
@@ -252,6 +213,8 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
         return
     name = _absolute(observation, path)
     if flags & (os.O_WRONLY | os.O_RDWR):
+        if not _is_of(observation):
+            return
         if flags & os.O_RDWR and not flags & os.O_TRUNC and _kind(name) == _FILE:
             _see_file(observation, name)
         if _kind(name) != _FOLDER:  # O_TMPFILE names the folder of a file without a name
@@ -357,6 +320,11 @@ _HANDLERS: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
     "socket.connect": _connected,
     "socket.sendto": _connected,
 }
+
+
+_CHANGING = frozenset(
+    {"os.rename", "os.remove", "os.link", "os.symlink", "os.mkdir", "os.truncate"}
+)
 
 
 def _absolute(observation: Observation, path: Any) -> str:

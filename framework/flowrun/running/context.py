@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowrun.plugins.local_modules import LocalModules
-from flowrun.plugins.observation import Observation, unobserved, variable_state
+from flowrun.plugins.observation import unobserved, variable_state
+from flowrun.plugins.observation_record import Observation
 from flowrun.running.events import Message, Progress
 from flowrun.running.tracked_mapping import TrackedMapping
 from flowrun.values.stamps import Stamp, stamp_of

@@ -16,9 +16,7 @@ class FileDigests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[
-            str, tuple[str, str]
-        ] = {}  # stamps and digests by path
+        self._waiting: dict[str, tuple[str, str]] = {}  # stamps and digests by path
 
     def of(self, path: Path) -> str | None:
         """The digest of a file's bytes; None if there is no such file, or none can be read."""
