@@ -200,7 +200,7 @@ def names_of_variables() -> str:
 @functools.cache
 def _install() -> None:
     """Have CPython call `_audit` from now on: a hook can never be removed."""
-    places()
+    places(), entry_name()  # what they remember is found by functions that are then observed
     os._Environ.__getitem__ = _observed_getitem  # type: ignore[method-assign]
     os._Environ.__iter__ = _observed_iter  # type: ignore[method-assign]
     for functions in (os.supports_follow_symlinks, os.supports_fd, os.supports_dir_fd):

@@ -17,7 +17,7 @@ ACTING = ""  # the name of the statements that act when the module is imported
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
-_BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "compile"})
+BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "compile"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__"}
 
@@ -282,7 +282,7 @@ def _dynamic_import(call: ast.Call) -> tuple[Import | None, bool]:
         if isinstance(text, str) and not text.startswith("."):
             return Import(text), False
         return None, True
-    return None, isinstance(call.func, ast.Name) and name in _BLIND
+    return None, isinstance(call.func, ast.Name) and name in BLIND
 
 
 def _is_idle(node: ast.stmt) -> bool:

@@ -66,7 +66,7 @@ class _World:
         """Run, run once more, edit, run, and run in a new store: each in a process of its own."""
         if self._case.cells:
             first, again = self._acted(0, "cells", "run"), self._acted(0, "cells", "run")
-            second, fresh = self._acted(0, "cells", "edit", "after", "run", "fresh")
+            second, fresh = self._acted(0, "cells", "edit", "after", "run", "new store", "run")
             return (*first, *again, second, fresh)
         first, again = self._commanded(0), self._commanded(0)
         with contextlib.chdir(self._folder):
@@ -76,7 +76,9 @@ class _World:
     def living(self) -> tuple[acting.Plain, ...]:
         """Run, run once more, edit and run in one process; in a notebook, the new store too."""
         if self._case.cells:
-            return tuple(self._acted(0, "cells", "run", "run", "edit", "after", "run", "fresh"))
+            return tuple(
+                self._acted(0, "cells", "run", "run", "edit", "after", "run", "new store", "run")
+            )
         outcomes = self._acted(0, "run", "run", "edit", "after", "run")
         return (*outcomes, self._commanded(1, fresh=True))
 
