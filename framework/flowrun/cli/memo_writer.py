@@ -81,7 +81,11 @@ def _is_keepable(run: RunInfo, index: int) -> bool:
     result, planned = run.steps[index], run.plan.steps[index]
     written = result.files_written.values()
     is_done = not planned.step.effect or (bool(written) and None not in written)
-    return result.key is not None and is_done
+    kinds = {what.partition(":")[0] for what in result.states}
+    return result.key is not None and is_done and not kinds & _WITHOUT_STAMP
+
+
+_WITHOUT_STAMP = frozenset({"link", "names", "sizes"})  # states that no stamp of a file tells
 
 
 def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
@@ -102,7 +106,7 @@ def _folders(run: RunInfo) -> Iterator[str]:
 def _looked_at(what: str, state: str) -> Iterator[str]:
     """The files and folders whose stamps tell that a state is as it was."""
     kind, _, name = what.partition(":")
-    if kind in ("file", "list") or (kind == "stat" and state != "folder"):
+    if kind in ("file", "list", "mode", "times") or (kind == "stat" and state != "folder"):
         yield name
     elif kind == "tree":
         yield name

@@ -117,6 +117,11 @@ def _files(verb: str, digests: list[dict[str, str | None]]) -> Iterator[str]:
 _KINDS = {
     "env": "variable",
     "list": "names in",
+    "sizes": "names, sizes and times in",
+    "times": "size and time of",
+    "mode": "permissions of",
+    "link": "link",
+    "names": "the names of all variables",
     "stat": "existence and size of",
     "tree": "all files in",
     "module": "package",
@@ -124,12 +129,15 @@ _KINDS = {
 }
 
 
+_OF_PATHS = ("link", "list", "mode", "sizes", "stat", "times", "tree")
+
+
 def _looked_at(states: list[dict[str, str]]) -> Iterator[str]:
     """The other things that the steps looked at, each once."""
     names = dict.fromkeys(what for each in states for what in each)
     for what in islice(names, _MOST_FILES):
         kind, _, name = what.partition(":")
-        shown = shown_path(Path(name)) if kind in ("list", "stat", "tree") else name
+        shown = shown_path(Path(name)) if kind in _OF_PATHS else name
         yield _line("looked at", f"{_KINDS[kind]} {shown}".rstrip())
     if len(names) > _MOST_FILES:
         yield _line("looked at", f"and {len(names) - _MOST_FILES} things more")

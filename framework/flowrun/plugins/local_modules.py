@@ -28,6 +28,7 @@ import msgspec
 
 from flowrun.errors import FlowrunError, PluginError
 from flowrun.plugins.observation import (
+    note_import,
     observed,
     present_observation,
     state_now,
@@ -276,6 +277,7 @@ class _Finder:
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names:
             return None
+        note_import(top)
         folder = self.folder
         is_own = folder is not None and folder.has(top)
         if is_own and folder is not None and path is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,22 +19,43 @@ from urllib.parse import unquote
 
 from blake3 import blake3
 
-from flowrun.plugins.observation_record import CONNECTIONS, PROCESSES, Observation
+from flowrun.plugins.observation_record import (
+    CONNECTIONS,
+    FILE,
+    FOLDER,
+    PROCESSES,
+    Observation,
+    absolute,
+    at,
+    is_ones_own,
+    kind_of,
+    real_getcwd,
+)
 from flowrun.plugins.ownership import (
-    IN_HOME,
-    IN_PACKAGES,
     SESSION,
     asks_for_itself,
-    is_cache,
+    entry_name,
     is_importing_a_package,
-    is_of_system,
     places,
+)
+from flowrun.plugins.path_states import (
+    kind_of_lstat,
+    kind_of_stat,
+    link_state,
+    mode_state,
+    names_state,
+    real_access,
+    real_lstat,
+    real_readlink,
+    real_stat,
+    sizes_state,
+    stat_state,
+    times_state,
 )
 from flowrun.values.stamps import stamp_of
 
-_real_stat, _real_getcwd = os.stat, os.getcwd
 _real_start = threading.Thread.start
-_real_getitem = os._Environ.__getitem__
+_real_getitem, _real_iter = os._Environ.__getitem__, os._Environ.__iter__
 
 
 _current: Observation | None = None
@@ -55,7 +75,7 @@ class observed:  # noqa: N801 - a context, used as a function is
         self._observation.starter = threading.get_ident()
         self._started = _processes_started()
         self._outer, _current = _current, self._observation
-        os.stat, os.getcwd = _observed_stat, _observed_getcwd
+        vars(os).update(_OBSERVED_FUNCTIONS, getcwd=_observed_getcwd)
 
     def __exit__(self, *error: object) -> None:
         global _current
@@ -63,7 +83,7 @@ class observed:  # noqa: N801 - a context, used as a function is
         if _processes_started() != self._started:
             self._observation.unseen[PROCESSES] = None
         if self._outer is None:
-            os.stat, os.getcwd = _real_stat, _real_getcwd
+            vars(os).update(_REAL, getcwd=real_getcwd)
 
 
 def _processes_started() -> str:
@@ -96,36 +116,31 @@ def state_now(what: str) -> Any:
 
 
 def listing_state(path: str) -> str | None:
-    """The digest of the names in a folder; None if there is no such folder."""
-    try:
-        with unobserved():
-            names = sorted(os.fsencode(name) for name in os.listdir(path) if name not in _MADE)
-    except OSError:
-        return None
-    return blake3(b"\0".join(names)).hexdigest(length=16)
+    """The state of the names in a folder; None if there is no such folder."""
+    with unobserved():
+        return names_state(path)
+
+
+def _sizes_state(path: str) -> str | None:
+    with unobserved():
+        return sizes_state(path)
 
 
 _STATES: dict[str, Callable[[str], Any]] = {
     "file": stamp_of,
-    "list": lambda name: listing_state(name),
-    "stat": lambda name: stat_state(name),
+    "list": listing_state,
+    "sizes": _sizes_state,
+    "stat": stat_state,
+    "times": times_state,
+    "mode": mode_state,
+    "link": link_state,
     "env": lambda name: variable_state(name),
-    "cwd": lambda _: _real_getcwd(),
+    "names": lambda _: names_of_variables(),
+    "cwd": lambda _: real_getcwd(),
     "module": lambda _: None,
 }
 
 OBSERVED = frozenset(_STATES)  # the kinds of things of which an observation has the state
-
-_MADE = (".flowrun", "__pycache__")  # folders that come into being by the way
-
-
-def stat_state(path: str) -> str | None:
-    """What code usually asks of a path: whether it is a file, and its size, or a folder."""
-    try:
-        found = _real_stat(path)
-    except (OSError, ValueError):
-        return None
-    return "folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes"
 
 
 def variable_state(name: str) -> str | None:
@@ -135,14 +150,22 @@ def variable_state(name: str) -> str | None:
     return None if value is None else blake3(os.fsencode(value)).hexdigest(length=16)
 
 
+def names_of_variables() -> str:
+    """The digest of the names of all environment variables."""
+    names = sorted({os.fsdecode(name) for name in os.environ._data} - SESSION)  # type: ignore[attr-defined]
+    return blake3("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest(length=16)
+
+
 @functools.cache
 def _install() -> None:
     """Have CPython call `_audit` from now on: a hook can never be removed."""
-    places()
+    places(), entry_name()  # what they remember is found by functions that are then observed
     os._Environ.__getitem__ = _observed_getitem  # type: ignore[method-assign]
+    os._Environ.__iter__ = _observed_iter  # type: ignore[method-assign]
     for functions in (os.supports_follow_symlinks, os.supports_fd, os.supports_dir_fd):
-        if _real_stat in functions:  # shutil looks there for the function it finds in `os`
-            functions.add(_observed_stat)
+        for name, real in _REAL.items():
+            if real in functions:  # shutil looks there for the function it finds in `os`
+                functions.add(_OBSERVED_FUNCTIONS[name])
     threading.Thread.start = _observed_start  # type: ignore[assignment, method-assign]
     sys.addaudithook(_audit)
 
@@ -167,18 +190,37 @@ def _observed_getitem(self: Any, key: Any) -> Any:
     return _real_getitem(self, key)
 
 
-def _observed_stat(
-    path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True
-) -> os.stat_result:
-    if _current is not None and dir_fd is None and not isinstance(path, int):
-        _see_stat(_current, path)
-    return _real_stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+def _observed_iter(self: Any) -> Iterator[Any]:
+    if _current is not None and "names:" not in _current.seen and not asks_for_itself():
+        _current.seen["names:"] = names_of_variables()
+    return _real_iter(self)
+
+
+def _asking(real: Callable[..., Any], kind: Callable[[], str]) -> Callable[..., Any]:
+    """A function of `os` that asks for a path, observed. kind: that of the state it asks for."""
+
+    @functools.wraps(real)
+    def asked(path: Any, *arguments: Any, **settings: Any) -> Any:
+        if _current is not None and settings.get("dir_fd") is None and not isinstance(path, int):
+            _see_asked(_current, path, kind())
+        return real(path, *arguments, **settings)
+
+    return asked
+
+
+_REAL = {"stat": real_stat, "lstat": real_lstat, "readlink": real_readlink, "access": real_access}
+_OBSERVED_FUNCTIONS = {
+    "stat": _asking(real_stat, kind_of_stat),
+    "lstat": _asking(real_lstat, kind_of_lstat),
+    "readlink": _asking(real_readlink, lambda: "link"),
+    "access": _asking(real_access, lambda: "mode"),
+}
 
 
 def _observed_getcwd() -> str:
     if _current is not None and not asks_for_itself():
-        _current.seen.setdefault("cwd:", _real_getcwd())
-    return _real_getcwd()
+        _current.seen.setdefault("cwd:", real_getcwd())
+    return real_getcwd()
 
 
 def _is_of(observation: Observation) -> bool:
@@ -195,29 +237,32 @@ def _observed_start(thread: threading.Thread) -> None:
     _real_start(thread)
 
 
-def _see_stat(observation: Observation, path: Any) -> None:
+def _see_asked(observation: Observation, path: Any, kind: str) -> None:
     try:
-        name = _absolute(observation, path)
+        name = absolute(observation, path)
     except (TypeError, ValueError):
         return
-    if f"stat:{name}" in observation.seen or f"file:{name}" in observation.seen:
+    what = f"{kind}:{name}"
+    if what in observation.seen or (kind == "stat" and f"file:{name}" in observation.seen):
         return
-    if _is_ones_own(observation, name) or asks_for_itself():
+    if is_ones_own(observation, name) or asks_for_itself():
         return
-    observation.seen[f"stat:{name}"] = stat_state(name)
+    state = _STATES[kind](name)
+    if kind != "link" or state != "folder":  # each folder above a path whose links are resolved
+        observation.seen[what] = state
 
 
 def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
     path, _, flags = arguments
     if isinstance(path, int):
         return
-    name = _absolute(observation, path)
+    name = absolute(observation, path)
     if flags & (os.O_WRONLY | os.O_RDWR):
         if not _is_of(observation):
             return
-        if flags & os.O_RDWR and not flags & os.O_TRUNC and _kind(name) == _FILE:
+        if flags & os.O_RDWR and not flags & os.O_TRUNC and kind_of(name) == FILE:
             _see_file(observation, name)
-        if _kind(name) != _FOLDER:  # O_TMPFILE names the folder of a file without a name
+        if kind_of(name) != FOLDER:  # O_TMPFILE names the folder of a file without a name
             observation.written[name] = "file"
     else:
         _see_file(observation, name)
@@ -229,7 +274,7 @@ def _connected_database(observation: Observation, arguments: tuple[Any, ...]) ->
         name = unquote(name.removeprefix("file:").partition("?")[0])
         name = f"/{name.lstrip('/')}" if name.startswith("//") else name
     if name and name != ":memory:":
-        _see_file(observation, _absolute(observation, name))
+        _see_file(observation, absolute(observation, name))
 
 
 def _see_file(observation: Observation, name: str) -> None:
@@ -237,48 +282,62 @@ def _see_file(observation: Observation, name: str) -> None:
     if separator and file.endswith(".pyc"):
         name = f"{folder}{os.sep}{file.partition('.')[0]}.py"
     what = f"file:{name}"
-    if what in observation.seen or _is_ones_own(observation, name) or is_importing_a_package():
+    if what in observation.seen or is_ones_own(observation, name) or is_importing_a_package():
         return
-    if _kind(name) != _FOLDER:
+    if kind_of(name) != FOLDER:
         observation.seen[what] = stamp_of(name)
 
 
 def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    path = arguments[0]
+    _see_listing(observation, arguments[0], "list")
+
+
+def _scanned(observation: Observation, arguments: tuple[Any, ...]) -> None:
+    """The entries have sizes and times, at which `os.walk` and `glob` do not look."""
+    _see_listing(observation, arguments[0], "list" if entry_name() else "sizes")
+
+
+def _see_listing(observation: Observation, path: Any, kind: str) -> None:
     if isinstance(path, int):
-        path = os.readlink(f"/proc/self/fd/{path}")
-    name = _absolute(observation, "." if path is None else path)
-    what = f"list:{name}"
-    if what in observation.seen or _is_ones_own(observation, name) or is_importing_a_package():
+        path = real_readlink(f"/proc/self/fd/{path}")
+    name = absolute(observation, "." if path is None else path)
+    what = f"{kind}:{name}"
+    if what in observation.seen or is_ones_own(observation, name) or is_importing_a_package():
         return
-    observation.seen[what] = listing_state(name)
+    observation.seen[what] = _STATES[kind](name)
 
 
 def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    source = _at(observation, arguments[0], arguments[2])
-    target = _at(observation, arguments[1], arguments[3])
+    source = at(observation, arguments[0], arguments[2])
+    target = at(observation, arguments[1], arguments[3])
     if observation.written.pop(source, None) is None:
         observation.written[source] = "file"
-    observation.written[target] = "folder" if _kind(source) == _FOLDER else "file"
+    observation.written[target] = "folder" if kind_of(source) == FOLDER else "file"
 
 
 def _removed(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    name = _at(observation, *arguments)
+    name = at(observation, *arguments)
     if observation.written.pop(name, None) is None:
         observation.written[name] = "file"
 
 
 def _linked(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    observation.written[_at(observation, arguments[1], arguments[-1])] = "file"
+    observation.written[at(observation, arguments[1], arguments[-1])] = "file"
 
 
 def _made_folder(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    observation.written.setdefault(_at(observation, arguments[0], arguments[2]), "folder")
+    observation.written.setdefault(at(observation, arguments[0], arguments[2]), "folder")
 
 
 def _truncated(observation: Observation, arguments: tuple[Any, ...]) -> None:
     if not isinstance(arguments[0], int):
-        observation.written[_absolute(observation, arguments[0])] = "file"
+        observation.written[absolute(observation, arguments[0])] = "file"
+
+
+def note_import(name: str) -> None:
+    """See that a module is looked for, whether or not it is then imported."""
+    if _current is not None:
+        _imported(_current, (name,))
 
 
 def _imported(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -302,7 +361,7 @@ def _connected(observation: Observation, arguments: tuple[Any, ...]) -> None:
 _HANDLERS: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
     "open": _opened,
     "os.listdir": _listed,
-    "os.scandir": _listed,
+    "os.scandir": _scanned,
     "os.rename": _renamed,
     "os.remove": _removed,
     "os.link": _linked,
@@ -325,45 +384,3 @@ _HANDLERS: dict[str, Callable[[Observation, tuple[Any, ...]], None]] = {
 _CHANGING = frozenset(
     {"os.rename", "os.remove", "os.link", "os.symlink", "os.mkdir", "os.truncate"}
 )
-
-
-def _absolute(observation: Observation, path: Any) -> str:
-    """A path as it stands in an observation; a relative one depends on the current folder."""
-    name = os.fsdecode(path)
-    if os.path.isabs(name):
-        return os.path.normpath(name)
-    observation.seen.setdefault("cwd:", _real_getcwd())
-    return os.path.normpath(os.path.join(_real_getcwd(), name))
-
-
-def _home() -> str:
-    """The folder of the store and the runs, at whose files no step looks."""
-    return os.path.join(_real_getcwd(), os.environ.get("FLOWRUN_HOME") or ".flowrun", "")
-
-
-_FILE, _FOLDER = stat.S_IFREG, stat.S_IFDIR
-
-
-def _kind(path: str) -> int:
-    """The type of a file as the system has it; 0 if there is none."""
-    try:
-        return stat.S_IFMT(_real_stat(path).st_mode)
-    except (OSError, ValueError):
-        return 0
-
-
-def _at(observation: Observation, path: Any, folder: int) -> str:
-    """A path as it stands in an observation, from an open folder by its descriptor, if not -1."""
-    if folder == -1:
-        return _absolute(observation, path)
-    return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
-
-
-def _is_ones_own(observation: Observation, name: str) -> bool:
-    """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
-    if name in observation.written or name.startswith((*places().code, _home())):
-        return True
-    if is_of_system(name):
-        return True
-    folder = name + os.sep
-    return is_cache(folder) or IN_PACKAGES in folder or IN_HOME in folder

@@ -1,18 +1,29 @@
-"""What was seen of some code while it ran."""
+"""What was seen of some code while it ran, and the paths in it."""
 
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from flowrun.plugins.ownership import below, is_cache, is_of_system, places
+from flowrun.plugins.ownership import (
+    IN_HOME,
+    IN_PACKAGES,
+    below,
+    is_cache,
+    is_of_system,
+    places,
+)
+from flowrun.plugins.path_states import real_stat
 
 PROCESSES = "starts processes"
 CONNECTIONS = "opens connections"
+
+real_getcwd = os.getcwd
 
 
 class Observation(msgspec.Struct):
@@ -55,3 +66,45 @@ class Observation(msgspec.Struct):
         """Whether the code wrote a path, or anything below it."""
         below = path.rstrip(os.sep) + os.sep
         return any(one == path or one.startswith(below) for one in self.written)
+
+
+def absolute(observation: Observation, path: Any) -> str:
+    """A path as it stands in an observation; a relative one depends on the current folder."""
+    name = os.fsdecode(path)
+    if os.path.isabs(name):
+        return os.path.normpath(name)
+    observation.seen.setdefault("cwd:", real_getcwd())
+    return os.path.normpath(os.path.join(real_getcwd(), name))
+
+
+def home() -> str:
+    """The folder of the store and the runs, at whose files no step looks."""
+    return os.path.join(real_getcwd(), os.environ.get("FLOWRUN_HOME") or ".flowrun", "")
+
+
+FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR
+
+
+def kind_of(path: str) -> int:
+    """The type of a file as the system has it; 0 if there is none."""
+    try:
+        return stat.S_IFMT(real_stat(path).st_mode)
+    except (OSError, ValueError):
+        return 0
+
+
+def at(observation: Observation, path: Any, folder: int) -> str:
+    """A path as it stands in an observation, from an open folder by its descriptor, if not -1."""
+    if folder == -1:
+        return absolute(observation, path)
+    return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+
+
+def is_ones_own(observation: Observation, name: str) -> bool:
+    """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
+    if name in observation.written or name.startswith((*places().code, home())):
+        return True
+    if is_of_system(name):
+        return True
+    folder = name + os.sep
+    return is_cache(folder) or IN_PACKAGES in folder or IN_HOME in folder

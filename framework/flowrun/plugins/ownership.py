@@ -117,6 +117,21 @@ def _caller() -> FrameType | None:
     return frame
 
 
+def entry_name() -> str:
+    """The function of Python's library that the user's code called and that asks; else empty."""
+    frame: FrameType | None = sys._getframe(2)
+    name = ""
+    while frame is not None and _is_standard(frame.f_code.co_filename):
+        if not _is_of_observation(frame.f_code.co_filename):
+            name = frame.f_code.co_name
+        frame = frame.f_back
+    return name
+
+
+def _is_of_observation(file: str) -> bool:
+    return file.startswith(_flowrun())
+
+
 def _is_standard(file: str) -> bool:
     """Whether a file is of Python's own library, or of the observation itself."""
     return file.startswith(_standard_library()) and IN_PACKAGES not in file
@@ -125,8 +140,11 @@ def _is_standard(file: str) -> bool:
 @functools.cache
 def _standard_library() -> tuple[str, ...]:
     folders = below({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
-    observing = os.path.join(os.path.dirname(__file__), "observation.py")
-    return (*folders, "<frozen", __file__, observing)
+    observing = (os.path.join(os.path.dirname(__file__), name) for name in _OBSERVING)
+    return (*folders, "<frozen", *observing)
+
+
+_OBSERVING = ("observation.py", "ownership.py", "path_states.py")
 
 
 def is_importing_a_package() -> bool:

@@ -122,10 +122,7 @@ class Cache:
     def find(
         self, index: int, key: Key | None, ctx: ContextState, since: float | None = None
     ) -> StepRecord | None:
-        """The record by which a step need not be called; None if there is none that holds.
-
-        since: as that of the cache, if another.
-        """
+        """The record, made since a moment, by which a step need not be called, or None."""
         for record in self.records_of(key, since):
             if self.obstacle(index, record, ctx) is None:
                 return record
@@ -325,7 +322,7 @@ class Cache:
     def _seen(self, index: int, ctx: ContextState) -> dict[str, Any]:
         """What a step and the modules of its code looked at, and how that was then.
 
-        Left out: the files of its code, which are in its key, and those that it wrote.
+        Left out: its code, which is in its key, and the files that it wrote.
         """
         code = self.code(index)
         seen: dict[str, Any] = {}
@@ -334,6 +331,8 @@ class Cache:
         if code.is_blind and ctx.local is not None:
             seen |= {f"file:{one.path}": one.stamp for one in ctx.local.loaded.values()}
         seen |= ctx.observation.seen
+        for name in code.modules:
+            seen.pop(f"module:{name}", None)
         for path in (*map(str, code.paths.values()), *ctx.all_written()):
             seen.pop(f"file:{path}", None)
             seen.pop(f"stat:{path}", None)

@@ -6,12 +6,12 @@ variable's value, the code of a file format. A kept result holds only if each is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun.errors import shown_path
-from flowrun.plugins.observation import listing_state, stat_state, variable_state
+from flowrun.plugins.observation import OBSERVED, state_now
 from flowrun.values.digests import parts_digest
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ _KINDS = {
 }
 
 
+_OF_PATHS = {
+    "list": "the list of files in",
+    "sizes": "the list of files, with their sizes and times, in",
+    "tree": "the content of",
+    "times": "size, time or mode of",
+}
+
+
 def in_words(what: str, state: str) -> str:
     """What a step looked at and found in another state than before."""
     kind, _, name = what.partition(":")
@@ -38,25 +46,18 @@ def in_words(what: str, state: str) -> str:
         path = Path(name)
         verb = "is gone" if not path.exists() else "is there now" if state == MISSING else "changed"
         return f"file {shown_path(path)} {verb}"
-    if kind in ("list", "tree"):
-        what = "the list of files in" if kind == "list" else "the content of"
-        return f"{what} {shown_path(Path(name))} changed"
-    if kind == "stat":
+    if kind in _OF_PATHS:
+        return f"{_OF_PATHS[kind]} {shown_path(Path(name))} changed"
+    if kind in ("stat", "mode", "link"):
         return f"file {shown_path(Path(name))} {'is there now' if state == MISSING else 'changed'}"
     if kind == "cwd":
         return "the current folder changed, from which it opened a relative path"
+    if kind == "names":
+        return "the names of the environment variables changed"
     if kind == "item":
         hook, _, item = name.partition(":")
         return f"`{item}`, given by {hook}, changed"
     return f"{_KINDS[kind]} {name} changed" if kind in _KINDS else f"the {kind} changed"
-
-
-_OBSERVED: dict[str, Callable[[str], str | None]] = {
-    "list": listing_state,
-    "stat": stat_state,
-    "env": variable_state,
-    "cwd": lambda _: str(Path.cwd()),
-}
 
 
 class Dependencies:
@@ -85,12 +86,12 @@ class Dependencies:
             value = self._files.of(Path(name))
         elif kind == "path":
             value = self._ctx.path(name)
-        elif kind in _OBSERVED:
-            value = _OBSERVED[kind](name)
         elif kind == "tree":
             value = self._tree_state(Path(name))
         elif kind == "module":
             value = self._code.version(name)
+        elif kind in OBSERVED:
+            value = state_now(what)
         elif kind == "format":
             chosen = self._registry.formats.get(name)
             value = None if chosen is None else self._code.of_functions([chosen.read, chosen.write])

@@ -13,6 +13,7 @@ import pluggy
 from flowrun.errors import contained, error_line
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
+from flowrun.plugins.observation import OBSERVED
 from flowrun.running.dependencies import MISSING
 from flowrun.running.events import Message
 from flowrun.running.record import RunRecord
@@ -61,7 +62,7 @@ class StepResult(msgspec.Struct):
     @property
     def looked_at(self) -> dict[str, str]:
         """The states of the other things it looked at: `env:NAME`, `list:PATH`, `stat:PATH`."""
-        kinds = ("env", "list", "stat", "tree", "module", "cwd")
+        kinds = OBSERVED - {"file"} | {"tree"}
         found = self.states.items()
         return {what: state for what, state in found if what.partition(":")[0] in kinds}
 

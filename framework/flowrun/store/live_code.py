@@ -6,16 +6,17 @@ functions in the same way, other values by their content.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from flowrun.plugins.ownership import is_installed
 from flowrun.store.code import Code, CodeIndex
+from flowrun.store.syntax import BLIND
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest, value_digest
 
@@ -31,6 +32,7 @@ class _LiveCode:
         self._codecs = codecs
         self._code = Code()
         self._parts: dict[str, Any] = {}
+        self._followed: dict[int, str] = {}  # functions and classes, by identity
         self._waiting: list[tuple[str, Any]] = []
 
     def of(self, function: Callable[..., Any]) -> Code:
@@ -38,15 +40,26 @@ class _LiveCode:
         self._waiting.append((name, function))
         while self._waiting:
             what, value = self._waiting.pop()
-            if what not in self._parts:
-                self._parts[what] = None  # one that reaches itself
-                self._parts[what] = self._part(what, value)
+            if what in self._parts:
+                continue
+            if isinstance(value, (FunctionType, type)) and id(value) in self._followed:
+                self._parts[what] = self._followed[id(value)]  # one may reach itself
+                continue
+            self._followed[id(value)] = what
+            self._parts[what] = None
+            self._parts[what] = self._part(what, value)
         self._code.modules[name] = parts_digest(self._parts)
         return self._code
 
     def _part(self, what: str, value: Any) -> Any:
         """What one thing that is reached adds to the digest."""
-        value = inspect.unwrap(value) if callable(value) else value
+        if isinstance(value, partial):
+            self._waiting.append((f"{what}()", value.func))
+            return self._values(what, [*value.args, *value.keywords.items()])
+        is_plain = isinstance(value, (FunctionType, type, ModuleType))
+        if not is_plain and hasattr(value, "__wrapped__"):
+            self._waiting.append((f"{what}()", value.__wrapped__))  # as that of a cache
+            return type(value).__name__
         if isinstance(value, ModuleType):
             return self._module(value)
         module = getattr(value, "__module__", None)
@@ -57,7 +70,7 @@ class _LiveCode:
             defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items()]
             cells = [cell.cell_contents for cell in value.__closure__ or () if _is_set(cell)]
             code = _code_parts(value.__code__, has_docstring=value.__doc__ is not None)
-            return [code, self._value(defaults), self._value(cells)]
+            return [code, self._values(what, defaults), self._values(what, cells)]
         if isinstance(value, type):
             members = {name: one for name, one in vars(value).items() if name not in _OF_A_CLASS}
             self._waiting += [(f"{what}.{name}", _function(one)) for name, one in members.items()]
@@ -82,6 +95,16 @@ class _LiveCode:
             else:
                 self._add(self._index.of_function(value))
         return [module, value.__qualname__]
+
+    def _values(self, what: str, values: list[Any]) -> list[str]:
+        """What each of a function's defaults or cells adds; functions among them are reached."""
+        found = []
+        for number, value in enumerate(values):
+            is_code = callable(value) or isinstance(value, ModuleType)
+            if is_code:
+                self._waiting.append((f"{what}[{number}]{len(self._parts)}", value))
+            found.append("code" if is_code else self._value(value))
+        return found
 
     def _value(self, value: Any) -> str:
         """The digest of a value; for one without, one that never comes again."""
@@ -111,7 +134,13 @@ _OF_A_CLASS = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlinen
 
 def _reached(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """The globals that a function's code may use, by name."""
-    for name in dict.fromkeys(_names(function.__code__)):
+    names = dict.fromkeys(_names(function.__code__))
+    if not BLIND.isdisjoint(names):  # it may use any that were defined without a file
+        names |= dict.fromkeys(
+            name for name, one in function.__globals__.items() if not name.startswith("_")
+            if not isinstance(one, ModuleType)
+        )  # fmt: skip
+    for name in names:
         if name in function.__globals__:
             yield name, function.__globals__[name]
 

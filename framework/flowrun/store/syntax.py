@@ -17,7 +17,7 @@ ACTING = ""  # the name of the statements that act when the module is imported
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
-_BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "compile"})
+BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "compile"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__"}
 
@@ -25,8 +25,15 @@ _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__"}
 _PURE_DECORATORS = frozenset(
     "step hookimpl hookspec staticmethod classmethod property dataclass cache cached_property "
     "lru_cache wraps total_ordering contextmanager asynccontextmanager overload final override "
-    "no_grad inference_mode enable_grad njit jit vectorize compile runtime_checkable".split()
+    "no_grad inference_mode enable_grad njit jit vectorize compile runtime_checkable on_shapes "
+    "setter getter deleter".split()
 )
+_PLAIN_BASES = frozenset(name for name, one in vars(builtins).items() if isinstance(one, type)) | {
+    *"ABC Generic Protocol NamedTuple TypedDict Enum IntEnum StrEnum Flag IntFlag Struct Module "
+    "Dataset IterableDataset Sampler Function Thread Mapping MutableMapping Sequence Iterator "
+    "UserDict UserList OrderedDict defaultdict".split()
+}
+_BLIND_ATTRIBUTES = frozenset({"__subclasses__", "__globals__", "f_globals", "modules"})
 _PURE_CALLS = frozenset(
     "int float str bool bytes complex dict list set tuple frozenset range len sorted reversed min "
     "max sum abs round zip map filter enumerate slice object Path PurePath compile getLogger "
@@ -95,6 +102,7 @@ class _Reader:
         self._nodes: dict[str, list[ast.stmt]] = {ACTING: []}
         self._imports: dict[str, Import] = {}
         self._others: list[Import] = []
+        self._plain_classes: set[str] = set()
 
     def read(self, tree: ast.Module) -> Syntax:
         """All of the module's syntax."""
@@ -140,10 +148,20 @@ class _Reader:
             owner = _base(call)
             if owner in self._nodes and owner != node.name:  # `@step_name.on_shapes`
                 self._nodes[owner].append(node)
-            elif _last(call) not in _PURE_DECORATORS:
+            if _last(call) not in _PURE_DECORATORS:
                 self._nodes[ACTING].append(node)
-        if isinstance(node, ast.ClassDef) and (node.keywords or _has_init_subclass(node)):
-            self._nodes[ACTING].append(node)
+        if isinstance(node, ast.ClassDef):
+            if self._is_plain(node):
+                self._plain_classes.add(node.name)
+            else:
+                self._nodes[ACTING].append(node)
+
+    def _is_plain(self, node: ast.ClassDef) -> bool:
+        """Whether no base of a class can be seen to act when the class is made."""
+        bases = {_last(getattr(base, "value", base)) if isinstance(base, ast.Subscript)
+                 else _last(base) for base in node.bases}  # fmt: skip
+        is_known = bases <= self._plain_classes | _PLAIN_BASES
+        return is_known and not (node.keywords or _has_init_subclass(node))
 
     def _take_assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -168,6 +186,8 @@ class _Reader:
                     found, is_hidden = _dynamic_import(inner)
                     imports |= {} if found is None else {found: None}
                     is_blind |= is_hidden
+                elif isinstance(inner, ast.Attribute):
+                    is_blind |= inner.attr in _BLIND_ATTRIBUTES
         free = {use.partition(".")[0] for use in uses} - bound
         known = self._nodes.keys() | self._imports.keys() | _BUILTINS
         is_blind |= not free <= known or any(found.attribute == "*" for found in imports)
@@ -262,7 +282,7 @@ def _dynamic_import(call: ast.Call) -> tuple[Import | None, bool]:
         if isinstance(text, str) and not text.startswith("."):
             return Import(text), False
         return None, True
-    return None, isinstance(call.func, ast.Name) and name in _BLIND
+    return None, isinstance(call.func, ast.Name) and name in BLIND
 
 
 def _is_idle(node: ast.stmt) -> bool:

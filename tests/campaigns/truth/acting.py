@@ -66,12 +66,12 @@ def outcome(record: Plain) -> Plain:
     return {"value": value, "called": [step["id"] for step in steps if not step["kept"]]}
 
 
-def run(**settings: Any) -> Plain:
+def run() -> Plain:
     """Run the case's recipe in this process."""
     import flowrun
 
     try:
-        return outcome(flowrun.run(RECIPE, **settings).record)
+        return outcome(flowrun.run(RECIPE).record)
     except flowrun.FlowrunError as error:
         return {"value": "failed", "called": [], "error": str(error)}
 
@@ -91,10 +91,10 @@ def act(case: Plain, what: str) -> None:
         for name in case["variables"][0].keys() - case["variables"][1].keys():
             del os.environ[name]
         os.chdir(Path(RECIPE).parent / case["folders"][1])
-    elif what == "run":
-        print(json.dumps(run()))
+    elif what == "new store":
+        os.environ["FLOWRUN_HOME"] += "-new"
     else:
-        print(json.dumps(run(record=False)))
+        print(json.dumps(run()))
 
 
 if __name__ != "tests.campaigns.truth.acting":

@@ -1,4 +1,4 @@
-"""An edit between two runs: what lies in the folder, what is changed, and whether results differ."""
+"""An edit between two runs: the files, what is changed, and whether the result then differs."""
 
 from __future__ import annotations
 

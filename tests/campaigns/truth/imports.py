@@ -71,8 +71,8 @@ CASES = [
           first="import helper\ndef level():\n    return helper.level()\n"),
     _case("a name passed on", "first.level()", "import first", first="from helper import level\n"),
     _case("passed on by a star", "first.level()", "import first", first="from helper import *\n"),
-    _case("a helper's constant", "helper.LEVEL", "import helper", "change('helper.py', '= 1', '= 2')",
-          helper="LEVEL = 1\n"),
+    _case("a helper's constant", "helper.LEVEL", "import helper",
+          "change('helper.py', '= 1', '= 2')", helper="LEVEL = 1\n"),
     _case("a helper's constant made of another", "helper.LEVEL", "import helper",
           "change('base.py', '1', '2')", helper="import base\nLEVEL = base.B + 1\n",
           base="B = 1\n"),
@@ -108,7 +108,7 @@ CASES = [
     _case("lazy, by a computed name", "helper.data.level()", "import helper",
           "change('data.py', '1', '2')", data=_HELPER,
           helper="import importlib\ndef __getattr__(name):\n"
-          "    return importlib.import_module(name)\n"),
+          "    return importlib.import_module('da' + name[2:])\n"),
     _package("a module of a package", "pk.a.level()", "import pk.a", _PK, a=_HELPER),
     _package("from a package", "a.level()", "from pk import a", _PK, a=_HELPER),
     _package("a package's own text", "pk.level()", "import pk",
@@ -149,21 +149,25 @@ CASES = [
     _module("data of a plugin by its module", "", "write('pk/d.txt', str(N))",
             __init___py=measuring("resources.files(__package__).joinpath('d.txt').read_text()",
                                   "from importlib import resources")),
-    Case(kind="imports", name="helpers of one name in two folders", edit="change('b/helper.py', '1', '2')",
-         files={"recipe.yaml": "recipe: r\nplugins: [./a/one.py, ./b/two.py]\nsteps:\n"
+    Case(kind="imports", name="helpers of one name in two folders",
+         edit="change('b/helper.py', '1', '2')", files={
+             "recipe.yaml": "recipe: r\nplugins: [./a/one.py, ./b/two.py]\nsteps:\n"
                 "  - one\n  - measure\n",
                 "a/helper.py": _HELPER, "b/helper.py": _HELPER,
                 "a/one.py": "from flowrun import step\nimport helper\n\n\n@step(outputs='x')\n"
                 "def one() -> int:\n    '''One.'''\n    return helper.level()\n",
                 "b/two.py": measuring("helper.level()", "import helper")}, keeps=("one",)),
-    Case(kind="imports", name="another plugin that patches a helper", edit="change('patch.py', '1', '2')",
-         files={"recipe.yaml": "recipe: r\nplugins: [./steps.py, ./patch.py]\nsteps:\n  - measure\n",
-                "patch.py": "import helper\nhelper.level = lambda: 1\n", "helper.py": _HELPER,
+    Case(kind="imports", name="another plugin that patches a helper",
+         edit="change('patch.py', '1', '2')", files={
+             "recipe.yaml": "recipe: r\nplugins: [./steps.py, ./patch.py]\nsteps:\n"
+                "  - measure\n", "helper.py": _HELPER,
+                "patch.py": "import helper\nhelper.level = lambda: 1\n",
                 "steps.py": measuring("helper.level()", "import helper")}),
     Case(kind="imports", name="another plugin that patches the library",
-         edit="change('patch.py', '1', '2')",
-         files={"recipe.yaml": "recipe: r\nplugins: [./patch.py, ./steps.py]\nsteps:\n  - measure\n",
-                "patch.py": "import math\nmath.pi = 1\n",
+
+         edit="change('patch.py', '1', '2')", files={
+             "recipe.yaml": "recipe: r\nplugins: [./patch.py, ./steps.py]\nsteps:\n"
+                "  - measure\n", "patch.py": "import math\nmath.pi = 1\n",
                 "steps.py": measuring("math.pi", "import math")}),
     Case(kind="imports", name="another plugin comes that patches",
          edit="change('recipe.yaml', './steps.py', './steps.py, ./patch.py')",

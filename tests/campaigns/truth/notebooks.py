@@ -14,6 +14,9 @@ def _case(
     )
 
 
+_NO_DIGEST = "a global whose content has no digest may always have changed"
+
+
 def _again(expression: str, top: str = "") -> str:
     return measuring(expression, top)
 
@@ -29,13 +32,15 @@ CASES = [
     _case("a dict changed in place", "dict(H)", "H = {'a': 1}", "H['a'] = 2"),
     _case("a tensor changed in place", "H.tolist()", "import torch\nH = torch.ones(2)",
           "H.mul_(2)"),
-    _case("an array changed in place", "H.tolist()", "import numpy\nH = numpy.ones(2)", "H += 1"),
+    _case("an array changed in place", "H.tolist()", "import numpy\nH = numpy.ones(2)", "H += 1",
+          needless=_NO_DIGEST),
     _case("a class's attribute", "A.k", "class A:\n    k = 1", "A.k = 2"),
     _case("a class's method", "A().f()", "class A:\n    def f(self):\n        return 1",
           "class A:\n    def f(self):\n        return 2"),
     _case("a method set from outside", "A().f()", "class A:\n    def f(self):\n        return 1",
           "A.f = lambda self: 2"),
-    _case("an object's attribute", "a.k", "class A:\n    pass\na = A()\na.k = 1", "a.k = 2"),
+    _case("an object's attribute", "a.k", "class A:\n    pass\na = A()\na.k = 1", "a.k = 2",
+          needless=_NO_DIGEST),
     _case("a lambda", "f()", "f = lambda: 1", "f = lambda: 2"),
     _case("a closure", "f()", "def outer(n):\n    return lambda: n\nf = outer(1)", "f = outer(2)"),
     _case("a default", "f()", "def f(a=1):\n    return a", "def f(a=2):\n    return a"),
@@ -52,7 +57,6 @@ CASES = [
     _case("a wrapped function", "f()", "import functools\ndef wrap(g, k):\n"
           "    @functools.wraps(g)\n    def inner():\n        return g() * k\n    return inner\n"
           "def g():\n    return 1\nf = wrap(g, 1)", "f = wrap(g, 2)"),
-    _case("a library's attribute", "math.tau", "import math", "math.tau = 2"),
     _case("a file", "open('a.txt').read()", "write = None\nopen('a.txt', 'w').write('1')",
           "open('a.txt', 'w').write('2')"),
     _case("a variable", "os.environ.get('LEVEL')", "import os", "os.environ['LEVEL'] = '2'"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests import processes
 from tests.campaigns.truth import acting
-from tests.campaigns.truth.case import Case
+from tests.campaigns.truth.case import RECIPE, Case, measuring
 
 FORMS = ("processes", "living")
 _ACTING = (
@@ -54,6 +58,19 @@ def verdict(case: Case, form: str, folder: Path) -> Verdict:
     return Verdict(case, form, differs, stale, tuple(dict.fromkeys(needless)))
 
 
+@functools.cache
+def _new_store() -> Path:
+    """A store that knows what the built-in code consists of, and no step: reading it takes long."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    (folder / "steps.py").write_text(measuring("'of no case'"))
+    home = {"FLOWRUN_HOME": str(folder / "home")}
+    done = processes.run(["-m", "flowrun", "recipe.yaml"], cwd=folder, env={**os.environ, **home})
+    assert done.returncode == 0, done.stderr
+    return folder / "home"
+
+
 class _World:
     """A case's folder, and the processes that run in it."""
 
@@ -61,12 +78,14 @@ class _World:
         self._case = case
         self._plain = plain
         self._folder = folder
+        for name in ("home", "home-new"):
+            shutil.copytree(_new_store(), folder.with_name(name))
 
     def processes(self) -> tuple[acting.Plain, ...]:
         """Run, run once more, edit, run, and run in a new store: each in a process of its own."""
         if self._case.cells:
             first, again = self._acted(0, "cells", "run"), self._acted(0, "cells", "run")
-            second, fresh = self._acted(0, "cells", "edit", "after", "run", "fresh")
+            second, fresh = self._acted(0, "cells", "edit", "after", "run", "new store", "run")
             return (*first, *again, second, fresh)
         first, again = self._commanded(0), self._commanded(0)
         with contextlib.chdir(self._folder):
@@ -76,14 +95,16 @@ class _World:
     def living(self) -> tuple[acting.Plain, ...]:
         """Run, run once more, edit and run in one process; in a notebook, the new store too."""
         if self._case.cells:
-            return tuple(self._acted(0, "cells", "run", "run", "edit", "after", "run", "fresh"))
+            return tuple(
+                self._acted(0, "cells", "run", "run", "edit", "after", "run", "new store", "run")
+            )
         outcomes = self._acted(0, "run", "run", "edit", "after", "run")
         return (*outcomes, self._commanded(1, fresh=True))
 
     def _commanded(self, number: int, *, fresh: bool = False) -> acting.Plain:
         """The command, before (0) or after (1) the edit."""
         recipe = self._folder / "recipe.yaml"
-        home = {"FLOWRUN_HOME": str(self._folder.with_name("fresh"))} if fresh else {}
+        home = {"FLOWRUN_HOME": str(self._folder.with_name("home-new"))} if fresh else {}
         done = self._python(number, home, "-m", "flowrun", recipe, "--json")
         try:
             return acting.outcome(json.loads(done.stdout))

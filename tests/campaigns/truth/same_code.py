@@ -8,7 +8,10 @@ _TOP = (
     "import helper\n\nK = 1\nUNUSED = 1\n\n\ndef f(a):\n    '''Give.'''\n    return a + K\n\n\n"
     "def unused():\n    return 5\n"
 )
-_HELPER = "'''A helper.'''\nLEVEL = 1\n\n\ndef level():\n    return LEVEL\n\n\ndef other():\n    return 3\n"
+_HELPER = (
+    "'''A helper.'''\nLEVEL = 1\n\n\ndef level():\n    return LEVEL\n\n\n"
+    "def other():\n    return 3\n"
+)
 _STEPS = measuring("f(2) + helper.level()", _TOP) + (
     "\n\n@step(outputs='x')\ndef other(*, k: int = 7) -> int:\n    '''Other.'''\n    return k\n"
 )
@@ -48,13 +51,15 @@ CASES = [
     _steps("numbers written otherwise", "f(2)", "f(0x2)"),
     _steps("a neighbouring step", "    return k\n", "    return k + 1\n"),
     _steps("a neighbouring step's option", "k: int = 7", "k: int = 8"),
-    _steps("a neighbouring step that goes", "def other(*, k: int = 7)", "def others(*, k: int = 7)"),
+    _steps("a neighbouring step that goes", "def other(*, k: int = 7)",
+           "def others(*, k: int = 7)"),
     _steps("a function that nobody calls", "return 5", "return 6"),
     _steps("a constant that nobody uses", "UNUSED = 1", "UNUSED = 2"),
     _steps("a function that comes", "def unused", "def new():\n    return 1\n\n\ndef unused"),
     _steps("a step that comes", "@step(outputs='x')", "@step(outputs='z')\ndef new() -> int:\n"
            "    '''New.'''\n    return 1\n\n\n@step(outputs='x')"),
-    _steps("an import of the library that nobody uses", "import helper", "import math\nimport helper"),
+    _steps("an import of the library that nobody uses", "import helper",
+           "import math\nimport helper"),
     _case("definitions in another order",
           "t = Path('steps.py').read_text()\ni, j = t.index('def f(a)'), t.index('def unused')\n"
           "write('steps.py', t[:i] + t[j:] + '\\n\\n' + t[i:j])"),
@@ -77,8 +82,8 @@ CASES = [
     _case("another plugin that patches nothing",
           "change('recipe.yaml', './steps.py', './steps.py, ./unused.py')"),
     _case("another plugin's edit", "change('two.py', '1', '2')", files={
-        **_FILES, "recipe.yaml": "recipe: r\nplugins: [./steps.py, ./two.py]\nsteps:\n  - measure\n",
-        "two.py": "A = 1\n"}),
+        **_FILES, "recipe.yaml": "recipe: r\nplugins: [./steps.py, ./two.py]\nsteps:\n"
+        "  - measure\n", "two.py": "A = 1\n"}),
     _case("the helper of another folder's steps", "change('b/helper.py', '1', '2')", files={
         "recipe.yaml": "recipe: r\nplugins: [./a/steps.py, ./b/two.py]\nsteps:\n  - measure\n",
         "a/steps.py": measuring("helper.L", "import helper"), "a/helper.py": "L = 1\n",

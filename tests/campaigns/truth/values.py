@@ -25,11 +25,11 @@ def look(x) -> str:
 _RECIPE = "recipe: r\nplugins: [./steps.py]\nsteps:\n  - make\n  - look\n"
 
 
-def _case(name: str, made: str, other: str, asked: str) -> Case:
+def _case(name: str, made: str, other: str, asked: str, needless: str = "") -> Case:
     steps = _STEPS.replace("{made}", made).replace("{asked}", asked)
     edit = f"change('steps.py', {f'return {made}'!r}, {f'return {other}'!r})"
     files = {"recipe.yaml": _RECIPE, "steps.py": steps}
-    return Case(kind="values", name=name, files=files, edit=edit)
+    return Case(kind="values", name=name, files=files, edit=edit, needless=needless)
 
 
 CASES = [
@@ -52,7 +52,8 @@ CASES = [
     _case("the type of keys", "{1: 2}", "{'1': 2}", "repr(x)"),
     _case("the type of a dict", "{'a': 1}", "collections.OrderedDict(a=1)", "type(x).__name__"),
     _case("numpy or torch", "torch.ones(2)", "numpy.ones(2, 'float32')", "type(x).__name__"),
-    _case("the byte order", "numpy.ones(2, '<f4')", "numpy.ones(2, '>f4')", "x.dtype.byteorder"),
+    _case("the byte order", "numpy.ones(2, '<f4')", "numpy.ones(2, '>f4')", "x.dtype.byteorder",
+          "arrays of numpy have no digest"),
     _case("an alias in a list", "[torch.ones(1), torch.ones(1)]", "[torch.ones(1)] * 2",
-          "x[0].add_(1) is not x[1].add_(1)"),
+          "x[0] is x[1]"),
 ]  # fmt: skip
