@@ -82,7 +82,8 @@ def tensor_difference(
     elif found.is_floating_point():
         expected = torch.tensor(wanted, dtype=found.dtype, device=found.device)
     elif expected.is_floating_point():
-        found, expected = found.double(), expected.double()
+        exact = wanted.double() if is_tensor else torch.tensor(wanted, dtype=torch.float64)
+        found, expected = found.double(), exact.to(found.device)
     if expected.is_floating_point() and _overflows(wanted, expected):
         return f"wanted a number larger than {dtype_name(found)} can hold"
     try:
