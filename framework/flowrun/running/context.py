@@ -284,11 +284,12 @@ class ContextState(msgspec.Struct):
         """
         said = [absolute(path) for path in self.files_written]
         seen = self.observation.files_written([str(self.folder), str(Path.cwd())])
+        left = [path for path in seen if Path(path).is_file()]  # not those that it removed
         found = self.named_files.items()
         changed = [
             path for path, stamp in found if stamp_of(path) != stamp and Path(path).is_file()
         ]
-        return list(dict.fromkeys([*said, *seen, *changed]))
+        return list(dict.fromkeys([*said, *left, *changed]))
 
     def path(self, name: str | Path) -> Path:
         """A path of the recipe; not noted."""
