@@ -104,9 +104,9 @@ def _folders(run: RunInfo) -> Iterator[str]:
 
 
 def _looked_at(what: str, state: str) -> Iterator[str]:
-    """The files and folders whose stamps tell that a state is as it was."""
+    """The paths, beside files that were read, whose stamps tell that a state is as it was."""
     kind, _, name = what.partition(":")
-    if kind in ("file", "list", "mode", "times") or (kind == "stat" and state != "folder"):
+    if kind in ("list", "mode", "times") or (kind == "stat" and state != "folder"):
         yield name
     elif kind == "tree":
         yield name

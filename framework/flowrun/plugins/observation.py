@@ -21,14 +21,11 @@ from blake3 import blake3
 
 from flowrun.plugins.observation_record import (
     CONNECTIONS,
-    FILE,
-    FOLDER,
     PROCESSES,
     Observation,
     absolute,
     at,
     is_ones_own,
-    kind_of,
     real_getcwd,
 )
 from flowrun.plugins.ownership import (
@@ -39,6 +36,9 @@ from flowrun.plugins.ownership import (
     places,
 )
 from flowrun.plugins.path_states import (
+    FILE,
+    FOLDER,
+    kind_of,
     kind_of_lstat,
     kind_of_stat,
     link_state,
@@ -52,7 +52,7 @@ from flowrun.plugins.path_states import (
     stat_state,
     times_state,
 )
-from flowrun.values.stamps import stamp_of
+from flowrun.values.stamps import stamp_of, variable_digest
 
 _real_start = threading.Thread.start
 _real_getitem, _real_iter = os._Environ.__getitem__, os._Environ.__iter__
@@ -126,6 +126,18 @@ def _sizes_state(path: str) -> str | None:
         return sizes_state(path)
 
 
+def variable_state(name: str) -> str | None:
+    """The digest of an environment variable, which may hold a secret; None if it is not set."""
+    with unobserved():
+        return variable_digest(name)
+
+
+def names_of_variables() -> str:
+    """The digest of the names of all environment variables."""
+    names = sorted({os.fsdecode(name) for name in os.environ._data} - SESSION)  # type: ignore[attr-defined]
+    return blake3("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest(length=16)
+
+
 _STATES: dict[str, Callable[[str], Any]] = {
     "file": stamp_of,
     "list": listing_state,
@@ -134,26 +146,13 @@ _STATES: dict[str, Callable[[str], Any]] = {
     "times": times_state,
     "mode": mode_state,
     "link": link_state,
-    "env": lambda name: variable_state(name),
+    "env": variable_state,
     "names": lambda _: names_of_variables(),
     "cwd": lambda _: real_getcwd(),
     "module": lambda _: None,
 }
 
 OBSERVED = frozenset(_STATES)  # the kinds of things of which an observation has the state
-
-
-def variable_state(name: str) -> str | None:
-    """The digest of an environment variable, which may hold a secret; None if it is not set."""
-    with unobserved():
-        value = os.environ.get(name)
-    return None if value is None else blake3(os.fsencode(value)).hexdigest(length=16)
-
-
-def names_of_variables() -> str:
-    """The digest of the names of all environment variables."""
-    names = sorted({os.fsdecode(name) for name in os.environ._data} - SESSION)  # type: ignore[attr-defined]
-    return blake3("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest(length=16)
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +17,7 @@ from flowrun.plugins.ownership import (
     is_of_system,
     places,
 )
-from flowrun.plugins.path_states import real_stat
+from flowrun.plugins.path_states import real_readlink
 
 PROCESSES = "starts processes"
 CONNECTIONS = "opens connections"
@@ -82,22 +81,11 @@ def home() -> str:
     return os.path.join(real_getcwd(), os.environ.get("FLOWRUN_HOME") or ".flowrun", "")
 
 
-FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR
-
-
-def kind_of(path: str) -> int:
-    """The type of a file as the system has it; 0 if there is none."""
-    try:
-        return stat.S_IFMT(real_stat(path).st_mode)
-    except (OSError, ValueError):
-        return 0
-
-
 def at(observation: Observation, path: Any, folder: int) -> str:
     """A path as it stands in an observation, from an open folder by its descriptor, if not -1."""
     if folder == -1:
         return absolute(observation, path)
-    return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+    return os.path.join(real_readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
 
 
 def is_ones_own(observation: Observation, name: str) -> bool:

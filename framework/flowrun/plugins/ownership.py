@@ -41,7 +41,7 @@ def places() -> Places:
     code = {sysconfig.get_path(name) for name in names} | set(site.getsitepackages())
     if site.ENABLE_USER_SITE:
         code.add(site.getusersitepackages())
-    code.add(os.path.dirname(os.path.dirname(__file__)))
+    code.add(_flowrun())
     home = os.path.expanduser("~")
     passing = {
         tempfile.gettempdir(),
@@ -98,7 +98,7 @@ def asks_for_itself() -> bool:
     if frame is None:
         return True
     file = frame.f_code.co_filename
-    if file.startswith(_flowrun()):
+    if _is_of_flowrun(file):
         return True
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
     return is_installed(file) and (package in _LIBRARIES or is_importing_a_package())
@@ -122,13 +122,13 @@ def entry_name() -> str:
     frame: FrameType | None = sys._getframe(2)
     name = ""
     while frame is not None and _is_standard(frame.f_code.co_filename):
-        if not _is_of_observation(frame.f_code.co_filename):
+        if not _is_of_flowrun(frame.f_code.co_filename):
             name = frame.f_code.co_name
         frame = frame.f_back
     return name
 
 
-def _is_of_observation(file: str) -> bool:
+def _is_of_flowrun(file: str) -> bool:
     return file.startswith(_flowrun())
 
 
@@ -144,7 +144,7 @@ def _standard_library() -> tuple[str, ...]:
     return (*folders, "<frozen", *observing)
 
 
-_OBSERVING = ("observation.py", "ownership.py", "path_states.py")
+_OBSERVING = ("observation.py", "observation_record.py", "ownership.py", "path_states.py")
 
 
 def is_importing_a_package() -> bool:

@@ -16,6 +16,8 @@ from flowrun.plugins.ownership import entry_name
 
 real_stat, real_lstat, real_readlink, real_access = os.stat, os.lstat, os.readlink, os.access
 
+FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR
+
 _MADE = (".flowrun", "__pycache__")  # folders that come into being by the way
 _OF_TIMES = ("", "stat", "lstat", "getmtime", "getctime", "getatime")
 
@@ -59,6 +61,12 @@ def link_state(path: str) -> str | None:
         return f"link to {real_readlink(path)}" if stat.S_ISLNK(mode) else stat_state(path)
     except (OSError, ValueError):
         return None
+
+
+def kind_of(path: str) -> int:
+    """The type of a file as the system has it; 0 if there is none."""
+    found = _found(path)
+    return 0 if found is None else stat.S_IFMT(found.st_mode)
 
 
 def kind_of_stat() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -164,9 +164,11 @@ class Cache:
         """The checkpoints of a step that is about to be called; None if it can make none."""
         if self._store is None or key is None or not self._plan.steps[index].step.takes_context:
             return None
-        checkpoints = Checkpoints(
-            self._store, key.base, self._codecs, interrupts, lambda: self.states(index, ctx)
-        )
+
+        def states() -> dict[str, str]:
+            return self.states(index, ctx, ctx.all_written())
+
+        checkpoints = Checkpoints(self._store, key.base, self._codecs, interrupts, states)
         if not self._since:
             checkpoints.restore(lambda states: self._dependencies(ctx).changed(states) is None)
         return checkpoints
@@ -203,7 +205,7 @@ class Cache:
         Returns None if a file changed while the step read it: the content it saw is unknown.
         """
         assert self._store is not None
-        changed = self._changed_meanwhile(index, ctx)
+        changed = _changed_meanwhile(self._seen(index, ctx, result.files_written), ctx)
         if changed is not None:
             ctx.warn(f"{in_words(changed, '')} while the step ran; its result is not kept")
             return None
@@ -313,13 +315,16 @@ class Cache:
             record.object = self._store.objects.keep(output.value, record.digest, self._codecs)
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
-    def states(self, index: int, ctx: ContextState) -> dict[str, str]:
-        """The present states of what a step has looked at so far; none without a store."""
+    def states(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, str]:
+        """The present states of what a step has looked at so far; none without a store.
+
+        written: the files that it wrote, which are left out.
+        """
         if self._store is None:
             return {}
-        return self._dependencies(ctx).states(self._seen(index, ctx))
+        return self._dependencies(ctx).states(self._seen(index, ctx, written))
 
-    def _seen(self, index: int, ctx: ContextState) -> dict[str, Any]:
+    def _seen(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, Any]:
         """What a step and the modules of its code looked at, and how that was then.
 
         Left out: its code, which is in its key, and the files that it wrote.
@@ -333,24 +338,10 @@ class Cache:
         seen |= ctx.observation.seen
         for name in code.modules:
             seen.pop(f"module:{name}", None)
-        for path in (*map(str, code.paths.values()), *ctx.all_written()):
+        for path in (*map(str, code.paths.values()), *written):
             seen.pop(f"file:{path}", None)
             seen.pop(f"stat:{path}", None)
         return seen
-
-    def _changed_meanwhile(self, index: int, ctx: ContextState) -> str | None:
-        """The first thing that has changed since the step looked at it, and not by the step."""
-        for what, before in self._seen(index, ctx).items():
-            kind, _, path = what.partition(":")
-            if before is None and kind not in OBSERVED:
-                continue
-            if (
-                kind in OBSERVED
-                and state_now(what) != before
-                and not ctx.observation.wrote_at(path)
-            ):
-                return what
-        return None
 
     def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None
@@ -397,3 +388,13 @@ def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
 def _is_kept(record: StepRecord) -> bool:
     """Whether every value that can be kept is."""
     return all(output.is_kept or not output.is_keepable for output in record.outputs.values())
+
+
+def _changed_meanwhile(seen: Mapping[str, Any], ctx: ContextState) -> str | None:
+    """The first thing that has changed since the step looked at it, and not by the step."""
+    for what, before in seen.items():
+        kind, _, path = what.partition(":")
+        is_changed = kind in OBSERVED and state_now(what) != before
+        if is_changed and not ctx.observation.wrote_at(path):
+            return what
+    return None

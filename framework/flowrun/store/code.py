@@ -122,7 +122,7 @@ class CodeIndex:
     def version(self, top: str) -> str:
         """The version of the package that a module of this name comes from."""
         if top not in self._versions:
-            self._versions[top] = package_version(top)
+            self._versions[top] = _package_version(top, self._spec(top))
         return self._versions[top]
 
     def path_of(self, name: str, home: str, home_path: Path) -> Path | None:
@@ -352,16 +352,12 @@ def _bytes_of(path: Path) -> bytes:
 _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
 
 
-def package_version(top: str) -> str:
+def _package_version(top: str, spec: ModuleSpec | None) -> str:
     """The version of the package that a module of this name comes from.
 
     Read from the names of the metadata folders beside it; if its distribution has another
     name, the stamp of its first file stands for a version.
     """
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        spec = None
     if spec is None:
         return "not installed"
     places = list(spec.submodule_search_locations or ())

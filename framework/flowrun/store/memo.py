@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from flowrun.store.home import iso_moment, new_run_id
-from flowrun.values.stamps import is_settled, stamp_of
+from flowrun.values.stamps import is_settled, stamp_of, variable_digest
 
 FORMAT = 1  # of the notes; one of another format is no note
 _VARIABLES = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "COLUMNS", "TZ")
@@ -101,7 +101,7 @@ def _holds(note: Note) -> bool:
             return False
     if not all(os.path.isdir(path) for path in note["folders"]):
         return False
-    return all(_variable(name) == digest for name, digest in note["env"].items())
+    return all(variable_digest(name) == digest for name, digest in note["env"].items())
 
 
 def _settle(note: Note, path: str) -> None:
@@ -137,13 +137,6 @@ def content_digest(path: str) -> str | None:
         return blake3().update_mmap(path).hexdigest()
     except OSError:
         return None
-
-
-def _variable(name: str) -> str | None:
-    from blake3 import blake3
-
-    value = os.environ.get(name)
-    return None if value is None else blake3(os.fsencode(value)).hexdigest(length=16)
 
 
 def _answer(note: Note, path: str) -> int | None:
