@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import flowrun
+from tests.kept_values import write_recipe
 
 # Pairs of which the two differ in one property; each names the store's own torch.
 PAIRS = {
@@ -109,7 +110,7 @@ def inferred(*shape):
         return torch.ones(shape or 2)
 
 def complexes():
-    return torch.arange(12.0).view(2, 3, 2).view(torch.float32).view_as_complex_()
+    return torch.view_as_complex(torch.arange(12.0).view(2, 3, 2))
 
 def seen_of(t):
     values = t.detach().resolve_conj().resolve_neg()
@@ -119,42 +120,12 @@ def seen_of(t):
     return [type(t).__name__, str(t.dtype), list(t.shape), list(t.stride()), repr(values.tolist()),
             t.requires_grad, grad, t.is_inference(), t.is_conj(), t.is_neg(), str(t.layout),
             t.data_ptr() % 64 if t.numel() else 0, t.is_leaf, str(t.device)]
-
-def called(name):
-    with open(__import__("os").environ["CALLS"], "a") as file:
-        file.write(name + "\\n")
-
-@step(outputs=[NAMES])
-def make():
-    called("make")
-    return [VALUES]
-
-@step(outputs="seen")
-def look(t, *, n: int = 1):
-    called("look")
-    return seen_of(t)
-""".replace("torch.arange(12.0).view(2, 3, 2).view(torch.float32).view_as_complex_()",
-            "torch.view_as_complex(torch.arange(12.0).view(2, 3, 2))")  # fmt: skip
+"""
 AGAIN = """
 import json, flowrun
 found = flowrun.run("r.yaml", set={"vars.n": 2})
 print(json.dumps([found.values[name] for name in found.values if name.startswith("seen")]))
 """
-
-
-def written(folder: Path, codes: list[str]) -> Path:
-    """A recipe of one step that makes these values, and one that looks at each."""
-    names = [f"t{number}" for number in range(len(codes))]
-    text = STEPS.replace("NAMES", ", ".join(map(repr, names))).replace("VALUES", ", ".join(codes))
-    (folder / "steps.py").write_text(text)
-    looks = [
-        {"look": {"n": "${n}"}, "id": f"look{number}", "in": {"t": name},
-         "out": {"seen": f"seen{number}"}} for number, name in enumerate(names)
-    ]  # fmt: skip
-    steps = [{"make": {}, "cache": True}, *looks]
-    recipe = {"recipe": "r", "plugins": ["./steps.py"], "vars": {"n": 1}, "steps": steps}
-    (folder / "r.yaml").write_text(json.dumps(recipe))
-    return folder / "r.yaml"
 
 
 def digests(result: flowrun.Result) -> list[Any]:
@@ -165,7 +136,7 @@ def digests(result: flowrun.Result) -> list[Any]:
 
 def test_of_two_tensors_that_a_step_can_tell_apart_the_digests_differ(tmp_path: Path) -> None:
     codes = [code for pair in PAIRS.values() for code in pair]
-    result = flowrun.run(written(tmp_path, codes))
+    result = flowrun.run(write_recipe(tmp_path, STEPS, codes))
     found = digests(result)
     assert None not in found
     alike = [
@@ -181,7 +152,7 @@ def test_a_kept_tensor_comes_back_in_another_process_with_all_its_properties(
     tmp_path: Path,
 ) -> None:
     codes = [code for pair in PAIRS.values() for code in pair]
-    result = flowrun.run(written(tmp_path, codes))
+    result = flowrun.run(write_recipe(tmp_path, STEPS, codes))
     seen = [result.values[f"seen{number}"] for number in range(len(codes))]
     calls = Path(os.environ["CALLS"])
     calls.write_text("")
@@ -196,9 +167,7 @@ def test_a_kept_tensor_comes_back_in_another_process_with_all_its_properties(
 
 @pytest.mark.parametrize("kind", WITHOUT)
 def test_a_value_that_no_file_can_hold_has_no_digest(tmp_path: Path, kind: str) -> None:
-    path = written(tmp_path, [WITHOUT[kind]])
-    made = json.loads(path.read_text())
-    path.write_text(json.dumps(made | {"steps": made["steps"][:1]}))
+    path = write_recipe(tmp_path, STEPS, [WITHOUT[kind]], is_looked_at=False)
     result = flowrun.run(path)
     assert digests(result) in ([], [None])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 import flowrun
 from tests.core.store.conftest import World
+from tests.kept_values import write_recipe
 
 # Pairs of which the two differ in one property.
 PAIRS = {
@@ -77,45 +77,18 @@ def flowrun_codecs():
 def bits(number):
     return struct.unpack("<d", struct.pack("<Q", number))[0]
 
-def exact(value):
+def seen_of(value):
     if isinstance(value, float):
         return ["float", struct.pack("<d", value).hex()]
     if isinstance(value, (list, tuple)):
-        return [type(value).__name__, *map(exact, value)]
+        return [type(value).__name__, *map(seen_of, value)]
     if isinstance(value, dict):
-        return [type(value).__name__, *((exact(key), exact(item)) for key, item in value.items())]
+        items = ((seen_of(key), seen_of(item)) for key, item in value.items())
+        return [type(value).__name__, *items]
     if isinstance(value, str):
         return ["str", *map(ord, value)]
     return [type(value).__name__, value if value is None else hex(value)]
-
-def called(name):
-    with open(__import__("os").environ["CALLS"], "a") as file:
-        file.write(name + "\\n")
-
-@step(outputs=[NAMES])
-def make():
-    called("make")
-    return [VALUES]
-
-@step(outputs="seen")
-def look(t, *, n: int = 1):
-    called("look")
-    return exact(t)
 """
-
-
-def written(world: World, codes: list[str], *, is_looked_at: bool = True) -> None:
-    """A recipe of one step that makes these values, and one that looks at each."""
-    names = [f"t{number}" for number in range(len(codes))]
-    text = STEPS.replace("NAMES", ", ".join(map(repr, names))).replace("VALUES", ", ".join(codes))
-    (world.folder / "steps.py").write_text(text)
-    looks = [
-        {"look": {"n": "${n}"}, "id": f"look{number}", "in": {"t": name},
-         "out": {"seen": f"seen{number}"}} for number, name in enumerate(names)
-    ]  # fmt: skip
-    steps = [{"make": {}, "cache": True}, *(looks if is_looked_at else [])]
-    recipe = {"recipe": "r", "plugins": ["./steps.py"], "vars": {"n": 1}, "steps": steps}
-    world.path.write_text(json.dumps(recipe))
 
 
 def digests(result: flowrun.Result) -> dict[str, Any]:
@@ -126,7 +99,7 @@ def digests(result: flowrun.Result) -> dict[str, Any]:
 
 def test_of_two_values_that_a_step_can_tell_apart_the_digests_differ(world: World) -> None:
     codes = [code for pair in PAIRS.values() for code in pair]
-    written(world, codes)
+    write_recipe(world.folder, STEPS, codes)
     result, _ = world.run()
     found = [digests(result).get(f"t{number}") for number in range(len(codes))]
     assert None not in found
@@ -144,7 +117,7 @@ def test_of_two_values_that_a_step_can_tell_apart_the_digests_differ(world: Worl
 @pytest.mark.parametrize("length", [1, 300])
 def test_values_too_long_for_their_record_come_back_as_exactly(world: World, length: int) -> None:
     code = f"[[float('nan'), bits(0x7FF8000000000001), 2**70, '\\ud83d', -0.0]] * {length}"
-    written(world, [code])
+    write_recipe(world.folder, STEPS, [code])
     first, _ = world.run()
     again, called = world.run(set={"vars.n": 2})
     assert called == ["look"]
@@ -154,7 +127,7 @@ def test_values_too_long_for_their_record_come_back_as_exactly(world: World, len
 
 @pytest.mark.parametrize("kind", WITHOUT)
 def test_an_instance_of_a_subclass_is_not_kept_as_its_base(world: World, kind: str) -> None:
-    written(world, [WITHOUT[kind]], is_looked_at=False)
+    write_recipe(world.folder, STEPS, [WITHOUT[kind]], is_looked_at=False)
     result, _ = world.run()
     assert digests(result).get("t0") is None
     assert not list(Path(".flowrun/store").glob("objects/*"))
