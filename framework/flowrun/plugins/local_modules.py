@@ -36,6 +36,7 @@ from flowrun.plugins.observation import (
 )
 from flowrun.plugins.observation_record import Observation
 from flowrun.plugins.ownership import is_installed
+from flowrun.plugins.process_memory import ProcessMemory
 from flowrun.values.stamps import Stamp, is_settled, stamp_of
 
 if TYPE_CHECKING:
@@ -95,13 +96,14 @@ def turn() -> Iterator[None]:
 
 
 class LocalModules:
-    """The modules of one folder. loaded: those imported so far, by name."""
+    """The modules of one folder. imported: those imported so far, and loaded: what each was."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.loaded: dict[str, LoadedModule] = {}
         self.namespaces: set[str] = set()  # packages without a file
-        self._modules: dict[str, ModuleType] = {}
+        self.imported: dict[str, ModuleType] = {}
+        self.memory = ProcessMemory()
         self._names = _names_in(folder)
 
     def import_file(self, path: Path) -> ModuleType:
@@ -121,13 +123,13 @@ class LocalModules:
             spec = importlib.util.spec_from_file_location(name, path, loader=loader)
             if spec is None:
                 raise PluginError(f"{path} cannot be imported")
-            self._modules[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
+            self.imported[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
             try:
-                loader.exec_module(self._modules[name])
+                loader.exec_module(self.imported[name])
             except BaseException:
-                del sys.modules[name], self._modules[name]
+                del sys.modules[name], self.imported[name]
                 raise
-            return self._modules[name]
+            return self.imported[name]
 
     def import_named(self, name: str) -> ModuleType:
         """A module of the folder by its name; raises what importing it raises."""
@@ -139,7 +141,7 @@ class LocalModules:
         """Have the modules of this folder, and no others of their names, in `sys.modules`."""
         with turn():
             hidden = self._hidden()
-            sys.modules.update(self._modules)
+            sys.modules.update(self.imported)
             folder = str(self.folder)
             is_new = folder not in sys.path
             if is_new:
@@ -151,8 +153,8 @@ class LocalModules:
                 _finder.folder = before
                 if is_new and folder in sys.path:
                     sys.path.remove(folder)
-                own = {*self._modules, *self.loaded, *self._names, *self.namespaces}
-                self._modules = {name: sys.modules.pop(name) for name in own if name in sys.modules}
+                own = {*self.imported, *self.loaded, *self._names, *self.namespaces}
+                self.imported = {name: sys.modules.pop(name) for name in own if name in sys.modules}
                 sys.modules.update(hidden)
 
     def has(self, name: str) -> bool:
@@ -171,7 +173,7 @@ class LocalModules:
 
     def is_current(self) -> bool:
         """Whether importing everything anew would give the same."""
-        if _names_in(self.folder) != self._names:
+        if _names_in(self.folder) != self._names or not self.memory.is_current():
             return False
         return all(module.is_current() for module in self.loaded.values())
 
@@ -210,6 +212,15 @@ def modules_beside(function: Any) -> LocalModules | None:
     """The modules of the folder from which the module of a function was imported, if one was."""
     loader = getattr(function, "__globals__", {}).get("__loader__")
     return loader.folder if isinstance(loader, _Loader) else None
+
+
+def module_of(function: Any) -> ModuleType | None:
+    """The module in which a function is defined, whether or not it stands in `sys.modules` now."""
+    module = sys.modules.get(function.__module__)
+    if module is not None and vars(module) is function.__globals__:
+        return module
+    folder = modules_beside(function)
+    return None if folder is None else folder.imported.get(function.__module__)
 
 
 def keep_shared(name: str) -> None:
@@ -381,4 +392,4 @@ def _attributed(module: LoadedModule) -> Iterator[None]:
     finally:
         if outer is not None:
             outer.add(module.observation)
-            outer.seen.setdefault(f"file:{module.path}", module.stamp)
+            outer.see(f"file:{module.path}", module.stamp)

@@ -32,6 +32,7 @@ from flowrun.plugins.ownership import (
     SESSION,
     asks_for_itself,
     entry_name,
+    import_system_asks,
     is_importing_a_package,
     places,
 )
@@ -73,6 +74,7 @@ class observed:  # noqa: N801 - a context, used as a function is
         global _current
         _install()
         self._observation.starter = threading.get_ident()
+        self._observation.bottom = sys._getframe(1).f_code
         self._started = _processes_started()
         self._outer, _current = _current, self._observation
         vars(os).update(_OBSERVED_FUNCTIONS, getcwd=_observed_getcwd)
@@ -185,13 +187,13 @@ def _observed_getitem(self: Any, key: Any) -> Any:
         name = os.fsdecode(key)
         what = f"env:{name}"
         if what not in _current.seen and name not in SESSION and not asks_for_itself():
-            _current.seen[what] = variable_state(name)
+            _current.see(what, variable_state(name))
     return _real_getitem(self, key)
 
 
 def _observed_iter(self: Any) -> Iterator[Any]:
     if _current is not None and "names:" not in _current.seen and not asks_for_itself():
-        _current.seen["names:"] = names_of_variables()
+        _current.see("names:", names_of_variables())
     return _real_iter(self)
 
 
@@ -218,7 +220,7 @@ _OBSERVED_FUNCTIONS = {
 
 def _observed_getcwd() -> str:
     if _current is not None and not asks_for_itself():
-        _current.seen.setdefault("cwd:", real_getcwd())
+        _current.see("cwd:", real_getcwd())
     return real_getcwd()
 
 
@@ -248,7 +250,7 @@ def _see_asked(observation: Observation, path: Any, kind: str) -> None:
         return
     state = _STATES[kind](name)
     if kind != "link" or state != "folder":  # each folder above a path whose links are resolved
-        observation.seen[what] = state
+        observation.see(what, state)
 
 
 def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -284,7 +286,7 @@ def _see_file(observation: Observation, name: str) -> None:
     if what in observation.seen or is_ones_own(observation, name) or is_importing_a_package():
         return
     if kind_of(name) != FOLDER:
-        observation.seen[what] = stamp_of(name)
+        observation.see(what, stamp_of(name))
 
 
 def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -303,7 +305,8 @@ def _see_listing(observation: Observation, path: Any, kind: str) -> None:
     what = f"{kind}:{name}"
     if what in observation.seen or is_ones_own(observation, name) or is_importing_a_package():
         return
-    observation.seen[what] = _STATES[kind](name)
+    if not import_system_asks():  # whether a module is found is seen by itself
+        observation.see(what, _STATES[kind](name))
 
 
 def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -344,7 +347,7 @@ def _imported(observation: Observation, arguments: tuple[Any, ...]) -> None:
     if "." in name or name in sys.stdlib_module_names or name.startswith("flowrun"):
         return
     if f"module:{name}" not in observation.seen and not is_importing_a_package():
-        observation.seen[f"module:{name}"] = None
+        observation.see(f"module:{name}", None)
 
 
 def _started(observation: Observation, arguments: tuple[Any, ...]) -> None:

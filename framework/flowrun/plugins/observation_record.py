@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from flowrun.plugins.ownership import (
     IN_HOME,
     IN_PACKAGES,
     below,
+    callers,
     is_cache,
     is_of_system,
     places,
@@ -33,6 +35,8 @@ class Observation(msgspec.Struct):
     written: `file` or `folder` for each path that was opened for writing, made or removed.
     unseen: what was started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
     threads: the threads that the code has started, itself in the thread `starter`.
+    callers: the functions inside which each thing was first looked at, up to `bottom`, that which
+        observes; None in another thread, where they are not all known.
     """
 
     seen: dict[str, Any] = {}
@@ -40,12 +44,28 @@ class Observation(msgspec.Struct):
     unseen: dict[str, None] = {}
     threads: set[threading.Thread] = set()
     starter: int = 0
+    bottom: CodeType | None = None
+    callers: dict[str, tuple[CodeType, ...] | None] = {}
+
+    def see(self, what: str, state: Any) -> None:
+        """Add a thing that was looked at, and how it is."""
+        if what not in self.seen:
+            self.seen[what] = state
+            is_known = threading.get_ident() == self.starter
+            self.callers[what] = callers(self.bottom) if is_known else None
 
     def add(self, other: Observation) -> None:
         """Add what another observation saw."""
         self.seen = {**other.seen, **self.seen}
+        self.callers = {**other.callers, **self.callers}
         self.written |= other.written
         self.unseen |= other.unseen
+
+    def caller_files(self, folder: str) -> set[str]:
+        """The files below a folder from whose functions anything was looked at."""
+        found = (callers for callers in self.callers.values() if callers is not None)
+        files = {code.co_filename for callers in found for code in callers}
+        return {file for file in files if is_in(file, folder)}
 
     def files_written(self, projects: Iterable[str]) -> list[str]:
         """The files written that are to last.
@@ -63,8 +83,12 @@ class Observation(msgspec.Struct):
 
     def wrote_at(self, path: str) -> bool:
         """Whether the code wrote a path, or anything below it."""
-        below = path.rstrip(os.sep) + os.sep
-        return any(one == path or one.startswith(below) for one in self.written)
+        return any(one == path or is_in(one, path) for one in self.written)
+
+
+def is_in(path: str, folder: str) -> bool:
+    """Whether a path lies below a folder, by its name."""
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def absolute(observation: Observation, path: Any) -> str:
@@ -72,7 +96,7 @@ def absolute(observation: Observation, path: Any) -> str:
     name = os.fsdecode(path)
     if os.path.isabs(name):
         return os.path.normpath(name)
-    observation.seen.setdefault("cwd:", real_getcwd())
+    observation.see("cwd:", real_getcwd())
     return os.path.normpath(os.path.join(real_getcwd(), name))
 
 

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable
-from types import FrameType
+from types import CodeType, FrameType
 
 import msgspec
 
@@ -88,7 +88,7 @@ SESSION = frozenset(
 _LIBRARIES = frozenset(
     "torch torchgen functorch triton sympy mpmath numpy scipy numba llvmlite networkx jax jaxlib "
     "pandas pyarrow polars matplotlib sklearn joblib threadpoolctl tqdm pluggy pytest _pytest "
-    "xdist coverage hypothesis".split()
+    "xdist coverage hypothesis click lazy_loader".split()
 )
 
 
@@ -117,6 +117,28 @@ def _caller() -> FrameType | None:
     return frame
 
 
+def import_system_asks() -> bool:
+    """Whether Python's import system asks, which lists the folders in which it looks."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith(_observing()):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+
+
+def callers(bottom: CodeType | None) -> tuple[CodeType, ...]:
+    """The functions that are being called, from the present one to `bottom`.
+
+    Those of Python's own library are left out.
+    """
+    found: list[CodeType] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code is not bottom:
+        if not _is_standard(frame.f_code.co_filename):
+            found.append(frame.f_code)
+        frame = frame.f_back
+    return tuple(found)
+
+
 def entry_name() -> str:
     """The function of Python's library that the user's code called and that asks; else empty."""
     frame: FrameType | None = sys._getframe(2)
@@ -140,11 +162,13 @@ def _is_standard(file: str) -> bool:
 @functools.cache
 def _standard_library() -> tuple[str, ...]:
     folders = below({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
-    observing = (os.path.join(os.path.dirname(__file__), name) for name in _OBSERVING)
-    return (*folders, "<frozen", *observing)
+    return (*folders, "<frozen", *_observing())
 
 
-_OBSERVING = ("observation.py", "observation_record.py", "ownership.py", "path_states.py")
+@functools.cache
+def _observing() -> tuple[str, ...]:
+    names = ("observation.py", "observation_record.py", "ownership.py", "path_states.py")
+    return tuple(os.path.join(os.path.dirname(__file__), name) for name in names)
 
 
 def is_importing_a_package() -> bool:

@@ -22,6 +22,7 @@ from flowrun.plugins.local_modules import (
     root_of,
 )
 from flowrun.plugins.modules import declared_hooks, given_steps, near_file, specifications
+from flowrun.plugins.observation import unobserved
 from flowrun.plugins.steps import Step
 from flowrun.values.codecs import Codec
 
@@ -140,8 +141,8 @@ class Registry(msgspec.Struct, dict=True):
         """
         answers = []
         for found in getattr(self.manager.hook, hook).get_hookimpls():
-            with _blaming(found.plugin_name, hook):
-                answer = found.function()
+            with _blaming(found.plugin_name, hook), unobserved():
+                answer = found.function()  # a step depends on the items that it asks for
             if answer is None:
                 message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
                 raise PluginError(f"{message}: is a `return` missing?")

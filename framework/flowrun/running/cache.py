@@ -17,6 +17,7 @@ from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
 from flowrun.plugins.observation import OBSERVED, state_now
+from flowrun.plugins.process_memory import ProcessMemory, shared_memory
 from flowrun.running.backend import Backend
 from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import ContextState
@@ -330,7 +331,7 @@ class Cache:
         Left out: its code, which is in its key, and the files that it wrote.
         """
         code = self.code(index)
-        seen: dict[str, Any] = {}
+        seen = self._memory(ctx).of(code.keeping, code.package)
         for module in code.loaded:
             seen |= module.observation.seen
         if code.is_blind and ctx.local is not None:
@@ -342,6 +343,20 @@ class Cache:
             seen.pop(f"file:{path}", None)
             seen.pop(f"stat:{path}", None)
         return seen
+
+    def remember(self, index: int, ctx: ContextState) -> None:
+        """Note what a step that was called may have left in its modules' variables and caches."""
+        keeping = None
+        if self._store is not None:
+            code = self.code(index)
+            keeping = code.keeping
+            if code.package is not None:
+                files = ctx.observation.caller_files(code.package)
+                keeping = self._store.code.keeping_in(files)
+        self._memory(ctx).note(ctx.observation, keeping)
+
+    def _memory(self, ctx: ContextState) -> ProcessMemory:
+        return shared_memory if ctx.local is None else ctx.local.memory
 
     def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None

@@ -266,7 +266,7 @@ class ContextState(msgspec.Struct):
         if self.is_noting and what not in self.observation.seen:
             kind, _, name = what.partition(":")
             state = _AT_FIRST[kind](name) if kind in _AT_FIRST else None
-            self.observation.seen[what] = state
+            self.observation.see(what, state)
 
     def note_named_files(self, options: Any) -> None:
         """Count files that options name as read: a library may open them unseen."""

@@ -244,6 +244,7 @@ class Runner:
         result, ctx, digest = turn.result, turn.ctx, self._cache.file_digest
         result.files_written = {path: digest(Path(path)) for path in ctx.all_written()}
         result.unseen = list(ctx.observation.unseen)
+        self._cache.remember(turn.index, ctx)
         result.states = self._cache.states(turn.index, ctx, result.files_written)
         result.peak_bytes = ctx.peak_bytes or _risen(peak)
         result.seconds = time.perf_counter() - start

@@ -3,19 +3,21 @@
 A module belongs to a step's owner if it is in the same package, beside the same local file, or
 outside the folders of installed packages. Any other module counts by the version of its package.
 Of a module of its owner, those definitions count that the step reaches by name, and the statements
-that act when the module is imported; all of it counts if the text does not show what is reached.
+that act when the module is imported; all of it counts if the text does not show what is reached. Of
+an installed package, and of one of many modules, all modules count: so its code is found at once.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from blake3 import blake3
@@ -27,14 +29,16 @@ from flowrun.plugins.local_modules import (
     modules_beside,
 )
 from flowrun.plugins.ownership import is_installed
+from flowrun.plugins.process_memory import Lines
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests
-from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
+from flowrun.store.packages import counts_whole, imports_in, modules_in, package_version
+from flowrun.store.syntax import ACTING, Definition, Import, Syntax, lines_that_keep, syntax_of
 from flowrun.values.digests import parts_digest
-from flowrun.values.stamps import stamp_of
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
 _ALL = "*"
+_T = TypeVar("_T")
 
 
 class Code(msgspec.Struct):
@@ -45,6 +49,8 @@ class Code(msgspec.Struct):
     paths: the files of the modules.
     loaded: the local modules among them that this process has imported.
     is_blind: whether the code may import or use more than its text shows.
+    keeping: the lines of the definitions that may keep values from one call to the next.
+    package: the folder of the package, if it counts as a whole; then `keeping` is not known.
     """
 
     modules: dict[str, str] = {}
@@ -52,6 +58,8 @@ class Code(msgspec.Struct):
     paths: dict[str, Path] = {}
     loaded: list[LoadedModule] = []
     is_blind: bool = False
+    keeping: list[Lines] = []
+    package: str | None = None
 
 
 class _Module(msgspec.Struct):
@@ -76,6 +84,8 @@ class CodeIndex:
         self._versions: dict[str, str] = {}
         self._known: dict[tuple[str, str, int], Code] = {}
         self._shown: dict[str, _Module] = {}
+        self._folders: dict[str, str | None] = {}  # of packages that count as a whole
+        self._whole_files: dict[str, Path] = {}
 
     def of_module(self, name: str, local: LocalModules | None = None) -> Code:
         """The code of a whole module, by its name, and of the modules it imports."""
@@ -95,6 +105,15 @@ class CodeIndex:
         codes = [self.of_function(one) for one in functions if one is not None]
         return parts_digest([[code.modules, code.packages] for code in codes])
 
+    def keeping_in(self, files: Iterable[str]) -> list[Lines]:
+        """The lines of the definitions in these files that may keep values between calls."""
+        found = {}
+        for path in map(Path, files):
+            text = _bytes_of(path)
+            syntax = self._syntax(blake3(text).hexdigest(), partial(bytes, text), "")
+            found[path] = syntax.definitions
+        return lines_that_keep(found)
+
     def patches(self, name: str, local: LocalModules) -> Code | None:
         """The whole code of a local plugin that sets attributes of what it imports, else None."""
         closure = _Closure(self, local)
@@ -110,6 +129,8 @@ class CodeIndex:
 
     def text(self, digest: str) -> str | None:
         """The text of a module by the digest of what is reached; the other lines are empty."""
+        if digest in self._whole_files:
+            return _bytes_of(self._whole_files[digest]).decode("utf-8", "replace")
         module = self._shown.get(digest)
         if module is None:
             return None
@@ -122,7 +143,7 @@ class CodeIndex:
     def version(self, top: str) -> str:
         """The version of the package that a module of this name comes from."""
         if top not in self._versions:
-            self._versions[top] = _package_version(top, self._spec(top))
+            self._versions[top] = package_version(top, self._spec(top))
         return self._versions[top]
 
     def path_of(self, name: str, home: str, home_path: Path) -> Path | None:
@@ -170,26 +191,64 @@ class CodeIndex:
         self._shown[digest] = module
 
     def _of(self, module: str, name: str, local: LocalModules | None) -> Code:
-        key = (module, name, id(local))
-        if key not in self._known:
+        top = module.partition(".")[0]
+        folder = self._whole(top) if local is None else None
+        key = (top, _ALL, 0) if folder else (module, name, id(local))
+        if key not in self._known and folder:
+            self._known[key] = self._code_of_package(top, folder)
+        elif key not in self._known:
             closure = _Closure(self, local)
             closure.follow(module, name)
             self._known[key] = closure.code()
         return self._known[key]
 
+    def _whole(self, top: str) -> str | None:
+        """The folder of a package that counts as a whole, else None."""
+        if top not in self._folders:
+            spec = None if top == _CORE else self._spec(top)
+            places = spec.submodule_search_locations if spec is not None else None
+            folder = None if not places else places[0]
+            self._folders[top] = folder if folder and counts_whole(folder) else None
+        return self._folders[top]
+
+    def _code_of_package(self, top: str, folder: str) -> Code:
+        code = Code(package=folder)
+        for name, path in modules_in(top, folder):
+            digest = _digest_as_imported(name, path, self._digests)
+            code.modules[name], code.paths[name] = digest, path
+            self._files[path], self._whole_files[digest] = None, path
+        for imported in self._imports(code):
+            if imported not in (top, _CORE) and self._spec(imported) is not None:
+                code.packages[imported] = self.version(imported)
+        return code
+
+    def _imports(self, code: Code) -> list[str]:
+        """The packages that the modules of a package import, whether installed or not."""
+        key = f"imports {parts_digest(code.modules)}"
+        known = self._decoded(key, list[str])
+        if known is None:
+            known = sorted({name for path in code.paths.values() for name in imports_in(path)})
+            self._keep_decoded(key, known)
+        return known
+
+    def _decoded(self, key: str, kind: type[_T]) -> _T | None:
+        row = self._database.row("select syntax from modules where digest = ?", (key,))
+        with suppress(msgspec.MsgspecError):
+            return None if row is None else msgspec.msgpack.decode(row[0], type=kind)
+        return None
+
+    def _keep_decoded(self, key: str, found: object) -> None:
+        encoded = msgspec.msgpack.encode(found)
+        self._database.write("insert or replace into modules values (?, ?)", [(key, encoded)])
+
     def _syntax(self, digest: str, text: Callable[[], bytes], package: str) -> Syntax:
         key = f"{digest} {package}"
         if key in _SYNTAX:
             return _SYNTAX[key]
-        row = self._database.row("select syntax from modules where digest = ?", (key,))
-        try:
-            syntax = None if row is None else msgspec.msgpack.decode(row[0], type=Syntax)
-        except msgspec.MsgspecError:
-            syntax = None
+        syntax = self._decoded(key, Syntax)
         if syntax is None:
             syntax = syntax_of(text(), package)
-            encoded = msgspec.msgpack.encode(syntax)
-            self._database.write("insert or replace into modules values (?, ?)", [(key, encoded)])
+            self._keep_decoded(key, syntax)
         _SYNTAX[key] = syntax
         return syntax
 
@@ -224,6 +283,8 @@ class _Closure:
     def code(self) -> Code:
         """All that was reached."""
         code = Code(packages=self._packages, is_blind=self._is_blind)
+        reached = {module.path: module.reached for module in self.modules.values()}
+        code.keeping = lines_that_keep(reached)
         for module in self.modules.values():
             digest = parts_digest(
                 {name: definition.digest for name, definition in module.reached.items()}
@@ -347,48 +408,3 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # it has gone since it was imported
         return b""
-
-
-_NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
-
-
-def _package_version(top: str, spec: ModuleSpec | None) -> str:
-    """The version of the package that a module of this name comes from.
-
-    Read from the names of the metadata folders beside it; if its distribution has another
-    name, the stamp of its first file stands for a version.
-    """
-    if spec is None:
-        return "not installed"
-    places = list(spec.submodule_search_locations or ())
-    origin = Path(places[0] if places else spec.origin or top)
-    installed = [folder for folder in sys.path if folder.endswith("-packages")]
-    for folder in (str(origin.parent), *installed):  # an editable one lies elsewhere
-        if version := _versions(folder).get(_normal(top)):
-            return version
-    stamp = stamp_of(spec.origin) if spec.origin else None
-    return str(origin) if stamp is None else f"{stamp[0]} bytes of {stamp[1]}"
-
-
-def _versions(folder: str) -> dict[str, str]:
-    """The versions of the distributions in a folder of installed packages, by normal name."""
-    stamp = stamp_of(folder)
-    if folder not in _known_versions or _known_versions[folder][0] != stamp:
-        found = (_NAME.fullmatch(name) for name in _names_in(folder))
-        versions = {_normal(match[1]): match[2] for match in found if match is not None}
-        _known_versions[folder] = (stamp, versions)
-    return _known_versions[folder][1]
-
-
-_known_versions: dict[str, tuple[object, dict[str, str]]] = {}  # of a folder of a given stamp
-
-
-def _names_in(folder: str) -> Iterator[str]:
-    try:
-        yield from (path.name for path in Path(folder).iterdir())
-    except OSError:
-        return
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "_", name).lower()

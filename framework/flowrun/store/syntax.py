@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeGuard
 
 import msgspec
 from blake3 import blake3
+
+from flowrun.plugins.process_memory import Lines
+from flowrun.store.module_state import Keeping, keeping_of
 
 ACTING = ""  # the name of the statements that act when the module is imported
 
@@ -56,7 +60,8 @@ class Definition(msgspec.Struct, array_like=True):
 
     digest: of its syntax. uses: the names that it uses, with the attributes asked of them
     (`helper.read`). imports: those inside it. lines: its first and last lines. is_blind: whether it
-    may use names that its text does not show.
+    may use names that its text does not show. keeping: whether it may keep values from one call to
+    the next.
     """
 
     digest: str
@@ -64,6 +69,7 @@ class Definition(msgspec.Struct, array_like=True):
     imports: list[Import]
     lines: list[tuple[int, int]]
     is_blind: bool
+    keeping: Keeping = "nothing"
 
 
 class Syntax(msgspec.Struct, array_like=True):
@@ -93,6 +99,28 @@ def syntax_of(text: bytes, package: str) -> Syntax:
     return _Reader(package, keeps_docstrings=b"__doc__" in text).read(tree)
 
 
+def lines_that_keep(reached: Mapping[Path, Mapping[str, Definition]]) -> list[Lines]:
+    """The lines of those definitions, of several modules, that may keep values between calls."""
+    found = [
+        (str(path), name, one)
+        for path, own in reached.items()
+        for name, one in own.items()
+        if name != ACTING
+    ]
+    held = {name for _, name, one in found if one.keeping == "container"}
+    objects = [one for _, _, one in found if one.keeping == "object"]
+    made_by = {part for one in objects for use in one.uses for part in use.split(".")}
+    kept = {"function", "container"} | ({"methods"} if objects else set())
+    return [
+        (path, first, last)
+        for path, name, one in found
+        if one.keeping in kept
+        or name in made_by
+        or any(held.intersection(use.split(".")) for use in one.uses)
+        for first, last in one.lines
+    ]
+
+
 class _Reader:
     """Reads one module. package: as above. keeps_docstrings: whether the module looks at them."""
 
@@ -103,12 +131,14 @@ class _Reader:
         self._imports: dict[str, Import] = {}
         self._others: list[Import] = []
         self._plain_classes: set[str] = set()
+        self._known: set[str] = set()
 
     def read(self, tree: ast.Module) -> Syntax:
         """All of the module's syntax."""
         is_patching = any(self._patches(node) for node in ast.walk(tree))
         for node in tree.body:
             self._take(node)
+        self._known = {*self._nodes, *self._imports, *_BUILTINS}
         definitions = {name: self._definition(nodes) for name, nodes in self._nodes.items()}
         return Syntax(definitions, self._imports, self._others, is_patching)
 
@@ -177,9 +207,10 @@ class _Reader:
         bound: set[str] = set()
         is_blind = False
         for node in nodes:
-            bound |= set(_bound(node))
+            inside = list(ast.walk(node))
+            bound |= set(_bound_in(inside))
             uses |= dict.fromkeys(_uses(node))
-            for inner in ast.walk(node):
+            for inner in inside:
                 if isinstance(inner, _IMPORTS):
                     imports |= {found: None for _, found in imported(inner, self._package)}
                 elif isinstance(inner, ast.Call):
@@ -189,12 +220,12 @@ class _Reader:
                 elif isinstance(inner, ast.Attribute):
                     is_blind |= inner.attr in _BLIND_ATTRIBUTES
         free = {use.partition(".")[0] for use in uses} - bound
-        known = self._nodes.keys() | self._imports.keys() | _BUILTINS
-        is_blind |= not free <= known or any(found.attribute == "*" for found in imports)
+        is_blind |= not free <= self._known or any(found.attribute == "*" for found in imports)
         shown = "\n".join(self._dump(node) for node in nodes)
         lines = [(_first_line(node), node.end_lineno or node.lineno) for node in nodes]
         digest = blake3(shown.encode("utf-8", "surrogatepass")).hexdigest(length=16)
-        return Definition(digest, list(uses), list(imports), lines, is_blind)
+        keeping = keeping_of(nodes, self._known, is_pure=_is_pure)
+        return Definition(digest, list(uses), list(imports), lines, is_blind, keeping)
 
     def _dump(self, node: ast.stmt) -> str:
         if not self._keeps_docstrings:
@@ -300,7 +331,11 @@ def _is_for_types(node: ast.stmt) -> TypeGuard[ast.If]:
 
 def _bound(node: ast.AST) -> Iterator[str]:
     """Every name that a statement binds, in itself or in functions inside it."""
-    for inner in ast.walk(node):
+    return _bound_in(ast.walk(node))
+
+
+def _bound_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for inner in nodes:
         if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
             yield inner.id
         elif isinstance(inner, ast.arg):

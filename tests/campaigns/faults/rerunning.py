@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.campaigns.faults.injecting import Call
 from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import World
@@ -21,8 +23,7 @@ def what_is_wrong_after(world: World, undisturbed: Undisturbed) -> list[str]:
     outcome = world.outcome()
     if outcome.saved != undisturbed.outcome.saved:
         wrong.append("other files are saved")
-    if outcome.record != undisturbed.outcome.record:
-        wrong.append(f"the record is {outcome.record}")
+    wrong += _differences(undisturbed.outcome.record, outcome.record, "the record")
     after = world.makers()
     lost = [key for key, run in before.items() if after.get(key) != run]
     if lost:
@@ -31,6 +32,17 @@ def what_is_wrong_after(world: World, undisturbed: Undisturbed) -> list[str]:
     if left:
         wrong.append(f"files are left: {left}")
     return wrong
+
+
+def _differences(before: Any, now: Any, where: str) -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = {**before, **now}
+        both = [(before.get(name), now.get(name), f"{where}.{name}") for name in names]
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        both = [(*pair, f"{where}[{i}]") for i, pair in enumerate(zip(before, now, strict=True))]
+    else:
+        return [] if before == now else [f"{where} was {before!r}, is {now!r}"]
+    return [one for each in both for one in _differences(*each)]
 
 
 def report(wrong: dict[Call, list[str]]) -> str:

@@ -52,7 +52,8 @@ def _kill_at(moment: int, world: World, undisturbed: Undisturbed, record_propert
     process.kill()
     was_killed = ended(process).was_killed
     record_property("killed in", _place(world.events()) if was_killed else "nothing: it had ended")
-    assert what_is_wrong_after(world, undisturbed) == []
+    wrong = what_is_wrong_after(world, undisturbed)
+    assert not wrong, "\n".join(wrong)
 
 
 def _place(events: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """What happens in a case's processes: its files are made, edited, and its recipe is run.
 
 It is run as a script, too, with the case as JSON: each further argument is one thing to do, and the
-results of its runs are printed.
+results of its runs are printed, each on a line that begins with `OUTCOME`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 Plain = dict[str, Any]
+OUTCOME = "outcome: "
 SETTLING = 1.1  # seconds
 
 
@@ -58,12 +59,13 @@ def edit(case: Plain) -> None:
 
 
 def outcome(record: Plain) -> Plain:
-    """What a run's record tells: the last step's value, and the steps that were called."""
-    steps = record["steps"]
-    value = "failed"
-    if record["status"] in ("ok", "unmet"):
-        value = f"{steps[-1]['outputs']['y'].get('value')} {steps[-1]['digests']['y']}"
-    return {"value": value, "called": [step["id"] for step in steps if not step["kept"]]}
+    """What a run's record tells: the value of `measure`, and the steps that were called."""
+    called = [step["id"] for step in record["steps"] if not step["kept"]]
+    if record["status"] not in ("ok", "unmet"):
+        return {"value": "failed", "called": called}
+    measured = next(step for step in record["steps"] if step["id"] == "measure")
+    value = measured["outputs"]["y"].get("value")
+    return {"value": f"{value} {measured['digests']['y']}", "called": called}
 
 
 def run() -> Plain:
@@ -94,7 +96,7 @@ def act(case: Plain, what: str) -> None:
     elif what == "new store":
         os.environ["FLOWRUN_HOME"] += "-new"
     else:
-        print(json.dumps(run()))
+        print(OUTCOME, json.dumps(run()), sep="")
 
 
 if __name__ != "tests.campaigns.truth.acting":

@@ -115,7 +115,8 @@ class _World:
         recipe = self._folder / "recipe.yaml"
         done = self._python(number, {}, "-c", _ACTING, json.dumps(self._plain), recipe, *what)
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        found = [line.partition(acting.OUTCOME) for line in done.stdout.splitlines()]
+        return [json.loads(text) for _, mark, text in found if mark]
 
     def _python(self, number: int, more: dict[str, str], *arguments: str | Path) -> Any:
         environment = {"FLOWRUN_HOME": str(self._folder.with_name("home")), **more}

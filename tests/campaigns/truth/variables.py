@@ -19,10 +19,10 @@ def _case(name: str, expression: str, variables: Variables, top: str = "", more:
 CASES = [
     _case("environ[]", "os.environ['LEVEL']", _CHANGED),
     _case("environ[], imported by name", "environ['LEVEL']", _CHANGED),
-    _case("get", "os.environ.get('LEVEL')", _SET),
+    _case("get", "os.environ.get('LEVEL', '0')", _SET),
     _case("get of one that goes", "os.environ.get('LEVEL', 0)", _GONE),
     _case("getenv", "os.getenv('LEVEL', '0')", _CHANGED),
-    _case("getenv, imported by name", "getenv('LEVEL')", _SET),
+    _case("getenv, imported by name", "getenv('LEVEL', '0')", _SET),
     _case("in", "'LEVEL' in os.environ", _SET),
     _case("not in", "'LEVEL' not in os.environ", _GONE),
     _case("bytes", "os.environb.get(b'LEVEL', b'0').decode()", _CHANGED),

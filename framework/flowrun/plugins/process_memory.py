@@ -1,0 +1,65 @@
+"""What the variables and caches of a module may still hold of what an earlier call looked at.
+
+A function that keeps values in its module (`functools.cache`, a dictionary at its top) looks at a
+file once in a process. What it then saw counts for each later step that reaches the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import CodeType
+from typing import Any
+
+from flowrun.plugins.observation import state_now
+from flowrun.plugins.observation_record import Observation, is_in
+
+Lines = tuple[str, int, int]  # a file, and the first and last lines of a definition in it
+
+
+class ProcessMemory:
+    """What was looked at inside definitions that keep values, by their file."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, Any]] = {}
+
+    def note(self, observation: Observation, keeping: Collection[Lines] | None) -> None:
+        """Remember what a call looked at inside definitions that keep values.
+
+        keeping: those that its step reaches; None if they are not known.
+        """
+        if keeping is None:
+            self._seen.setdefault(_UNKNOWN, {}).update(observation.seen)
+        for what, callers in observation.callers.items() if keeping else ():
+            for file in [_UNKNOWN] if callers is None else _keepers(callers, keeping or ()):
+                self._seen.setdefault(file, {})[what] = observation.seen[what]
+
+    def of(self, keeping: Collection[Lines], package: str | None) -> dict[str, Any]:
+        """What these definitions, or those of a package, may still hold, as it was seen."""
+        files = {file for file, _, _ in keeping}
+        found: dict[str, Any] = {}
+        for file, seen in self._seen.items() if files or package else ():
+            if file in files or file == _UNKNOWN or (package and is_in(file, package)):
+                found |= seen
+        return found
+
+    def is_current(self) -> bool:
+        """Whether nothing has changed since it was looked at."""
+        return all(
+            state_now(what) == state for seen in self._seen.values() for what, state in seen.items()
+        )
+
+
+_UNKNOWN = ""  # in place of a file: in a thread, say
+
+
+def _keepers(callers: tuple[CodeType, ...], keeping: Collection[Lines]) -> set[str]:
+    """The files of the definitions that keep values among those that are being called."""
+    return {
+        file
+        for file, first, last in keeping
+        for code in callers
+        if code.co_filename == file and first <= code.co_firstlineno <= last
+    }
+
+
+shared_memory = ProcessMemory()  # of modules that belong to no folder of a local plugin
