@@ -406,10 +406,13 @@ def _is_kept(record: StepRecord) -> bool:
 
 
 def _changed_meanwhile(seen: Mapping[str, Any], ctx: ContextState) -> str | None:
-    """The first thing that has changed since the step looked at it, and not by the step."""
+    """The first thing that has changed since the step looked at it, and not by the step.
+
+    A file that the step itself has removed counts: the step cannot run again as it did.
+    """
     for what, before in seen.items():
         kind, _, path = what.partition(":")
-        is_changed = kind in OBSERVED and state_now(what) != before
-        if is_changed and not ctx.observation.wrote_at(path):
+        now = state_now(what) if kind in OBSERVED else before
+        if now != before and (now is None or not ctx.observation.wrote_at(path)):
             return what
     return None
