@@ -8,6 +8,7 @@ from typing import Any
 
 from flowrun.errors import CodeLine, shown_path
 from flowrun.plugins.check_mode import CheckMode
+from flowrun.plugins.ownership import code_folder
 from flowrun.plugins.steps import Step
 
 
@@ -17,7 +18,7 @@ def place_of(error: BaseException, step: Step[..., Any], mode: CheckMode) -> Cod
     The step's code is the files of its package or, without a package, of its folder; not those of
     the mode that runs steps on shapes alone.
     """
-    folder, is_package = _code_folder(step)
+    folder, is_package = code_folder(step.function)
     excluded = Path(type(mode).diagnose.__code__.co_filename).parent
     found, frame = None, error.__traceback__
     while frame is not None:
@@ -32,12 +33,3 @@ def place_of(error: BaseException, step: Step[..., Any], mode: CheckMode) -> Cod
 def place_at(file: str, line: int) -> CodeLine:
     """A line of code with its text."""
     return CodeLine(shown_path(Path(file)), line, linecache.getline(file, line).strip())
-
-
-def _code_folder(step: Step[..., Any]) -> tuple[Path, bool]:
-    """The folder of a step's own code, and whether it is a package."""
-    file = Path(step.function.__code__.co_filename)
-    package = step.function.__globals__.get("__package__") or ""
-    if package:
-        return file.parents[package.count(".")], True
-    return file.parent, False

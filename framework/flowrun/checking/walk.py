@@ -18,6 +18,7 @@ from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
 from flowrun.errors import DataError, FlowrunError, NeedsDataError, Problem, error_line, listed
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.check_mode import CheckMode, Diagnosis, Unknown, Watched
+from flowrun.plugins.unseen_readers import undeclared_reads
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
 from flowrun.running.context import CheckContext
 from flowrun.running.dataflow import own_containers
@@ -94,6 +95,11 @@ class CheckWalk:
         watched = Watched()
         step.state, outputs = self._outcome(planned, device, watched)
         step.peak, step.operations = watched.peak, watched.operations
+        for reader, file, line in undeclared_reads(planned.step):
+            message = f"what `{reader}` reads is not seen, so the step is kept if that changes"
+            hint = "give it the path through ctx.reads(path)"
+            unseen = Diagnosis("warning", message, hint=hint, place=(file, line))
+            self._report_warning(planned, unseen)
         if not publish:
             return
         published = {wires.outputs[name]: value for name, value in outputs.items()}

@@ -12,7 +12,9 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 import msgspec
 
@@ -23,6 +25,15 @@ IN_HOME = f"{os.sep}.flowrun{os.sep}"
 def is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to an installed package."""
     return file.startswith((*places().code, "<")) or IN_PACKAGES in file
+
+
+def code_folder(function: Any) -> tuple[Path, bool]:
+    """The folder of a function's code, and whether it is that of a package."""
+    file = Path(function.__code__.co_filename)
+    package = function.__globals__.get("__package__") or ""
+    if package:
+        return file.parents[package.count(".")], True
+    return file.parent, False
 
 
 class Places(msgspec.Struct, frozen=True):

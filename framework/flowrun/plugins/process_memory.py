@@ -22,15 +22,10 @@ class ProcessMemory:
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, Any]] = {}
 
-    def note(self, observation: Observation, keeping: Collection[Lines] | None) -> None:
-        """Remember what a call looked at inside definitions that keep values.
-
-        keeping: those that its step reaches; None if they are not known.
-        """
-        if keeping is None:
-            self._seen.setdefault(_UNKNOWN, {}).update(observation.seen)
-        for what, callers in observation.callers.items() if keeping else ():
-            for file in [_UNKNOWN] if callers is None else _keepers(callers, keeping or ()):
+    def note(self, observation: Observation, keeping: Collection[Lines]) -> None:
+        """Remember what a call looked at inside definitions that keep values."""
+        for what, callers in observation.callers.items():
+            for file in [_THREAD] if callers is None else _keepers(callers, keeping):
                 self._seen.setdefault(file, {})[what] = observation.seen[what]
 
     def of(self, keeping: Collection[Lines], package: str | None) -> dict[str, Any]:
@@ -38,7 +33,8 @@ class ProcessMemory:
         files = {file for file, _, _ in keeping}
         found: dict[str, Any] = {}
         for file, seen in self._seen.items() if files or package else ():
-            if file in files or file == _UNKNOWN or (package and is_in(file, package)):
+            is_of_package = package is not None and is_in(file, package)
+            if file in files or is_of_package or file == _THREAD:
                 found |= seen
         return found
 
@@ -49,7 +45,7 @@ class ProcessMemory:
         )
 
 
-_UNKNOWN = ""  # in place of a file: in a thread, say
+_THREAD = ""  # in place of a file: what called the functions of a thread is not known
 
 
 def _keepers(callers: tuple[CodeType, ...], keeping: Collection[Lines]) -> set[str]:

@@ -16,13 +16,12 @@ from flowrun.errors import FlowrunError, shown_path
 from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
-from flowrun.plugins.observation import OBSERVED, state_now
-from flowrun.plugins.process_memory import ProcessMemory, shared_memory
 from flowrun.running.backend import Backend
 from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import ContextState
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
+from flowrun.running.looking import changed_meanwhile, remember, seen_by
 from flowrun.running.record import read_run
 from flowrun.running.results import StepResult
 from flowrun.store.code import Code
@@ -32,6 +31,7 @@ from flowrun.store.home import runs_folder
 from flowrun.store.live_code import live_code
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import MISSING, Store
+from flowrun.store.syntax import parsed_syntax
 from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest
@@ -206,7 +206,7 @@ class Cache:
         Returns None if a file changed while the step read it: the content it saw is unknown.
         """
         assert self._store is not None
-        changed = _changed_meanwhile(self._seen(index, ctx, result.files_written), ctx)
+        changed = changed_meanwhile(self._seen(index, ctx, result.files_written), ctx)
         if changed is not None:
             ctx.warn(f"{in_words(changed, '')} while the step ran; its result is not kept")
             return None
@@ -326,37 +326,12 @@ class Cache:
         return self._dependencies(ctx).states(self._seen(index, ctx, written))
 
     def _seen(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, Any]:
-        """What a step and the modules of its code looked at, and how that was then.
-
-        Left out: its code, which is in its key, and the files that it wrote.
-        """
-        code = self.code(index)
-        seen = self._memory(ctx).of(code.keeping, code.package)
-        for module in code.loaded:
-            seen |= module.observation.seen
-        if code.is_blind and ctx.local is not None:
-            seen |= {f"file:{one.path}": one.stamp for one in ctx.local.loaded.values()}
-        seen |= ctx.observation.seen
-        for name in code.modules:
-            seen.pop(f"module:{name}", None)
-        for path in (*map(str, code.paths.values()), *written):
-            seen.pop(f"file:{path}", None)
-            seen.pop(f"stat:{path}", None)
-        return seen
+        return seen_by(self.code(index), ctx, written)
 
     def remember(self, index: int, ctx: ContextState) -> None:
         """Note what a step that was called may have left in its modules' variables and caches."""
-        keeping = None
-        if self._store is not None:
-            code = self.code(index)
-            keeping = code.keeping
-            if code.package is not None:
-                files = ctx.observation.caller_files(code.package)
-                keeping = self._store.code.keeping_in(files)
-        self._memory(ctx).note(ctx.observation, keeping)
-
-    def _memory(self, ctx: ContextState) -> ProcessMemory:
-        return shared_memory if ctx.local is None else ctx.local.memory
+        syntax = parsed_syntax if self._store is None else self._store.code.syntax
+        remember(self._plan.steps[index].step.function, ctx, syntax)
 
     def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None
@@ -403,16 +378,3 @@ def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
 def _is_kept(record: StepRecord) -> bool:
     """Whether every value that can be kept is."""
     return all(output.is_kept or not output.is_keepable for output in record.outputs.values())
-
-
-def _changed_meanwhile(seen: Mapping[str, Any], ctx: ContextState) -> str | None:
-    """The first thing that has changed since the step looked at it, and not by the step.
-
-    A file that the step itself has removed counts: the step cannot run again as it did.
-    """
-    for what, before in seen.items():
-        kind, _, path = what.partition(":")
-        now = state_now(what) if kind in OBSERVED else before
-        if now != before and (now is None or not ctx.observation.wrote_at(path)):
-            return what
-    return None

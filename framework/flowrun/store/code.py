@@ -31,9 +31,10 @@ from flowrun.plugins.local_modules import (
 from flowrun.plugins.ownership import is_installed
 from flowrun.plugins.process_memory import Lines
 from flowrun.store.database import Database
-from flowrun.store.file_digests import FileDigests
+from flowrun.store.file_digests import FileDigests, digest_as_imported
+from flowrun.store.keeping import lines_that_keep
 from flowrun.store.packages import counts_whole, imports_in, modules_in, package_version
-from flowrun.store.syntax import ACTING, Definition, Import, Syntax, lines_that_keep, syntax_of
+from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
 from flowrun.values.digests import parts_digest
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
@@ -105,14 +106,9 @@ class CodeIndex:
         codes = [self.of_function(one) for one in functions if one is not None]
         return parts_digest([[code.modules, code.packages] for code in codes])
 
-    def keeping_in(self, files: Iterable[str]) -> list[Lines]:
-        """The lines of the definitions in these files that may keep values between calls."""
-        found = {}
-        for path in map(Path, files):
-            text = _bytes_of(path)
-            syntax = self._syntax(blake3(text).hexdigest(), partial(bytes, text), "")
-            found[path] = syntax.definitions
-        return lines_that_keep(found)
+    def syntax(self, text: bytes, package: str = "") -> Syntax:
+        """The definitions of a module, by its text. package: that in which its imports start."""
+        return self._syntax(blake3(text).hexdigest(), partial(bytes, text), package)
 
     def patches(self, name: str, local: LocalModules) -> Code | None:
         """The whole code of a local plugin that sets attributes of what it imports, else None."""
@@ -180,9 +176,8 @@ class CodeIndex:
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         if loaded is not None and loaded.text is not None:
             text = loaded.text
-            syntax = self._syntax(blake3(text).hexdigest(), lambda: text, package)
-            return _Module(name, path, syntax, lambda: text, loaded)
-        digest = _digest_as_imported(name, path, self._digests)
+            return _Module(name, path, self.syntax(text, package), lambda: text, loaded)
+        digest = digest_as_imported(name, path, self._digests)
         syntax = self._syntax(digest, lambda: _bytes_of(path), package)
         return _Module(name, path, syntax, lambda: _bytes_of(path), loaded)
 
@@ -214,7 +209,7 @@ class CodeIndex:
     def _code_of_package(self, top: str, folder: str) -> Code:
         code = Code(package=folder)
         for name, path in modules_in(top, folder):
-            digest = _digest_as_imported(name, path, self._digests)
+            digest = digest_as_imported(name, path, self._digests)
             code.modules[name], code.paths[name] = digest, path
             self._files[path], self._whole_files[digest] = None, path
         for imported in self._imports(code):
@@ -232,9 +227,9 @@ class CodeIndex:
         return known
 
     def _decoded(self, key: str, kind: type[_T]) -> _T | None:
-        row = self._database.row("select syntax from modules where digest = ?", (key,))
+        rows = self._database.rows("select syntax from modules where digest = ?", (key,))
         with suppress(msgspec.MsgspecError):
-            return None if row is None else msgspec.msgpack.decode(row[0], type=kind)
+            return next((msgspec.msgpack.decode(row[0], type=kind) for row in rows), None)
         return None
 
     def _keep_decoded(self, key: str, found: object) -> None:
@@ -384,23 +379,6 @@ class _Closure:
         for found in (*module.syntax.imports.values(), *module.syntax.others):
             if found.attribute == _ALL:
                 self._reach_import(module, found, [])
-
-
-_imported: dict[str, tuple[object, str]] = {}  # the digests of modules when first looked at
-
-
-def _digest_as_imported(name: str, path: Path, digests: FileDigests) -> str:
-    """The digest of a module's file, as it was when a module that is in memory was looked at first.
-
-    A module that is imported anew has a new specification, and is looked at anew.
-    """
-    module = sys.modules.get(name)
-    if module is None or getattr(module, "__file__", None) != str(path):
-        return digests.of(path) or ""
-    known = _imported.get(str(path))
-    if known is None or known[0] is not module.__spec__:
-        known = _imported[str(path)] = (module.__spec__, digests.of(path) or "")
-    return known[1]
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from flowrun.store.database import Database
@@ -50,3 +51,20 @@ class FileDigests:
         query = "select digest from files where path = ? and stamp = ?"
         row = self._database.row(query, (path, stamp))
         return None if row is None else str(row[0])
+
+
+_imported: dict[str, tuple[object, str]] = {}  # the digests of modules when first looked at
+
+
+def digest_as_imported(name: str, path: Path, digests: FileDigests) -> str:
+    """The digest of a module's file, as it was when a module that is in memory was looked at first.
+
+    A module that is imported anew has a new specification, and is looked at anew.
+    """
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__file__", None) != str(path):
+        return digests.of(path) or ""
+    known = _imported.get(str(path))
+    if known is None or known[0] is not module.__spec__:
+        known = _imported[str(path)] = (module.__spec__, digests.of(path) or "")
+    return known[1]

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import functools
+from collections.abc import Iterable, Iterator
 from typing import TypeGuard
 
 import msgspec
 from blake3 import blake3
 
-from flowrun.plugins.process_memory import Lines
 from flowrun.store.module_state import Keeping, keeping_of
 
 ACTING = ""  # the name of the statements that act when the module is imported
@@ -99,26 +98,10 @@ def syntax_of(text: bytes, package: str) -> Syntax:
     return _Reader(package, keeps_docstrings=b"__doc__" in text).read(tree)
 
 
-def lines_that_keep(reached: Mapping[Path, Mapping[str, Definition]]) -> list[Lines]:
-    """The lines of those definitions, of several modules, that may keep values between calls."""
-    found = [
-        (str(path), name, one)
-        for path, own in reached.items()
-        for name, one in own.items()
-        if name != ACTING
-    ]
-    held = {name for _, name, one in found if one.keeping == "container"}
-    objects = [one for _, _, one in found if one.keeping == "object"]
-    made_by = {part for one in objects for use in one.uses for part in use.split(".")}
-    kept = {"function", "container"} | ({"methods"} if objects else set())
-    return [
-        (path, first, last)
-        for path, name, one in found
-        if one.keeping in kept
-        or name in made_by
-        or any(held.intersection(use.split(".")) for use in one.uses)
-        for first, last in one.lines
-    ]
+@functools.cache
+def parsed_syntax(text: bytes) -> Syntax:
+    """The definitions of a module that stands alone: its relative imports do not count."""
+    return syntax_of(text, "")
 
 
 class _Reader:

@@ -56,7 +56,19 @@ def broken_by_calls(
                 hint="call it by run_step to see where, or give the inputs that it is made for",
             )
         if trial.outputs is not None and device == devices[0]:
+            yield from _unseen(trials, trial)
             yield from _unstorable(trials, trial.outputs)
+
+
+def _unseen(trials: Trials, trial: Trial) -> Iterator[Problem]:
+    if trial.undeclared:
+        yield broken_rule(
+            trials.step,
+            "reads",
+            f"it {' and '.join(trial.undeclared)}: what these read is not seen",
+            expected="the files they read, declared by ctx.reads",
+            hint="declare them, or mark the step by @step(..., effect=True) if it is to run anew",
+        )
 
 
 def _written_to(trials: Trials, trial: Trial, device: str) -> Problem:
