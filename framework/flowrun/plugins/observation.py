@@ -31,6 +31,7 @@ from flowrun.plugins.observation_record import (
 from flowrun.plugins.ownership import (
     SESSION,
     asks_for_itself,
+    callers,
     entry_name,
     import_system_asks,
     is_importing_a_package,
@@ -234,7 +235,7 @@ def _is_of(observation: Observation) -> bool:
 def _observed_start(thread: threading.Thread) -> None:
     """`Thread.start`: before Python 3.12 no hook is told of a thread."""
     if _current is not None and _is_of(_current):
-        _current.threads.add(thread)
+        _current.threads[thread] = callers(_current.bottom)
     _real_start(thread)
 
 

@@ -34,37 +34,43 @@ class Observation(msgspec.Struct):
         `list:PATH`, `stat:PATH`, `env:NAME` and `cwd:` their states, `module:NAME` None.
     written: `file` or `folder` for each path that was opened for writing, made or removed.
     unseen: what was started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
-    threads: the threads that the code has started, itself in the thread `starter`.
+    threads: the threads that the code has started, itself in the thread `starter`, each with the
+        functions that started it.
     callers: the functions inside which each thing was first looked at, up to `bottom`, that which
-        observes; None in another thread, where they are not all known.
+        observes. astray: what was looked at in a thread that the code has not started.
     """
 
     seen: dict[str, Any] = {}
     written: dict[str, str] = {}
     unseen: dict[str, None] = {}
-    threads: set[threading.Thread] = set()
+    threads: dict[threading.Thread, tuple[CodeType, ...]] = {}
     starter: int = 0
     bottom: CodeType | None = None
-    callers: dict[str, tuple[CodeType, ...] | None] = {}
+    callers: dict[str, tuple[CodeType, ...]] = {}
+    astray: set[str] = set()
 
     def see(self, what: str, state: Any) -> None:
         """Add a thing that was looked at, and how it is."""
         if what not in self.seen:
             self.seen[what] = state
-            is_known = threading.get_ident() == self.starter
-            self.callers[what] = callers(self.bottom) if is_known else None
+            self.callers[what] = callers(self.bottom)
+            thread = threading.current_thread()
+            if thread in self.threads:
+                self.callers[what] += self.threads[thread]
+            elif threading.get_ident() != self.starter:
+                self.astray.add(what)
 
     def add(self, other: Observation) -> None:
         """Add what another observation saw."""
         self.seen = {**other.seen, **self.seen}
         self.callers = {**other.callers, **self.callers}
+        self.astray |= other.astray
         self.written |= other.written
         self.unseen |= other.unseen
 
     def caller_files(self, folder: str) -> set[str]:
         """The files below a folder from whose functions anything was looked at."""
-        found = (callers for callers in self.callers.values() if callers is not None)
-        files = {code.co_filename for callers in found for code in callers}
+        files = {code.co_filename for found in self.callers.values() for code in found}
         return {file for file in files if is_in(file, folder)}
 
     def files_written(self, projects: Iterable[str]) -> list[str]:

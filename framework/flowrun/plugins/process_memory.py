@@ -24,8 +24,12 @@ class ProcessMemory:
 
     def note(self, observation: Observation, keeping: Collection[Lines]) -> None:
         """Remember what a call looked at inside definitions that keep values."""
+        files = {file for file, _, _ in keeping}
         for what, callers in observation.callers.items():
-            for file in [_THREAD] if callers is None else _keepers(callers, keeping):
+            keepers = _keepers(callers, keeping)
+            if what in observation.astray:  # whose result another thread may keep
+                keepers |= files & {code.co_filename for code in callers}
+            for file in keepers:
                 self._seen.setdefault(file, {})[what] = observation.seen[what]
 
     def of(self, keeping: Collection[Lines], package: str | None) -> dict[str, Any]:
@@ -34,7 +38,7 @@ class ProcessMemory:
         found: dict[str, Any] = {}
         for file, seen in self._seen.items() if files or package else ():
             is_of_package = package is not None and is_in(file, package)
-            if file in files or is_of_package or file == _THREAD:
+            if file in files or is_of_package:
                 found |= seen
         return found
 
@@ -43,9 +47,6 @@ class ProcessMemory:
         return all(
             state_now(what) == state for seen in self._seen.values() for what, state in seen.items()
         )
-
-
-_THREAD = ""  # in place of a file: what called the functions of a thread is not known
 
 
 def _keepers(callers: tuple[CodeType, ...], keeping: Collection[Lines]) -> set[str]:

@@ -25,7 +25,7 @@ def seen_by(code: Code, ctx: ContextState, written: Iterable[str]) -> dict[str, 
     if code.is_blind and ctx.local is not None:
         seen |= {f"file:{one.path}": one.stamp for one in ctx.local.loaded.values()}
     seen |= ctx.observation.seen
-    for name in code.modules:
+    for name in (*code.modules, *code.packages):
         seen.pop(f"module:{name}", None)
     for path in (*map(str, code.paths.values()), *written):
         seen.pop(f"file:{path}", None)

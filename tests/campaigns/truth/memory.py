@@ -82,6 +82,11 @@ CASES = [
           f"{_READ}K = {{}}\ndef get():\n    if 1 not in K:\n"
           "        with ThreadPoolExecutor(1) as pool:\n"
           "            K[1] = pool.submit(read).result()\n    return K[1]"),
+    _case("read in a pool of threads of the module", "get()",
+          "from concurrent.futures import ThreadPoolExecutor\n"
+          f"{_READ}K = {{}}\nPOOL = ThreadPoolExecutor(1)\nPOOL.submit(int).result()\n"
+          "def get():\n    if 1 not in K:\n        K[1] = POOL.submit(read).result()\n"
+          "    return K[1]"),
     _case("a file and its size in a table", "get()", "import pathlib\nK = {}\ndef get():\n"
           "    if 1 not in K:\n"
           "        K[1] = pathlib.Path('data').stat().st_size, pathlib.Path('data').read_text()\n"
