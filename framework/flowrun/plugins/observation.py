@@ -27,6 +27,7 @@ from flowrun.plugins.observation_record import (
     at,
     is_ones_own,
     real_getcwd,
+    see_folder_of,
 )
 from flowrun.plugins.ownership import (
     SESSION,
@@ -241,33 +242,36 @@ def _observed_start(thread: threading.Thread) -> None:
 
 def _see_asked(observation: Observation, path: Any, kind: str) -> None:
     try:
-        name = absolute(observation, path)
+        name = absolute(path)
     except (TypeError, ValueError):
         return
     what = f"{kind}:{name}"
     if what in observation.seen or (kind == "stat" and f"file:{name}" in observation.seen):
+        see_folder_of(observation, path)
         return
     if is_ones_own(observation, name) or asks_for_itself():
         return
     state = _STATES[kind](name)
     if kind != "link" or state != "folder":  # each folder above a path whose links are resolved
         observation.see(what, state)
+        see_folder_of(observation, path)
 
 
 def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
     path, _, flags = arguments
     if isinstance(path, int):
         return
-    name = absolute(observation, path)
+    name = absolute(path)
     if flags & (os.O_WRONLY | os.O_RDWR):
         if not _is_of(observation):
             return
         if flags & os.O_RDWR and not flags & os.O_TRUNC and kind_of(name) == FILE:
-            _see_file(observation, name)
+            _see_file(observation, path)
         if kind_of(name) != FOLDER:  # O_TMPFILE names the folder of a file without a name
             observation.written[name] = "file"
+            see_folder_of(observation, path)
     else:
-        _see_file(observation, name)
+        _see_file(observation, path)
 
 
 def _connected_database(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -276,18 +280,20 @@ def _connected_database(observation: Observation, arguments: tuple[Any, ...]) ->
         name = unquote(name.removeprefix("file:").partition("?")[0])
         name = f"/{name.lstrip('/')}" if name.startswith("//") else name
     if name and name != ":memory:":
-        _see_file(observation, absolute(observation, name))
+        _see_file(observation, name)
 
 
-def _see_file(observation: Observation, name: str) -> None:
+def _see_file(observation: Observation, path: Any) -> None:
+    name = absolute(path)
     folder, separator, file = name.rpartition(f"{os.sep}__pycache__{os.sep}")
     if separator and file.endswith(".pyc"):
         name = f"{folder}{os.sep}{file.partition('.')[0]}.py"
     what = f"file:{name}"
-    if what in observation.seen or is_ones_own(observation, name) or is_importing_a_package():
-        return
-    if kind_of(name) != FOLDER:
+    if what not in observation.seen:
+        if is_ones_own(observation, name) or is_importing_a_package() or kind_of(name) == FOLDER:
+            return
         observation.see(what, stamp_of(name))
+    see_folder_of(observation, path)
 
 
 def _listed(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -302,12 +308,14 @@ def _scanned(observation: Observation, arguments: tuple[Any, ...]) -> None:
 def _see_listing(observation: Observation, path: Any, kind: str) -> None:
     if isinstance(path, int):
         path = real_readlink(f"/proc/self/fd/{path}")
-    name = absolute(observation, "." if path is None else path)
+    path = "." if path is None else path
+    name = absolute(path)
     what = f"{kind}:{name}"
-    if what in observation.seen or is_ones_own(observation, name) or is_importing_a_package():
-        return
-    if not import_system_asks():  # whether a module is found is seen by itself
+    if what not in observation.seen:
+        if is_ones_own(observation, name) or is_importing_a_package() or import_system_asks():
+            return  # whether a module is found is seen by itself
         observation.see(what, _STATES[kind](name))
+    see_folder_of(observation, path)
 
 
 def _renamed(observation: Observation, arguments: tuple[Any, ...]) -> None:
@@ -334,7 +342,7 @@ def _made_folder(observation: Observation, arguments: tuple[Any, ...]) -> None:
 
 def _truncated(observation: Observation, arguments: tuple[Any, ...]) -> None:
     if not isinstance(arguments[0], int):
-        observation.written[absolute(observation, arguments[0])] = "file"
+        observation.written[at(observation, arguments[0], -1)] = "file"
 
 
 def note_import(name: str) -> None:

@@ -97,13 +97,15 @@ def is_in(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def absolute(observation: Observation, path: Any) -> str:
-    """A path as it stands in an observation; a relative one depends on the current folder."""
-    name = os.fsdecode(path)
-    if os.path.isabs(name):
-        return os.path.normpath(name)
-    observation.see("cwd:", real_getcwd())
-    return os.path.normpath(os.path.join(real_getcwd(), name))
+def absolute(path: Any) -> str:
+    """A path as it stands in an observation."""
+    return os.path.normpath(os.path.join(real_getcwd(), os.fsdecode(path)))
+
+
+def see_folder_of(observation: Observation, path: Any) -> None:
+    """See the current folder if a path is relative, because it then depends on it."""
+    if not os.path.isabs(os.fsdecode(path)):
+        observation.see("cwd:", real_getcwd())
 
 
 def home() -> str:
@@ -111,18 +113,20 @@ def home() -> str:
     return os.path.join(real_getcwd(), os.environ.get("FLOWRUN_HOME") or ".flowrun", "")
 
 
+_NO_ONES = (IN_PACKAGES, IN_HOME, f".dist-info{os.sep}", f".egg-info{os.sep}")
+
+
 def at(observation: Observation, path: Any, folder: int) -> str:
     """A path as it stands in an observation, from an open folder by its descriptor, if not -1."""
     if folder == -1:
-        return absolute(observation, path)
+        see_folder_of(observation, path)
+        return absolute(path)
     return os.path.join(real_readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
 
 
 def is_ones_own(observation: Observation, name: str) -> bool:
     """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
-    if name in observation.written or name.startswith((*places().code, home())):
-        return True
-    if is_of_system(name):
-        return True
     folder = name + os.sep
-    return is_cache(folder) or IN_PACKAGES in folder or IN_HOME in folder
+    if name in observation.written or folder.startswith((*places().code, home())):
+        return True
+    return is_of_system(name) or is_cache(folder) or any(part in folder for part in _NO_ONES)

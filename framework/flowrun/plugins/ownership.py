@@ -53,6 +53,9 @@ def places() -> Places:
     if site.ENABLE_USER_SITE:
         code.add(site.getusersitepackages())
     code.add(_flowrun())
+    code |= {
+        path for path in sys.path if path.endswith(".zip") and path.startswith(sys.base_prefix)
+    }
     home = os.path.expanduser("~")
     passing = {
         tempfile.gettempdir(),

@@ -51,11 +51,15 @@ def remember(
 ) -> None:
     """Note what a call may have left in the variables and caches of its modules.
 
-    function: of the step that was called. syntax: gives that of a module's text.
+    Of installed plugins, whose modules stay for as long as the process, caches count and variables
+    that are filled; most of their objects hold no file. function: of the step that was called.
+    syntax: gives that of a module's text.
     """
     folder, _ = code_folder(function)
     files = ctx.observation.caller_files(str(folder))
-    _memory(ctx).note(ctx.observation, lines_that_keep_in(files, syntax))
+    _memory(ctx).note(
+        ctx.observation, lines_that_keep_in(files, syntax, with_objects=ctx.local is not None)
+    )
 
 
 def _memory(ctx: ContextState) -> ProcessMemory:
