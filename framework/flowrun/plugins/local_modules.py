@@ -140,6 +140,9 @@ class LocalModules:
     def entered(self) -> Iterator[None]:
         """Have the modules of this folder, and no others of their names, in `sys.modules`."""
         with turn():
+            if _finder.folder is self:
+                yield
+                return
             hidden = self._hidden()
             sys.modules.update(self.imported)
             folder = str(self.folder)
@@ -193,8 +196,7 @@ def modules_of(folder: Path) -> LocalModules:
     """The modules of a folder as they are on disk now."""
     with turn():
         found = _folders.get(folder)
-        if found is None or not found.is_current():
-            _forget_changed()
+        if _forgot_changed() or found is None or not found.is_current():
             found = _folders[folder] = LocalModules(folder)
         return found
 
@@ -267,13 +269,15 @@ def _is_known_elsewhere(name: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _forget_changed() -> None:
+def _forgot_changed() -> bool:
     """Have shared local modules that plugins imported be imported anew if one has changed."""
     if all(module.is_current() for module in _shared.values() if module.is_of_plugin):
-        return
+        return False
     for name in [name for name, module in _shared.items() if module.is_of_plugin]:
         del _shared[name]
         sys.modules.pop(name, None)
+    importlib.invalidate_caches()  # those of zip files as well
+    return True
 
 
 class _Finder:
@@ -301,7 +305,7 @@ class _Finder:
         if spec.loader is None or spec.origin is None or is_installed(spec.origin):
             return spec
         loaded = folder.loaded if is_own and folder is not None else _shared
-        module = LoadedModule(name, spec.origin, folder is not None)
+        module = LoadedModule(name, spec.origin, folder is not None and top not in _installed)
         if isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Loader(module, loaded, folder if is_own else None)
         else:

@@ -26,6 +26,7 @@ from flowrun.plugins.observation_record import (
     absolute,
     at,
     is_ones_own,
+    processes_started,
     real_getcwd,
     see_folder_of,
 )
@@ -77,24 +78,17 @@ class observed:  # noqa: N801 - a context, used as a function is
         _install()
         self._observation.starter = threading.get_ident()
         self._observation.bottom = sys._getframe(1).f_code
-        self._started = _processes_started()
+        self._started = processes_started()
         self._outer, _current = _current, self._observation
         vars(os).update(_OBSERVED_FUNCTIONS, getcwd=_observed_getcwd)
 
     def __exit__(self, *error: object) -> None:
         global _current
         _current = self._outer
-        if _processes_started() != self._started:
+        if processes_started() != self._started:
             self._observation.unseen[PROCESSES] = None
         if self._outer is None:
             vars(os).update(_REAL, getcwd=real_getcwd)
-
-
-def _processes_started() -> str:
-    """A mark that changes with each process of `multiprocessing`, which may tell no hook of it."""
-    module = sys.modules.get("multiprocessing.process")
-    counter = getattr(module, "_process_counter", None)
-    return "count(1)" if counter is None else repr(counter)  # that shows its next number
 
 
 @contextmanager
@@ -188,13 +182,13 @@ def _observed_getitem(self: Any, key: Any) -> Any:
     if _current is not None and isinstance(key, (str, bytes)):
         name = os.fsdecode(key)
         what = f"env:{name}"
-        if what not in _current.seen and name not in SESSION and not asks_for_itself():
+        if what not in _current.seen and name not in SESSION and not _is_of_library(_current):
             _current.see(what, variable_state(name))
     return _real_getitem(self, key)
 
 
 def _observed_iter(self: Any) -> Iterator[Any]:
-    if _current is not None and "names:" not in _current.seen and not asks_for_itself():
+    if _current is not None and "names:" not in _current.seen and not _is_of_library(_current):
         _current.see("names:", names_of_variables())
     return _real_iter(self)
 
@@ -221,9 +215,10 @@ _OBSERVED_FUNCTIONS = {
 
 
 def _observed_getcwd() -> str:
-    if _current is not None and not asks_for_itself():
-        _current.see("cwd:", real_getcwd())
-    return real_getcwd()
+    folder = real_getcwd()
+    if _current is not None and not _is_of_library(_current):
+        _current.see("cwd:", folder)
+    return folder
 
 
 def _is_of(observation: Observation) -> bool:
@@ -231,6 +226,11 @@ def _is_of(observation: Observation) -> bool:
     if threading.get_ident() == observation.starter:
         return True
     return threading.current_thread() in observation.threads
+
+
+def _is_of_library(observation: Observation) -> bool:
+    """Whether a library asks for something on its own account."""
+    return asks_for_itself(in_own_thread=threading.current_thread() in observation.threads)
 
 
 def _observed_start(thread: threading.Thread) -> None:
@@ -249,7 +249,7 @@ def _see_asked(observation: Observation, path: Any, kind: str) -> None:
     if what in observation.seen or (kind == "stat" and f"file:{name}" in observation.seen):
         see_folder_of(observation, path)
         return
-    if is_ones_own(observation, name) or asks_for_itself():
+    if is_ones_own(observation, name) or _is_of_library(observation):
         return
     state = _STATES[kind](name)
     if kind != "link" or state != "folder":  # each folder above a path whose links are resolved
@@ -360,12 +360,12 @@ def _imported(observation: Observation, arguments: tuple[Any, ...]) -> None:
 
 
 def _started(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    if not asks_for_itself():
+    if not _is_of_library(observation):
         observation.unseen[PROCESSES] = None
 
 
 def _connected(observation: Observation, arguments: tuple[Any, ...]) -> None:
-    if not asks_for_itself():
+    if not _is_of_library(observation):
         observation.unseen[CONNECTIONS] = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterable
 from types import CodeType
@@ -130,3 +131,10 @@ def is_ones_own(observation: Observation, name: str) -> bool:
     if name in observation.written or folder.startswith((*places().code, home())):
         return True
     return is_of_system(name) or is_cache(folder) or any(part in folder for part in _NO_ONES)
+
+
+def processes_started() -> str:
+    """A mark that changes with each process of `multiprocessing`, which may tell no hook of it."""
+    module = sys.modules.get("multiprocessing.process")
+    counter = getattr(module, "_process_counter", None)
+    return "count(1)" if counter is None else repr(counter)  # that shows its next number

@@ -106,11 +106,14 @@ _LIBRARIES = frozenset(
 )
 
 
-def asks_for_itself() -> bool:
-    """Whether a library, flowrun, or a package that is being imported asks, and not the user."""
+def asks_for_itself(*, in_own_thread: bool) -> bool:
+    """Whether a library, flowrun, or a package that is being imported asks, and not the user.
+
+    in_own_thread: whether the user's code has started the present thread.
+    """
     frame = _caller()
     if frame is None:
-        return True
+        return not in_own_thread
     file = frame.f_code.co_filename
     if _is_of_flowrun(file):
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -141,7 +141,11 @@ class Registry(msgspec.Struct, dict=True):
         """
         answers = []
         for found in getattr(self.manager.hook, hook).get_hookimpls():
-            with _blaming(found.plugin_name, hook), unobserved():
+            plugin = self.plugins.get(found.plugin_name)
+            local = (
+                nullcontext() if plugin is None or plugin.local is None else plugin.local.entered()
+            )
+            with _blaming(found.plugin_name, hook), local, unobserved():
                 answer = found.function()  # a step depends on the items that it asks for
             if answer is None:
                 message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
@@ -224,8 +228,9 @@ class Registry(msgspec.Struct, dict=True):
         try:
             with contained():
                 local = modules_of(path.parent)
-                module = local.import_file(path)
-                self._register(origin, "", "a local file", "file", module, local)
+                with local.entered():
+                    module = local.import_file(path)
+                    self._register(origin, "", "a local file", "file", module, local)
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -243,9 +248,10 @@ class Registry(msgspec.Struct, dict=True):
         try:
             with contained():
                 local = _folder_with(name, folder)
-                module = local.import_named(name) if local else importlib.import_module(name)
-                version = getattr(module, "__version__", "")
-                self._register(name, version, f"module {name}", "module", module, local)
+                with local.entered() if local else nullcontext():
+                    module = importlib.import_module(name)
+                    version = getattr(module, "__version__", "")
+                    self._register(name, version, f"module {name}", "module", module, local)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (

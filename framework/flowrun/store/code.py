@@ -276,7 +276,9 @@ class _Closure:
         return True
 
     def code(self) -> Code:
-        """All that was reached."""
+        """All that was reached; all of each module, if the text does not show what is used."""
+        for module in list(self.modules.values()) if self._is_blind else ():
+            self._reach_all(module)
         code = Code(packages=self._packages, is_blind=self._is_blind)
         reached = {module.path: module.reached for module in self.modules.values()}
         code.keeping = lines_that_keep(reached)
@@ -354,9 +356,7 @@ class _Closure:
         elif found.attribute is not None:
             wanted = [found.attribute, *wanted]
         module = self._module(name, home)
-        while wanted and module is not None:
-            if wanted[0] in module.syntax.definitions or wanted[0] in module.syntax.imports:
-                break
+        while wanted and not self._gives(module, name, wanted[0]):
             inner = self._module(f"{name}.{wanted[0]}", home, is_sure=False)
             if inner is None:
                 break
@@ -369,6 +369,14 @@ class _Closure:
             self._reach_import(module, module.syntax.imports[wanted[0]], wanted[1:])
         else:
             self._reach_all(module)
+
+    def _gives(self, module: _Module | None, name: str, wanted: str) -> bool:
+        """Whether a name of a module is not that of a module in it."""
+        if module is None:  # a folder without `__init__.py` gives modules alone
+            return self._local is None or not self._local.has(name.partition(".")[0])
+        if module.syntax.imports.get(wanted) == Import(name, wanted):
+            return False  # `from . import wanted`
+        return wanted in module.syntax.definitions or wanted in module.syntax.imports
 
     def _reach_all(self, module: _Module) -> None:
         if _ALL in module.reached:

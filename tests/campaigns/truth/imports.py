@@ -108,6 +108,7 @@ CASES = [
     _case("lazy, by a computed name", "helper.data.level()", "import helper",
           "change('data.py', '1', '2')", data=_HELPER,
           helper="import importlib\ndef __getattr__(name):\n"
+          "    if name != 'data':\n        raise AttributeError(name)\n"
           "    return importlib.import_module('da' + name[2:])\n"),
     _package("a module of a package", "pk.a.level()", "import pk.a", _PK, a=_HELPER),
     _package("from a package", "a.level()", "from pk import a", _PK, a=_HELPER),

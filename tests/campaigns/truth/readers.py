@@ -38,8 +38,8 @@ _READERS = [
     ("fileinput", _TEXT, "list(fileinput.input('a.txt'))", "import fileinput"),
     ("linecache", _TEXT, "linecache.checkcache(); return linecache.getline('a.txt', 1)",
      "import linecache"),
-    ("mmap", _TEXT, "mmap.mmap(open('a.txt').fileno(), 0, prot=mmap.PROT_READ)[:].decode()",
-     "import mmap"),
+    ("mmap", _TEXT, "with open('a.txt') as file:\n"
+     "    return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)[:].decode()", "import mmap"),
     ("glob and open", _TEXT, "[open(one).read() for one in glob.glob('*.txt')]", "import glob"),
     ("json", "write('a.json', json.dumps([N]))", "json.load(open('a.json'))", "import json"),
     ("pickle", "import pickle\nPath('a.p').write_bytes(pickle.dumps(N))",
