@@ -18,10 +18,10 @@ from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
 from flowrun.errors import DataError, FlowrunError, NeedsDataError, Problem, error_line, listed
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.check_mode import CheckMode, Diagnosis, Unknown, Watched
-from flowrun.plugins.unseen_readers import undeclared_reads
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
 from flowrun.running.context import CheckContext
 from flowrun.running.dataflow import own_containers
+from flowrun.store.unseen_readers import HINT, undeclared_reads
 from flowrun.values.codecs import Codecs
 
 
@@ -95,10 +95,9 @@ class CheckWalk:
         watched = Watched()
         step.state, outputs = self._outcome(planned, device, watched)
         step.peak, step.operations = watched.peak, watched.operations
-        for reader, file, line in undeclared_reads(planned.step):
-            message = f"what `{reader}` reads is not seen, so the step is kept if that changes"
-            hint = "give it the path through ctx.reads(path)"
-            unseen = Diagnosis("warning", message, hint=hint, place=(file, line))
+        for read in undeclared_reads(planned.step):
+            place = (read.file, read.line)
+            unseen = Diagnosis("warning", read.message, hint=HINT, place=place)
             self._report_warning(planned, unseen)
         if not publish:
             return

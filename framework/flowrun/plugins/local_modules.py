@@ -18,7 +18,7 @@ import keyword
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -114,7 +114,8 @@ class LocalModules:
         """
         name = path.stem
         if self.has(name) and name.isidentifier() and not keyword.iskeyword(name):
-            return self.import_named(name)
+            with self.entered():
+                return importlib.import_module(name)
         name = f"flowrun_local_{name}"
         with self.entered():
             if name in sys.modules:
@@ -130,11 +131,6 @@ class LocalModules:
                 del sys.modules[name], self.imported[name]
                 raise
             return self.imported[name]
-
-    def import_named(self, name: str) -> ModuleType:
-        """A module of the folder by its name; raises what importing it raises."""
-        with self.entered():
-            return importlib.import_module(name)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -187,6 +183,11 @@ class LocalModules:
             return {}
         names = [name for name in sys.modules if name.partition(".")[0] in tops]
         return {name: sys.modules.pop(name) for name in names}
+
+
+def entered(local: LocalModules | None) -> AbstractContextManager[None]:
+    """Have the modules of a folder in `sys.modules`; of None, change nothing."""
+    return nullcontext() if local is None else local.entered()
 
 
 _folders: dict[Path, LocalModules] = {}

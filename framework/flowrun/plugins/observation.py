@@ -261,10 +261,10 @@ def _opened(observation: Observation, arguments: tuple[Any, ...]) -> None:
     path, _, flags = arguments
     if isinstance(path, int):
         return
-    name = absolute(path)
     if flags & (os.O_WRONLY | os.O_RDWR):
         if not _is_of(observation):
             return
+        name = absolute(path)
         if flags & os.O_RDWR and not flags & os.O_TRUNC and kind_of(name) == FILE:
             _see_file(observation, path)
         if kind_of(name) != FOLDER:  # O_TMPFILE names the folder of a file without a name

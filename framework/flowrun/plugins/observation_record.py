@@ -100,7 +100,10 @@ def is_in(path: str, folder: str) -> bool:
 
 def absolute(path: Any) -> str:
     """A path as it stands in an observation."""
-    return os.path.normpath(os.path.join(real_getcwd(), os.fsdecode(path)))
+    name = os.fsdecode(path)
+    if not os.path.isabs(name):  # to ask for the current folder is a system call
+        name = os.path.join(real_getcwd(), name)
+    return os.path.normpath(name)
 
 
 def see_folder_of(observation: Observation, path: Any) -> None:

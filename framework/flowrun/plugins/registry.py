@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from flowrun.errors import PluginError, contained, error_line, shown_path
 from flowrun.plugins.extensions import Dataset, Format
 from flowrun.plugins.local_modules import (
     LocalModules,
+    entered,
     install_finder,
     keep_shared,
     modules_of,
@@ -142,10 +143,8 @@ class Registry(msgspec.Struct, dict=True):
         answers = []
         for found in getattr(self.manager.hook, hook).get_hookimpls():
             plugin = self.plugins.get(found.plugin_name)
-            local = (
-                nullcontext() if plugin is None or plugin.local is None else plugin.local.entered()
-            )
-            with _blaming(found.plugin_name, hook), local, unobserved():
+            within = entered(None if plugin is None else plugin.local)
+            with _blaming(found.plugin_name, hook), within, unobserved():
                 answer = found.function()  # a step depends on the items that it asks for
             if answer is None:
                 message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
@@ -228,7 +227,7 @@ class Registry(msgspec.Struct, dict=True):
         try:
             with contained():
                 local = modules_of(path.parent)
-                with local.entered():
+                with entered(local):
                     module = local.import_file(path)
                     self._register(origin, "", "a local file", "file", module, local)
         except Exception as error:
@@ -248,7 +247,7 @@ class Registry(msgspec.Struct, dict=True):
         try:
             with contained():
                 local = _folder_with(name, folder)
-                with local.entered() if local else nullcontext():
+                with entered(local):
                     module = importlib.import_module(name)
                     version = getattr(module, "__version__", "")
                     self._register(name, version, f"module {name}", "module", module, local)

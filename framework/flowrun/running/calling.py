@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 
 from flowrun.errors import FlowrunError, StepError, contained, shown_path
 from flowrun.planning.plan import Plan, PlannedStep
-from flowrun.plugins.local_modules import turn
+from flowrun.plugins.local_modules import entered, turn
 from flowrun.plugins.observation import observed
 from flowrun.plugins.registry import Registry
 from flowrun.plugins.steps import CONTEXT, Step
@@ -51,8 +51,7 @@ class Call(msgspec.Struct):
         state = state_of(self.ctx)
         state.note_named_files(self.options)
         function = (self.on_shapes and step.shape_function) or step
-        local = nullcontext() if state.local is None else state.local.entered()
-        with local, observed(state.observation), contained():
+        with entered(state.local), observed(state.observation), contained():
             state.is_noting = True
             start = time.perf_counter()
             try:

@@ -13,7 +13,7 @@ import msgspec
 
 from flowrun.plugins.local_modules import LocalModules
 from flowrun.plugins.observation import unobserved, variable_state
-from flowrun.plugins.observation_record import Observation
+from flowrun.plugins.observation_record import Observation, absolute
 from flowrun.running.events import Message, Progress
 from flowrun.running.tracked_mapping import TrackedMapping
 from flowrun.values.stamps import Stamp, stamp_of
@@ -306,11 +306,6 @@ class ContextState(msgspec.Struct):
             return False
         self.next_report = time.monotonic() + _PROGRESS_INTERVAL
         return True
-
-
-def absolute(path: str | Path) -> str:
-    """A path from the root, as observations have it; links are not followed."""
-    return os.path.normpath(Path.cwd() / path)
 
 
 _AT_FIRST = {"file": stamp_of, "env": variable_state}

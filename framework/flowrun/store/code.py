@@ -33,7 +33,7 @@ from flowrun.plugins.process_memory import Lines
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests, digest_as_imported
 from flowrun.store.keeping import lines_that_keep
-from flowrun.store.packages import counts_whole, imports_in, modules_in, package_version
+from flowrun.store.packages import imports_in, modules_counted, package_version
 from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
 from flowrun.values.digests import parts_digest
 
@@ -85,7 +85,7 @@ class CodeIndex:
         self._versions: dict[str, str] = {}
         self._known: dict[tuple[str, str, int], Code] = {}
         self._shown: dict[str, _Module] = {}
-        self._folders: dict[str, str | None] = {}  # of packages that count as a whole
+        self._whole: dict[str, Code | None] = {}  # of packages that count as a whole
         self._whole_files: dict[str, Path] = {}
 
     def of_module(self, name: str, local: LocalModules | None = None) -> Code:
@@ -186,29 +186,28 @@ class CodeIndex:
         self._shown[digest] = module
 
     def _of(self, module: str, name: str, local: LocalModules | None) -> Code:
-        top = module.partition(".")[0]
-        folder = self._whole(top) if local is None else None
-        key = (top, _ALL, 0) if folder else (module, name, id(local))
-        if key not in self._known and folder:
-            self._known[key] = self._code_of_package(top, folder)
-        elif key not in self._known:
+        whole = None if local is not None else self._of_package(module.partition(".")[0])
+        key = (module, name, id(local))
+        if whole is None and key not in self._known:
             closure = _Closure(self, local)
             closure.follow(module, name)
             self._known[key] = closure.code()
-        return self._known[key]
+        return whole or self._known[key]
 
-    def _whole(self, top: str) -> str | None:
-        """The folder of a package that counts as a whole, else None."""
-        if top not in self._folders:
+    def _of_package(self, top: str) -> Code | None:
+        """The code of a package that counts as a whole, else None."""
+        if top not in self._whole:
             spec = None if top == _CORE else self._spec(top)
             places = spec.submodule_search_locations if spec is not None else None
-            folder = None if not places else places[0]
-            self._folders[top] = folder if folder and counts_whole(folder) else None
-        return self._folders[top]
+            modules = modules_counted(top, places[0]) if places else []
+            self._whole[top] = (
+                self._code_of(top, places[0], modules) if places and modules else None
+            )
+        return self._whole[top]
 
-    def _code_of_package(self, top: str, folder: str) -> Code:
+    def _code_of(self, top: str, folder: str, modules: list[tuple[str, Path]]) -> Code:
         code = Code(package=folder)
-        for name, path in modules_in(top, folder):
+        for name, path in modules:
             digest = digest_as_imported(name, path, self._digests)
             code.modules[name], code.paths[name] = digest, path
             self._files[path], self._whole_files[digest] = None, path

@@ -15,13 +15,16 @@ _MOST_MODULES = 50  # of a package whose definitions are followed: to read them 
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(\w[\w ,.\t]*))", re.MULTILINE)
 
 
-def counts_whole(folder: str) -> bool:
-    """Whether all modules of a package count for each of its steps: it is installed, or large."""
-    return is_installed(folder) or len(list(modules_in("", folder))) > _MOST_MODULES
+def modules_counted(name: str, folder: str) -> list[tuple[str, Path]]:
+    """All modules of a package that counts as a whole: it is installed, or large.
+
+    With their full names, in order; none of a package whose definitions are followed.
+    """
+    found = list(_modules_in(name, folder))
+    return found if is_installed(folder) or len(found) > _MOST_MODULES else []
 
 
-def modules_in(name: str, folder: str) -> Iterator[tuple[str, Path]]:
-    """The modules of a package, with their full names, in order."""
+def _modules_in(name: str, folder: str) -> Iterator[tuple[str, Path]]:
     for path in sorted(Path(folder).rglob("*.py")):
         inner = path.relative_to(folder).with_suffix("").parts
         parts = inner[:-1] if inner[-1] == "__init__" else inner

@@ -226,7 +226,7 @@ class _Reader:
             return _base(node) in self._imports
         if not isinstance(node, ast.Call):
             return False
-        name = _chain(node.func) or ""
+        name = dotted_name(node.func) or ""
         is_set = name == "setattr" and bool(node.args) and _base(node.args[0]) in self._imports
         return is_set or "patch" in name.split(".") or name.startswith("monkeypatch.")
 
@@ -255,7 +255,7 @@ def _uses(node: ast.AST) -> Iterator[str]:
     waiting: list[ast.AST] = [node]
     while waiting:
         current = waiting.pop()
-        chain = _chain(current)
+        chain = dotted_name(current)
         if chain is not None:
             yield chain
             continue
@@ -264,7 +264,7 @@ def _uses(node: ast.AST) -> Iterator[str]:
         waiting += ast.iter_child_nodes(current)
 
 
-def _chain(node: ast.AST) -> str | None:
+def dotted_name(node: ast.AST) -> str | None:
     """`a.b.c` for such an expression; None for another one."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -276,7 +276,7 @@ def _chain(node: ast.AST) -> str | None:
 
 
 def _base(node: ast.AST) -> str | None:
-    chain = _chain(node)
+    chain = dotted_name(node)
     return None if chain is None else chain.partition(".")[0]
 
 

@@ -13,7 +13,7 @@ from flowrun.checking.placing import place_at
 from flowrun.errors import FlowrunError, Problem, RecipeError, listed
 from flowrun.plugins.option_types import annotation_text, convert, described_type, is_of_a_class
 from flowrun.plugins.steps import REQUIRED, Option, Step
-from flowrun.plugins.unseen_readers import undeclared_reads
+from flowrun.store.unseen_readers import HINT, undeclared_reads
 from flowrun.testing.steps.examination import broken_rule
 from flowrun.testing.steps.isolated import StepAlone
 from flowrun.testing.steps.out_of_bounds import out_of_bounds
@@ -89,15 +89,15 @@ def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
 
 def undeclared(step: Step[..., Any]) -> Iterator[Problem]:
     """Files that a library reads itself, unseen, and that the step does not declare."""
-    for reader, file, number in undeclared_reads(step):
-        line = place_at(file, number)
+    for read in undeclared_reads(step):
+        line = place_at(read.file, read.line)
         yield broken_rule(
             step,
             "reads",
-            f"what `{reader}` reads is not seen, so the step is kept if that changes",
+            read.message,
             found=f"{line}: {line.text}",
             expected="a path from an option, or one that is declared",
-            hint="give it the path through ctx.reads(path)",
+            hint=HINT,
         )
 
 

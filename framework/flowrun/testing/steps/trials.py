@@ -24,7 +24,6 @@ class Trial(msgspec.Struct):
     """One call. changed: inputs whose content it changed; has_asked_seed: by `ctx.seed`.
 
     undeclared: what it started that may read unseen, unless it declares what it reads.
-
     culprit: the source of an error: the step's function, a backend around it, or the comparison of
     the outputs with their declared names.
     """

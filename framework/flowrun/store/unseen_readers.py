@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowrun.plugins.steps import Step
+from flowrun.store.syntax import dotted_name, imported
 
 # By their full names.
 _READERS = """
@@ -25,28 +27,54 @@ _READERS = """
 """.split()
 
 
-def undeclared_reads(step: Step[..., Any]) -> Iterator[tuple[str, str, int]]:
-    """The readers that a step's own function calls on a path that nobody declares: file and line.
+class UnseenRead(NamedTuple):
+    """A call of a reader that cannot be seen, with its file and line (counted from 1)."""
+
+    reader: str
+    file: str
+    line: int
+
+    @property
+    def message(self) -> str:
+        """What follows from it."""
+        return f"what `{self.reader}` reads is not seen, so the step is kept if that changes"
+
+
+HINT = "give it the path through ctx.reads(path)"
+
+
+def undeclared_reads(step: Step[..., Any]) -> tuple[UnseenRead, ...]:
+    """The readers that a step's own function calls on a path that nobody declares.
 
     A path is declared if it comes from an option, whose file counts, or from `ctx.reads`.
     """
-    function = inspect.unwrap(step.function)
+    options = frozenset(option.name for option in step.options)
+    return _undeclared_reads(inspect.unwrap(step.function), options)
+
+
+@functools.lru_cache(maxsize=256)  # a recipe may have many steps of one function
+def _undeclared_reads(
+    function: Callable[..., Any], options: frozenset[str]
+) -> tuple[UnseenRead, ...]:
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, SyntaxError, TypeError):
-        return
-    declared = {option.name for option in step.options}
+        return ()
+    declared = set(options)
     for target, value in _bindings(tree):
         if _is_declared(value, declared):
             declared |= {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
-    names = {**_modules(function.__globals__), **_imported(tree)}
+    names = {**_modules(function.__globals__), **_imported(tree, function.__globals__)}
+    found = []
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or _is_declared(call, declared):
             continue
-        name = _full_name(call.func, names)
-        if name is not None and any(fnmatchcase(name, reader) for reader in _READERS):
-            yield name, function.__code__.co_filename, first + call.lineno - 1
+        base, dot, rest = (dotted_name(call.func) or "").partition(".")
+        reader = f"{names.get(base)}{dot}{rest}"
+        if any(fnmatchcase(reader, one) for one in _READERS):
+            found.append(UnseenRead(reader, function.__code__.co_filename, first + call.lineno - 1))
+    return tuple(found)
 
 
 def _bindings(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -82,24 +110,12 @@ def _modules(names: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _imported(tree: ast.AST) -> dict[str, str]:
-    """The full names of what is imported inside a function."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for one in node.names:
-                top = one.name.partition(".")[0]
-                found[one.asname or top] = one.name if one.asname else top
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
-    return found
-
-
-def _full_name(function: ast.expr, names: dict[str, str]) -> str | None:
-    parts: list[str] = []
-    while isinstance(function, ast.Attribute):
-        parts.append(function.attr)
-        function = function.value
-    if not isinstance(function, ast.Name) or function.id not in names:
-        return None
-    return ".".join([names[function.id], *reversed(parts)])
+def _imported(tree: ast.AST, names: dict[str, Any]) -> dict[str, str]:
+    """The full names of what is imported inside a function. names: its global ones."""
+    return {
+        name: ".".join(filter(None, [found.module, found.attribute]))
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name, found in imported(node, names.get("__package__") or "")
+        if name is not None
+    }
