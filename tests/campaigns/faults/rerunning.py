@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from flowrun.values.codecs import Codecs
+from flowrun.values.differences import differences, path_text
 from tests.campaigns.faults.injecting import Call
 from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import World
@@ -23,7 +23,11 @@ def what_is_wrong_after(world: World, undisturbed: Undisturbed) -> list[str]:
     outcome = world.outcome()
     if outcome.saved != undisturbed.outcome.saved:
         wrong.append("other files are saved")
-    wrong += _differences(undisturbed.outcome.record, outcome.record, "the record")
+    before_and_now = (undisturbed.outcome.record, outcome.record)
+    wrong += [
+        f"it differs: {path_text('record', found.path)}: {found.text}"
+        for found in differences(*before_and_now, Codecs({}, "float32"))
+    ]
     after = world.makers()
     lost = [key for key, run in before.items() if after.get(key) != run]
     if lost:
@@ -32,17 +36,6 @@ def what_is_wrong_after(world: World, undisturbed: Undisturbed) -> list[str]:
     if left:
         wrong.append(f"files are left: {left}")
     return wrong
-
-
-def _differences(before: Any, now: Any, where: str) -> list[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = {**before, **now}
-        both = [(before.get(name), now.get(name), f"{where}.{name}") for name in names]
-    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        both = [(*pair, f"{where}[{i}]") for i, pair in enumerate(zip(before, now, strict=True))]
-    else:
-        return [] if before == now else [f"{where} was {before!r}, is {now!r}"]
-    return [one for each in both for one in _differences(*each)]
 
 
 def report(wrong: dict[Call, list[str]]) -> str:

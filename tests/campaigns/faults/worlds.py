@@ -63,6 +63,7 @@ class World:
         self.home = self.folder / ".flowrun"
         self.store = self.home / "store"
         self.out = self.folder / "out"
+        self.calls = Path(f"{self.folder}.calls")  # the steps that were called, told by them
         self.files = files
         self.environment = environment or {}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -72,8 +73,8 @@ class World:
     def copy(self, folder: Path) -> Self:
         """The world as it is now, elsewhere."""
         shutil.copytree(self.folder, folder)
-        if Path(f"{self.folder}.calls").exists():
-            shutil.copy(f"{self.folder}.calls", f"{folder}.calls")
+        if self.calls.exists():
+            shutil.copy(self.calls, f"{folder}.calls")
         return type(self)(folder, self.files, self.environment)
 
     def start(
@@ -149,18 +150,17 @@ class World:
 
     def calls_of(self, step: str) -> int:
         """How often a step of the plain plugin was called, by all processes together."""
-        told = Path(f"{self.folder}.calls")
-        return told.read_text().splitlines().count(step) if told.exists() else 0
+        return self.calls.read_text().splitlines().count(step) if self.calls.exists() else 0
 
     def remove(self) -> None:
         """Remove the folder: a campaign makes thousands of them."""
         shutil.rmtree(self.folder)
-        Path(f"{self.folder}.calls").unlink(missing_ok=True)
+        self.calls.unlink(missing_ok=True)
 
     def _start(
         self, before: tuple[str, ...], arguments: tuple[str, ...], told: Environment
     ) -> subprocess.Popen[str]:
-        usual = {"CALLS": f"{self.folder}.calls", **self.environment}
+        usual = {"CALLS": str(self.calls), **self.environment}
         settings: dict[str, Any] = {
             "cwd": self.folder,
             "env": {**os.environ, **usual, **told},
