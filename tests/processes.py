@@ -35,10 +35,8 @@ _AT_START = (
     "PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "NUMBA_", "NPY_", "OMP_", "OPENBLAS_",
     "PYTORCH_", "TORCH",
 )  # fmt: skip
-# Of these, what a child takes over: torch reads the last when it compiles, which the server does
-# not. Everybody's Python speaks UTF-8 by now.
+# Of these, what a child takes over. Everybody's Python speaks UTF-8 by now.
 _TAKEN_OVER = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
-_TAKEN_OVER |= {"TORCHINDUCTOR_CACHE_DIR"}
 _TAKEN_OVER |= {"PYTHONUTF8"} if sys.getfilesystemencoding() == "utf-8" else set()
 
 _server_has: dict[str, str] = {}  # of the environment, known in its children alone

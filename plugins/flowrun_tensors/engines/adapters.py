@@ -11,7 +11,7 @@ from typing import Any, Literal
 from flowrun import Context
 from flowrun_tensors.batches import Batches
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.gradients import GradientAt, by_autograd, by_compiler, by_model
+from flowrun_tensors.gradients import GradientAt, by_autograd, by_model
 from flowrun_tensors.training import (
     BLOCK,
     Trained,
@@ -29,11 +29,6 @@ from flowrun_tensors.validation import Validation, taken_of
 def autograd(task: Task, ctx: Context) -> Trained:
     """The loop itself, with torch's own gradients and optimisers."""
     return _descended(task, by_autograd(task.loss_at), "autograd", ctx)
-
-
-def compiled(task: Task, ctx: Context) -> Trained:
-    """The loop, with loss and gradient compiled by torch.compile."""
-    return _descended(task, by_compiler(task.loss_at, ctx.log), "compiled", ctx)
 
 
 def _descended(task: Task, gradient_at: GradientAt, engine: str, ctx: Context) -> Trained:

@@ -109,7 +109,6 @@ ENGINES = (
     Engine("fused", "a backward pass written out", _fused, walking.fused),
     Engine("autograd", "anything", lambda task: None, walking.autograd),
     Engine("numba", "a backward pass compiled by numba", _numba, walking.numba, is_offered=False),
-    Engine("compiled", "anything", lambda task: None, walking.compiled, is_offered=False),
 )
 
 

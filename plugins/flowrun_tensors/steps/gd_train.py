@@ -13,7 +13,7 @@ from flowrun_tensors.schedules import check_schedule, learning_rates
 from flowrun_tensors.training import Descent
 from flowrun_tensors.training_data import data_of, fitting_targets
 
-Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "compiled", "numba"]
+Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "numba"]
 
 _SGD = ("momentum", "nesterov")
 _GROWTH = 1000  # of the loss over its first, from which on a descent counts as diverging

@@ -16,7 +16,7 @@ from flowrun_tensors.training import Descent
 from tests.tensors.steps.test_gd_train import recipe, said, trained
 
 NUMBA = ["numba"] if find_spec("numba") else []
-ENGINES = ["autograd", "fused", "compiled", *NUMBA]
+ENGINES = ["autograd", "fused", *NUMBA]
 LINEAR = ["spectral", "moments", *ENGINES]
 
 

@@ -10,7 +10,7 @@ import pytest
 import flowrun
 from flowrun import StepError
 
-ENGINES = ["auto", "spectral", "moments", "fused", "autograd", "compiled"]
+ENGINES = ["auto", "spectral", "moments", "fused", "autograd"]
 ENGINES += ["numba"] if find_spec("numba") else []
 
 
@@ -51,7 +51,7 @@ def test_no_training_validates_with_no_rows(options: dict[str, Any], engine: str
         flowrun.run(recipe(9, 0, engine=engine, **options), record=False)
 
 
-@pytest.mark.parametrize("engine", ["auto", "fused", "autograd", "compiled"])
+@pytest.mark.parametrize("engine", ["auto", "fused", "autograd"])
 @pytest.mark.parametrize("options", [{"patience": 1}, {"validate": True}])
 @pytest.mark.parametrize("name", ["X_val", "y_val"])
 def test_a_loss_on_validation_rows_that_is_nan_is_an_error(
