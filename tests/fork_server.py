@@ -38,6 +38,7 @@ import threading
 import time
 import traceback
 import warnings
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -422,6 +423,8 @@ if __name__ == "__main__":
             imported.preload(library, modules)
     processes = _forking() if "filelock" in wanted else None
     imported.hide()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False  # of what the server has imported, which no child takes down
     gc.collect()
     gc.freeze()  # what is there now is not looked through, and copied, again in each child
     request = Server(path, owner).serve()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +30,7 @@ from flowrun.store.memo import (
 )
 from flowrun.values.stamps import Stamp, is_settled, stamp_of
 
+_INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 _MOST_BESIDE = 200  # files in the folder of a package that are looked at
 
 
@@ -132,32 +136,29 @@ def _files(run: RunInfo) -> Iterator[tuple[str, Stamp | None, str | None]]:
         yield path, found, None if is_sure else digests.get(path) or content_digest(path)
 
 
-def _own_modules() -> Iterator[Path]:
+def _own_modules() -> Iterator[str]:
     """The files of every loaded module that is not of an installed package, and those beside it.
 
     Installed packages are recognised by their folder; flowrun itself, and packages under
-    development, never count as installed.
+    development, never count as installed. (Paths as text: torch alone has a thousand modules.)
     """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         top = name.partition(".")[0]
         if file is None or top in sys.stdlib_module_names:
             continue
-        path = Path(file)
-        if top.startswith("flowrun") or not _is_installed(path):
-            yield path
-            if path.name == "__init__.py":
-                yield path.parent
-                beside = [one for one in path.parent.iterdir() if one.is_file()]
-                yield from beside[:_MOST_BESIDE]
+        if top.startswith("flowrun") or not _INSTALLED.search(file):
+            yield file
+            folder, own = os.path.split(file)
+            if own == "__init__.py":
+                yield folder
+                with os.scandir(folder) as beside:
+                    files = (one.path for one in beside if one.is_file())
+                    yield from itertools.islice(files, _MOST_BESIDE)
 
 
-def _installed_folders() -> Iterator[Path]:
-    return (Path(folder) for folder in sys.path if folder.endswith("-packages"))
-
-
-def _is_installed(path: Path) -> bool:
-    return bool({"site-packages", "dist-packages"} & set(path.parts))
+def _installed_folders() -> Iterator[str]:
+    return (folder for folder in sys.path if folder.endswith("-packages"))
 
 
 def _text(run: RunInfo) -> str:
