@@ -61,7 +61,8 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLOWRUN_DATA_PATH", raising=False)
     monkeypatch.delenv("FLOWRUN_HOME", raising=False)
     # A pytest that a test starts would rewrite all of these anew, and keep nothing of it.
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
+    plugins = "-p no:hypothesispytest -p no:anyio -p no:platformdirs"
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{plugins} --assert=plain")
 
 
 @pytest.fixture

@@ -54,13 +54,17 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numpy": ("numpy.random",),
     "torch": (),
     # What a check loads beside torch; it leaves torch's compiler out, and so must this.
-    **dict.fromkeys(("sympy", "torch.fx.experimental.symbolic_shapes"), ()),
+    **dict.fromkeys(("sympy", "torch.fx.experimental.symbolic_shapes", "torch._numpy"), ()),
+    **dict.fromkeys(("torch.utils.flop_counter", "torch.utils.module_tracker"), ()),
     "torch.distributed.tensor": (),
     "pooch": (),
     "safetensors": ("safetensors.torch",),
     "rich": ("rich.console",),
-    "pytest": (),
+    "pytest": ("_pytest.*",),
+    "xdist": ("xdist.plugin", "execnet.multi"),
 }
+# Packages of which each module can be brought back for itself; a command imports what it needs.
+WHOLE = ("flowrun", "flowrun_tensors")
 OPTIONS = ("-B", "-P", "-u", "-W")  # of Python, before `-m`, `-c` or a file, that a child heeds
 HEADER = struct.Struct("!I")  # the length of a request
 _MOST_FILES = 16  # that a child is given beside the three streams
@@ -89,6 +93,14 @@ class Imported(importlib.abc.MetaPathFinder):
         }
         self._come_with[library] = set(found)
         self._modules.update(found)
+        self.hide()
+
+    def preload_each(self, package: str) -> None:
+        """Import all modules of a package that has been imported, each for itself."""
+        folders = self._modules[package].__path__
+        for one in pkgutil.walk_packages(folders, f"{package}."):
+            if one.name not in self._modules and not one.name.endswith("__main__"):
+                self.preload(one.name, ())
         self.hide()
 
     def hide(self) -> None:
@@ -421,6 +433,9 @@ if __name__ == "__main__":
     for library, modules in LIBRARIES.items():
         if library in wanted:
             imported.preload(library, modules)
+    for library in WHOLE:
+        if library in wanted:
+            imported.preload_each(library)
     processes = _forking() if "filelock" in wanted else None
     imported.hide()
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]

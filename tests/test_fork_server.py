@@ -341,7 +341,7 @@ def test_a_server_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPat
 def test_the_server_says_why_it_cannot_start(tmp_path: Path) -> None:
     path = tmp_path / "no such folder" / "socket"
     done = subprocess.run(
-        [sys.executable, processes.fork_server.__file__, str(path), str(os.getpid())],
+        [sys.executable, processes.fork_server.__file__, str(path), str(os.getpid()), "yaml"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

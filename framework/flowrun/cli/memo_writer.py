@@ -129,8 +129,9 @@ def _files(run: RunInfo) -> Iterator[tuple[str, Stamp | None, str | None]]:
     recipe = run.plan.recipe
     paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
     paths += golden_files(recipe)
-    paths += [*run.code, *_own_modules(), *_installed_folders()]
-    for path in dict.fromkeys([*digests, *looked_at, *map(str, paths)]):
+    paths += run.code
+    imported = [*_own_modules(), *_installed_folders()]
+    for path in dict.fromkeys([*digests, *looked_at, *map(str, paths), *imported]):
         found = stamp_of(path)
         is_sure = found is None or is_settled(found)
         yield path, found, None if is_sure else digests.get(path) or content_digest(path)
