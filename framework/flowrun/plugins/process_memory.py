@@ -32,13 +32,12 @@ class ProcessMemory:
             for file in keepers:
                 self._seen.setdefault(file, {})[what] = observation.seen[what]
 
-    def of(self, keeping: Collection[Lines], package: str | None) -> dict[str, Any]:
-        """What these definitions, or those of a package, may still hold, as it was seen."""
+    def of(self, keeping: Collection[Lines], packages: Collection[str]) -> dict[str, Any]:
+        """What these definitions, or those below the folders of packages, may still hold."""
         files = {file for file, _, _ in keeping}
         found: dict[str, Any] = {}
-        for file, seen in self._seen.items() if files or package else ():
-            is_of_package = package is not None and is_in(file, package)
-            if file in files or is_of_package:
+        for file, seen in self._seen.items() if files or packages else ():
+            if file in files or any(is_in(file, folder) for folder in packages):
                 found |= seen
         return found
 

@@ -19,7 +19,7 @@ def seen_by(code: Code, ctx: ContextState, written: Iterable[str]) -> dict[str, 
 
     Left out: its code, which is in its key, and the files that it wrote.
     """
-    seen = _memory(ctx).of(code.keeping, code.package)
+    seen = _memory(ctx).of(code.keeping, code.whole)
     for module in code.loaded:
         seen |= module.observation.seen
     if code.is_blind and ctx.local is not None:

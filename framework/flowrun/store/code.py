@@ -4,7 +4,7 @@ A module belongs to a step's owner if it is in the same package, beside the same
 outside the folders of installed packages. Any other module counts by the version of its package.
 Of a module of its owner, those definitions count that the step reaches by name, and the statements
 that act when the module is imported; all of it counts if the text does not show what is reached. Of
-an installed package, and of one of many modules, all modules count: so its code is found at once.
+a package of many modules, and of an installed plugin, all modules count: so they are found at once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Code(msgspec.Struct):
     loaded: the local modules among them that this process has imported.
     is_blind: whether the code may import or use more than its text shows.
     keeping: the lines of the definitions that may keep values from one call to the next.
-    package: the folder of the package, if it counts as a whole; then `keeping` is not known.
+    whole: the folders of packages that count as a whole; what of them may keep is not known.
     """
 
     modules: dict[str, str] = {}
@@ -60,7 +60,17 @@ class Code(msgspec.Struct):
     loaded: list[LoadedModule] = []
     is_blind: bool = False
     keeping: list[Lines] = []
-    package: str | None = None
+    whole: list[str] = []
+
+    def add(self, other: Code) -> None:
+        """Add all that another code consists of."""
+        self.modules |= other.modules
+        self.packages |= other.packages
+        self.paths |= other.paths
+        self.loaded += other.loaded
+        self.keeping += other.keeping
+        self.whole += other.whole
+        self.is_blind |= other.is_blind
 
 
 class _Module(msgspec.Struct):
@@ -186,7 +196,7 @@ class CodeIndex:
         self._shown[digest] = module
 
     def _of(self, module: str, name: str, local: LocalModules | None) -> Code:
-        whole = None if local is not None else self._of_package(module.partition(".")[0])
+        whole = None if local is not None else self.of_package(module.partition(".")[0])
         key = (module, name, id(local))
         if whole is None and key not in self._known:
             closure = _Closure(self, local)
@@ -194,7 +204,7 @@ class CodeIndex:
             self._known[key] = closure.code()
         return whole or self._known[key]
 
-    def _of_package(self, top: str) -> Code | None:
+    def of_package(self, top: str) -> Code | None:
         """The code of a package that counts as a whole, else None."""
         if top not in self._whole:
             spec = None if top == _CORE else self._spec(top)
@@ -206,7 +216,7 @@ class CodeIndex:
         return self._whole[top]
 
     def _code_of(self, top: str, folder: str, modules: list[tuple[str, Path]]) -> Code:
-        code = Code(package=folder)
+        code = Code(whole=[folder])
         for name, path in modules:
             digest = digest_as_imported(name, path, self._digests)
             code.modules[name], code.paths[name] = digest, path
@@ -258,6 +268,7 @@ class _Closure:
         self._index = index
         self._local = local
         self._packages: dict[str, str] = {}
+        self._whole: dict[str, Code] = {}
         self._is_blind = False
 
     def follow(self, name: str, definition: str) -> bool:
@@ -290,6 +301,8 @@ class _Closure:
             if module.loaded is not None:
                 code.loaded.append(module.loaded)
             self._index.remember(module, digest)
+        for whole in self._whole.values():
+            code.add(whole)
         return code
 
     def _visited(self, name: str, path: Path) -> _Module:
@@ -316,10 +329,22 @@ class _Closure:
             if is_sure and top != home.name.partition(".")[0]:
                 self._packages[top] = self._index.version(top)
             return None
+        if self._counts_as_a_whole(top, home):
+            return None
         parent = name.rpartition(".")[0]
         if parent:
             self._module(parent, home)
         return self._visited(name, path)
+
+    def _counts_as_a_whole(self, top: str, home: _Module) -> bool:
+        """Whether another package counts as a whole; then all of it is reached."""
+        is_local = self._local is not None and self._local.has(top)
+        if is_local or top == home.name.partition(".")[0]:
+            return False
+        whole = self._index.of_package(top)
+        if whole is not None:
+            self._whole[top] = whole
+        return whole is not None
 
     def _own_path(self, name: str, home: _Module) -> Path | None:
         found = None if self._local is None else self._local.path_of(name)

@@ -81,7 +81,7 @@ class _LiveCode:
     def _module(self, module: ModuleType) -> list[str]:
         file = getattr(module, "__file__", None)
         if file is not None and not is_installed(file):
-            self._add(self._index.of_module(module.__name__))
+            self._code.add(self._index.of_module(module.__name__))
         elif file is not None:
             top = module.__name__.partition(".")[0]
             self._code.packages[top] = self._index.version(top)
@@ -93,7 +93,7 @@ class _LiveCode:
             if is_installed(str(sys.modules[module].__file__)):
                 self._module(sys.modules[module])
             else:
-                self._add(self._index.of_function(value))
+                self._code.add(self._index.of_function(value))
         return [module, value.__qualname__]
 
     def _values(self, what: str, values: list[Any]) -> list[str]:
@@ -112,12 +112,6 @@ class _LiveCode:
             return value_digest(value, self._codecs) or os.urandom(16).hex()
         except Exception:  # a codec is a plugin's, and the value is of any type
             return os.urandom(16).hex()
-
-    def _add(self, code: Code) -> None:
-        self._code.modules |= code.modules
-        self._code.packages |= code.packages
-        self._code.paths |= code.paths
-        self._code.loaded += code.loaded
 
     def _is_live(self, value: Any) -> bool:
         """Whether a function or class was defined without a file."""
