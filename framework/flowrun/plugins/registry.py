@@ -185,15 +185,12 @@ class Registry(msgspec.Struct, dict=True):
         Those are the entry points of the group `flowrun`. Plugins that declare hooks come first,
         whatever the order of the entry points, so that the others can implement these.
         """
-        from importlib.metadata import entry_points
+        from flowrun.plugins.distributions import installed_plugins
 
         install_finder()
         registry = cls(_new_manager((hooks,)), (hooks,))
         loaded: list[tuple[str, str, str, Any]] = []
-        for point in entry_points(group=ENTRY_POINT_GROUP):
-            distribution = point.dist
-            version = distribution.version if distribution is not None else ""
-            owner = distribution.name if distribution is not None else point.value
+        for point, owner, version in installed_plugins(ENTRY_POINT_GROUP):
             origin = f"installed by {owner}"
             try:
                 keep_shared(point.module)
