@@ -33,6 +33,7 @@ def table(output: str) -> dict[str, tuple[str, str, str]]:
     return {name: (section, result, more) for name, section, result, more in rows}
 
 
+@pytest.mark.campaign(every=0)
 def test_all_recipes_of_the_article_hold(flowrun: Flowrun, copies: list[Path]) -> None:
     done = flowrun(*copies)
     assert done.returncode == 0, done.stdout + done.stderr

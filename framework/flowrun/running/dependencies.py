@@ -89,7 +89,7 @@ class Dependencies:
         elif kind == "tree":
             value = self._tree_state(Path(name))
         elif kind == "module":
-            value = self._code.version(name)
+            value = self._code.packages.version(name)
         elif kind in OBSERVED:
             value = state_now(what)
         elif kind == "format":

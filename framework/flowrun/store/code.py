@@ -9,13 +9,11 @@ a package of many modules, and of an installed plugin, all modules count: so the
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,12 +26,11 @@ from flowrun.plugins.local_modules import (
     loaded_module,
     modules_beside,
 )
-from flowrun.plugins.ownership import is_installed
 from flowrun.plugins.process_memory import Lines
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests, digest_as_imported
 from flowrun.store.keeping import lines_that_keep
-from flowrun.store.packages import imports_in, modules_counted, package_version
+from flowrun.store.packages import Packages, imports_in, modules_counted
 from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
 from flowrun.values.digests import parts_digest
 
@@ -91,8 +88,7 @@ class CodeIndex:
         self._database = database
         self._digests = files
         self._files: dict[Path, None] = {}
-        self._specs: dict[str, ModuleSpec | None] = {}
-        self._versions: dict[str, str] = {}
+        self.packages = Packages()
         self._known: dict[tuple[str, str, int], Code] = {}
         self._shown: dict[str, _Module] = {}
         self._whole: dict[str, Code | None] = {}  # of packages that count as a whole
@@ -146,39 +142,6 @@ class CodeIndex:
         shown = (line if number in numbers else "" for number, line in enumerate(lines, 1))
         return "\n".join(shown)
 
-    def version(self, top: str) -> str:
-        """The version of the package that a module of this name comes from."""
-        if top not in self._versions:
-            self._versions[top] = package_version(top, self._spec(top))
-        return self._versions[top]
-
-    def path_of(self, name: str, home: str, home_path: Path) -> Path | None:
-        """The file of a module if it has the same owner as one that imports it, else None."""
-        top, *inner = name.split(".")
-        spec = self._spec(top)
-        if spec is None:
-            beside = home_path.parent / f"{name}.py"
-            return beside if "." not in home and beside.is_file() else None
-        is_same = top == home.partition(".")[0]
-        if spec.submodule_search_locations is None:
-            is_own = spec.origin is not None and (is_same or not is_installed(spec.origin))
-            is_file = is_own and not inner and Path(str(spec.origin)).suffix == ".py"
-            return Path(str(spec.origin)) if is_file else None
-        for place in spec.submodule_search_locations:
-            base = Path(place).joinpath(*inner)
-            for path in (base.with_suffix(".py") if inner else None, base / "__init__.py"):
-                if path is not None and (is_same or not is_installed(place)) and path.is_file():
-                    return path
-        return None
-
-    def _spec(self, top: str) -> ModuleSpec | None:
-        if top not in self._specs:
-            try:
-                self._specs[top] = importlib.util.find_spec(top)
-            except (ImportError, ValueError):
-                self._specs[top] = None
-        return self._specs[top]
-
     def module(self, name: str, path: Path, local: LocalModules | None) -> _Module:
         """A module as it was imported, or as it lies on disk if it was not."""
         loaded = (local.loaded.get(name) if local is not None else None) or loaded_module(name)
@@ -207,7 +170,7 @@ class CodeIndex:
     def of_package(self, top: str) -> Code | None:
         """The code of a package that counts as a whole, else None."""
         if top not in self._whole:
-            spec = None if top == _CORE else self._spec(top)
+            spec = None if top == _CORE else self.packages.spec(top)
             places = spec.submodule_search_locations if spec is not None else None
             modules = modules_counted(top, places[0]) if places else []
             self._whole[top] = (
@@ -222,8 +185,8 @@ class CodeIndex:
             code.modules[name], code.paths[name] = digest, path
             self._files[path], self._whole_files[digest] = None, path
         for imported in self._imports(code):
-            if imported not in (top, _CORE) and self._spec(imported) is not None:
-                code.packages[imported] = self.version(imported)
+            if imported not in (top, _CORE) and self.packages.spec(imported) is not None:
+                code.packages[imported] = self.packages.version(imported)
         return code
 
     def _imports(self, code: Code) -> list[str]:
@@ -327,7 +290,7 @@ class _Closure:
         path = None if top == _CORE else self._own_path(name, home)
         if path is None:
             if is_sure and top != home.name.partition(".")[0]:
-                self._packages[top] = self._index.version(top)
+                self._packages[top] = self._index.packages.version(top)
             return None
         if self._counts_as_a_whole(top, home):
             return None
@@ -348,7 +311,7 @@ class _Closure:
 
     def _own_path(self, name: str, home: _Module) -> Path | None:
         found = None if self._local is None else self._local.path_of(name)
-        return found or self._index.path_of(name, home.name, home.path)
+        return found or self._index.packages.path_of(name, home.name, home.path)
 
     def _reach(self, module: _Module, name: str) -> None:
         if name in module.reached:

@@ -84,7 +84,7 @@ class _LiveCode:
             self._code.add(self._index.of_module(module.__name__))
         elif file is not None:
             top = module.__name__.partition(".")[0]
-            self._code.packages[top] = self._index.version(top)
+            self._code.packages[top] = self._index.packages.version(top)
         return [module.__name__]
 
     def _imported(self, module: str, value: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,48 @@ from flowrun.values.stamps import stamp_of
 
 _MOST_MODULES = 50  # of a package whose definitions are followed: to read them takes 10 ms each
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(\w[\w ,.\t]*))", re.MULTILINE)
+
+
+class Packages:
+    """The packages on the path, each looked for once."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, ModuleSpec | None] = {}
+        self._versions: dict[str, str] = {}
+
+    def version(self, top: str) -> str:
+        """The version of the package that a module of this name comes from."""
+        if top not in self._versions:
+            self._versions[top] = _version_of(top, self.spec(top))
+        return self._versions[top]
+
+    def path_of(self, name: str, home: str, home_path: Path) -> Path | None:
+        """The file of a module if it has the same owner as one that imports it, else None."""
+        top, *inner = name.split(".")
+        spec = self.spec(top)
+        if spec is None:
+            beside = home_path.parent / f"{name}.py"
+            return beside if "." not in home and beside.is_file() else None
+        is_same = top == home.partition(".")[0]
+        if spec.submodule_search_locations is None:
+            is_own = spec.origin is not None and (is_same or not is_installed(spec.origin))
+            is_file = is_own and not inner and Path(str(spec.origin)).suffix == ".py"
+            return Path(str(spec.origin)) if is_file else None
+        for place in spec.submodule_search_locations:
+            base = Path(place).joinpath(*inner)
+            for path in (base.with_suffix(".py") if inner else None, base / "__init__.py"):
+                if path is not None and (is_same or not is_installed(place)) and path.is_file():
+                    return path
+        return None
+
+    def spec(self, top: str) -> ModuleSpec | None:
+        """Where a module or package of this name is; None if it is not."""
+        if top not in self._specs:
+            try:
+                self._specs[top] = importlib.util.find_spec(top)
+            except (ImportError, ValueError):
+                self._specs[top] = None
+        return self._specs[top]
 
 
 def modules_counted(name: str, folder: str) -> list[tuple[str, Path]]:
@@ -47,7 +90,7 @@ def imports_in(path: Path) -> Iterator[str]:
 _NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
 
 
-def package_version(top: str, spec: ModuleSpec | None) -> str:
+def _version_of(top: str, spec: ModuleSpec | None) -> str:
     """The version of the package that a module of this name comes from.
 
     Read from the names of the metadata folders beside it; if its distribution has another

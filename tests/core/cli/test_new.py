@@ -75,6 +75,7 @@ def test_a_new_recipe_runs_and_meets_what_it_expects(flowrun: Flowrun) -> None:
     assert "metrics.r2 0.99" in done.stdout
 
 
+@pytest.mark.campaign(every=0)
 def test_a_new_plugin_is_installed_tested_and_used_in_a_fresh_environment(
     flowrun: Flowrun, tmp_path: Path
 ) -> None:

@@ -137,7 +137,7 @@ class Ender:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.campaign(every=3, kind=lambda options: options["engine"])
+@pytest.mark.campaign(every=6, kind=lambda options: options["engine"])
 @pytest.mark.parametrize(
     "options",
     [
