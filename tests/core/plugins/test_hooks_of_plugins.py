@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -126,10 +125,8 @@ def test_an_installed_plugin_may_stand_before_the_one_that_declares_its_hook(
     write("cellar_mod.py", CELLAR)
     write("oak_mod.py", OAK)
     monkeypatch.syspath_prepend(tmp_path)
-    points = [
-        importlib.metadata.EntryPoint(name, f"{name}_mod", "flowrun") for name in ("oak", "cellar")
-    ]
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    write("barrels-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: barrels\nVersion: 1\n")
+    write("barrels-1.dist-info/entry_points.txt", "[flowrun]\noak = oak_mod\ncellar = cellar_mod\n")
     steps = [{"fill": {"barrel": "puncheon"}}]
     assert flowrun.run({"recipe": "r", "steps": steps}, record=False).values["litres"] == 500
 
