@@ -18,9 +18,8 @@ from tests import processes, sampling
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Python tells a compiled file from its source by the second and the size, and a test writes a file
-# of steps anew within the second.
+# of steps anew within the second. (pytest keeps what it makes of the tests themselves.)
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-sys.dont_write_bytecode = True
 
 os.environ.setdefault(processes.OWNER, str(os.getpid()))
 
@@ -47,6 +46,7 @@ def pytest_collection_finish() -> None:
     """Have no collection of garbage look through torch and the tests, which stay to the end."""
     import torch  # noqa: F401
 
+    sys.dont_write_bytecode = True
     gc.collect()
     gc.freeze()
 

@@ -19,7 +19,7 @@ from tests.campaigns.faults.scale import times
 from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import World, ended
 
-MOMENTS = times(2, 150)  # of each recipe
+MOMENTS = times(1, 150)  # of each recipe
 IN_START = 0.1  # of all moments
 BEYOND = 1.1  # so far go the moments, in parts of the time that the steps take
 START = 1.2  # seconds, about, from the start of the process to the end of the first step

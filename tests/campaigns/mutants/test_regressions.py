@@ -21,7 +21,7 @@ def copy(tmp_path: Path) -> Path:
     return copied(tmp_path / "copy")
 
 
-@pytest.mark.campaign(every=10, kind=lambda regression: regression.file)
+@pytest.mark.campaign(every=20, kind=lambda regression: regression.file)
 @pytest.mark.parametrize("regression", REGRESSIONS, ids=lambda regression: regression.mistake)
 def test_a_shipped_recipe_notices(regression: Regression, copy: Path) -> None:
     plant(regression, copy)

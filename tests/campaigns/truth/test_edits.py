@@ -14,7 +14,7 @@ from tests.campaigns.truth.cases import CASES
 from tests.campaigns.truth.running import FORMS, verdict
 
 
-@pytest.mark.campaign(every=30, kind=lambda case, form: case.kind)
+@pytest.mark.campaign(every=60, kind=lambda case, form: case.kind)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_result_after_an_edit(case: Case, form: str, tmp_path: Path) -> None:
