@@ -2,6 +2,8 @@
 # make campaigns  the campaigns in full, of which make test takes a sample: mistakes, checks, planted
 #              mistakes, faults, language server, site, wheels, pairs of settings (hours). Parts of it:
 # make faults  kills, disk errors, processes side by side (an hour)
+# make truth  edit what steps depend on between two runs, in hundreds of ways, and count the stale
+#              results and the needless calls (an hour)
 # make regressions  plant each mistake of tests/campaigns/mutants in a copy of the built-in steps, and
 #              list all shipped recipes that notice it (minutes)
 # make mutants  change the code of the framework at places drawn at random, and count the changes that
@@ -19,7 +21,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test campaigns faults regressions mutants coverage oldest bench docs reference lint types clean
+.PHONY: run test campaigns faults truth regressions mutants coverage oldest bench docs reference lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
@@ -36,6 +38,9 @@ campaigns: $(VENV)/.installed-test
 
 faults: $(VENV)/.installed-test
 	FLOWRUN_CAMPAIGNS=all $(PYTEST) tests/campaigns/faults
+
+truth: $(VENV)/.installed-test
+	$(BIN)/python -m tests.campaigns.truth
 
 regressions: $(VENV)/.installed-test
 	$(BIN)/python -m tests.campaigns.mutants

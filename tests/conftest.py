@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -17,9 +18,8 @@ from tests import processes, sampling
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Python tells a compiled file from its source by the second and the size, and a test writes a file
-# of steps anew within the second.
+# of steps anew within the second. (pytest keeps what it makes of the tests themselves.)
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-sys.dont_write_bytecode = True
 
 os.environ.setdefault(processes.OWNER, str(os.getpid()))
 
@@ -42,6 +42,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in unwanted]
 
 
+def pytest_collection_finish() -> None:
+    """Have no collection of garbage look through torch and the tests, which stay to the end."""
+    import torch  # noqa: F401
+
+    sys.dont_write_bytecode = True
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests of the campaigns before any are chosen by their marks."""
     sampling.mark(item)
@@ -49,12 +58,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test in an empty folder, offline, with a cache of its own and without real data."""
+    """Each test in an empty folder, offline, with a cache of its own and without real data.
+
+    Steps of tests note their calls in the file CALLS: one outside the folder of the recipe and
+    among temporary files, because a step that writes beside its recipe acts outside.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALLS", f"{tmp_path}.calls")
     monkeypatch.setenv("FLOWRUN_OFFLINE", "1")
     monkeypatch.setenv("FLOWRUN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FLOWRUN_DATA_PATH", raising=False)
     monkeypatch.delenv("FLOWRUN_HOME", raising=False)
+    # A pytest that a test starts would rewrite all of these anew, and keep nothing of it.
+    plugins = "-p no:hypothesispytest -p no:anyio -p no:platformdirs"
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{plugins} --assert=plain")
 
 
 @pytest.fixture

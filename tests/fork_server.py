@@ -3,10 +3,13 @@
 Importing torch takes far longer than what most tests do with it. The server is started as a script,
 imports the libraries of LIBRARIES once, and forks: the child takes over the arguments, folder,
 environment and streams of the request, and ends as every Python ends. It starts with the modules
-that a new Python has: a library is brought back into `sys.modules` when the child imports it.
+that a new Python has: a library is brought back into `sys.modules` when the child imports it. What
+the child starts with `subprocess` or `multiprocessing` is forked from the server, too, if it is a
+Python.
 
 What a fork cannot change (the hash seed, what the dynamic loader and the libraries read from the
 environment when they are loaded) is for `tests.processes` to know: it starts a new Python then.
+The options of OPTIONS have their effect; `sys.flags` is that of the server in any case.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import io
+import itertools
 import json
 import os
 import pkgutil
@@ -33,6 +37,8 @@ import tempfile
 import threading
 import time
 import traceback
+import warnings
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -48,13 +54,20 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numpy": ("numpy.random",),
     "torch": (),
     # What a check loads beside torch; it leaves torch's compiler out, and so must this.
-    **dict.fromkeys(("sympy", "torch.fx.experimental.symbolic_shapes"), ()),
+    **dict.fromkeys(("sympy", "torch.fx.experimental.symbolic_shapes", "torch._numpy"), ()),
+    **dict.fromkeys(("torch.utils.flop_counter", "torch.utils.module_tracker"), ()),
     "torch.distributed.tensor": (),
     "pooch": (),
     "safetensors": ("safetensors.torch",),
     "rich": ("rich.console",),
+    "pytest": ("_pytest.*",),
+    "xdist": ("xdist.plugin", "execnet.multi"),
 }
+# Packages of which each module can be brought back for itself; a command imports what it needs.
+WHOLE = ("flowrun", "flowrun_tensors")
+OPTIONS = ("-B", "-P", "-u", "-W")  # of Python, before `-m`, `-c` or a file, that a child heeds
 HEADER = struct.Struct("!I")  # the length of a request
+_MOST_FILES = 16  # that a child is given beside the three streams
 STARTED = struct.Struct("!i")  # the child's process id
 ENDED = struct.Struct("!id")  # its wait status, and the seconds of processor that it took
 _OWNER_SECONDS = 2.0  # between two looks whether the session of tests is still there
@@ -80,6 +93,14 @@ class Imported(importlib.abc.MetaPathFinder):
         }
         self._come_with[library] = set(found)
         self._modules.update(found)
+        self.hide()
+
+    def preload_each(self, package: str) -> None:
+        """Import all modules of a package that has been imported, each for itself."""
+        folders = self._modules[package].__path__
+        for one in pkgutil.walk_packages(folders, f"{package}."):
+            if one.name not in self._modules and not one.name.endswith("__main__"):
+                self.preload(one.name, ())
         self.hide()
 
     def hide(self) -> None:
@@ -205,16 +226,14 @@ class Server:
             connection.close()
             return None
         pid = os.fork()
+        _leave_group(pid, request["group"])  # in both: whichever comes first
         if pid == 0:
             connection.close()
             self._leave()
-            os.setpgid(0, 0)  # a signal to its group must not reach the server
-            for target, stream in enumerate(streams):
-                os.dup2(stream, target)
+            _take(streams, [0, 1, 2, *request["files"]])
+            return request
         for stream in streams:
             os.close(stream)
-        if pid == 0:
-            return request
         self._children[pid] = connection
         _send(connection, STARTED.pack(pid))
         return None
@@ -239,9 +258,30 @@ class Server:
             connection.close()
 
 
+def _leave_group(pid: int, group: int) -> None:
+    """Take a child out of the server's group, which a signal must not reach; 0: to one of its own.
+
+    The group that it is asked to join may have ended.
+    """
+    for one in (0, group):
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, one)
+
+
+def _take(received: list[int], numbers: list[int]) -> None:
+    """Give open files these numbers, which may be those of others among them."""
+    above = max(*received, *numbers) + 1
+    for number in received:
+        os.dup2(number, above + number)
+        os.close(number)
+    for number, target in zip(received, numbers, strict=True):
+        os.dup2(above + number, target)
+        os.close(above + number)
+
+
 def _received(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """A request, and the streams that came with it."""
-    header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3)
+    header, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3 + _MOST_FILES)
     (length,) = HEADER.unpack(header)
     return json.loads(connection.recv(length, socket.MSG_WAITALL)), streams
 
@@ -256,67 +296,81 @@ def become(request: dict[str, Any], base: list[str], imported: Imported) -> None
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.dont_write_bytecode = (
+        bool(os.environ.get("PYTHONDONTWRITEBYTECODE")) or "-B" in request["options"]
+    )
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX") or None
     own = os.environ.get("PYTHONPATH", "")
     sys.path[:] = [os.path.abspath(one) for one in own.split(os.pathsep) if own] + base  # noqa: PTH100
     importlib.invalidate_caches()
     tempfile.tempdir = None
-    imported.module("numpy.random").seed()
+    if "numpy.random" in imported.names:
+        imported.module("numpy.random").seed()
     imported.module("torch").default_generator.seed()
     time.tzset()
-    _open_streams()
-    sys.orig_argv = [sys.executable, *request["arguments"]]
+    _open_streams(
+        is_unbuffered=bool(os.environ.get("PYTHONUNBUFFERED")) or "-u" in request["options"]
+    )
+    _warn_as_told(request["options"])
+    sys.orig_argv = [sys.executable, *request["options"], *request["arguments"]]
     sys.modules["__main__"] = ModuleType("__main__")
     vars(sys.modules["__main__"]).update(__builtins__=__builtins__, __annotations__={})
 
 
-def _open_streams() -> None:
+def _warn_as_told(options: list[str]) -> None:
+    """Filter warnings as `-W` says, if it is given."""
+    told = [value for option, value in itertools.pairwise(options) if option == "-W"]
+    sys.warnoptions.extend(told)
+    warnings._processoptions(told)  # type: ignore[attr-defined]
+
+
+def _open_streams(*, is_unbuffered: bool) -> None:
     """The three streams as Python opens them."""
-    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         like = getattr(sys, name)
         binary = open(  # noqa: SIM115
-            number, "wb" if number else "rb", buffering=0 if unbuffered and number else -1,
+            number, "wb" if number else "rb", buffering=0 if is_unbuffered and number else -1,
             closefd=False,
         )  # fmt: skip
         getattr(binary, "raw", binary).name = f"<{name}>"
         is_by_line = number == 2 or binary.isatty()
         stream = io.TextIOWrapper(
             binary, encoding=like.encoding, errors=like.errors, newline="\n" if number else None,
-            line_buffering=is_by_line and not unbuffered, write_through=unbuffered,
+            line_buffering=is_by_line and not is_unbuffered, write_through=is_unbuffered,
         )  # fmt: skip
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
 
-def run(arguments: list[str]) -> None:
-    """Run `-m MODULE ...`, `-c CODE ...` or `FILE ...` in `__main__`, as Python does."""
-    if arguments[0] == "-m":
-        sys.argv[:] = ["-m", *arguments[2:]]
-        sys.path.insert(0, str(Path.cwd()))
+def run(arguments: list[str], *, is_safe: bool) -> None:
+    """Run `-m MODULE ...`, `-c CODE ...` or `FILE ...` in `__main__`, as Python does.
+
+    is_safe: whether `-P` is given, which keeps the folder of the code out of the path.
+    """
+    way = arguments[0]
+    file = Path(way).absolute()
+    sys.argv[:] = [way, *arguments[2:]] if way in ("-m", "-c") else arguments
+    if not is_safe:
+        own = {"-m": str(Path.cwd()), "-c": ""}
+        sys.path.insert(0, own[way] if way in own else str(file.resolve().parent))
+    if way == "-m":
         runpy._run_module_as_main(arguments[1])  # type: ignore[attr-defined]
         return
     space = vars(sys.modules["__main__"])
-    if arguments[0] == "-c":
-        sys.argv[:] = ["-c", *arguments[2:]]
-        sys.path.insert(0, "")
+    if way == "-c":
         exec(compile(arguments[1], "<string>", "exec"), space)
         return
-    sys.argv[:] = arguments
-    file = Path(arguments[0]).absolute()
-    sys.path.insert(0, str(file.resolve().parent))
     space.update(__file__=str(file), __cached__=None)
     space["__loader__"] = importlib.machinery.SourceFileLoader("__main__", str(file))
     exec(compile(file.read_bytes(), str(file), "exec"), space)
 
 
-def run_to_the_end(arguments: list[str], loaded: set[str]) -> NoReturn:
+def run_to_the_end(request: dict[str, Any], loaded: set[str]) -> NoReturn:
     """Run, and end as Python does, but for taking down what the server has imported.
 
     That would take longer than many a test. loaded: the modules that are not the child's own.
     """
-    code = _run(arguments)
+    code = _run(request["arguments"], is_safe="-P" in request["options"])
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for name in sys.modules.keys() - loaded:
@@ -330,10 +384,10 @@ def run_to_the_end(arguments: list[str], loaded: set[str]) -> NoReturn:
     os._exit(code)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, is_safe: bool) -> int:
     """Run, and give the exit code; as `subprocess` has it, if an interrupt ends the process."""
     try:
-        run(arguments)
+        run(arguments, is_safe=is_safe)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return (end.code or 0) & 0xFF
@@ -360,18 +414,39 @@ def _is_flushed(stream: TextIO) -> bool:
     return True
 
 
+def _forking() -> ModuleType:
+    """The module `tests.processes`, not to be seen by a child but for what it does there."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    processes = importlib.import_module("tests.processes")
+    del sys.path[0]
+    for name in ("tests.processes", "tests.fork_server", "tests"):
+        del sys.modules[name]
+    return processes
+
+
 if __name__ == "__main__":
     del sys.path[0]  # the folder of this script
+    path, owner, wanted = sys.argv[1], int(sys.argv[2]), sys.argv[3:] or LIBRARIES
     base = list(sys.path)
     imported = Imported(base)
     sys.meta_path.insert(0, imported)
     for library, modules in LIBRARIES.items():
-        imported.preload(library, modules)
+        if library in wanted:
+            imported.preload(library, modules)
+    for library in WHOLE:
+        if library in wanted:
+            imported.preload_each(library)
+    processes = _forking() if "filelock" in wanted else None
+    imported.hide()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False  # of what the server has imported, which no child takes down
     gc.collect()
     gc.freeze()  # what is there now is not looked through, and copied, again in each child
-    request = Server(sys.argv[1], int(sys.argv[2])).serve()
+    request = Server(path, owner).serve()
     if request is None:
-        shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
+        shutil.rmtree(Path(path).parent, ignore_errors=True)
     else:
         become(request, base, imported)
-        run_to_the_end(request["arguments"], imported.names | set(sys.modules))
+        if processes is not None:
+            processes.fork_what_is_started(Path(path))
+        run_to_the_end(request, imported.names | set(sys.modules))

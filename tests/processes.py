@@ -2,12 +2,14 @@
 
 `Python` is `subprocess.Popen` for a run of this Python: it has the same attributes and methods. It
 forks where that makes no difference, and starts a new Python where it does, or where it is asked to
-(`fresh=True`): for a test of what Python loads or of the start itself.
+(`fresh=True`): for a test of what Python loads or of the start itself. `Home` may be another Python
+that has a server of its own.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing.util
 import os
 import select
 import socket
@@ -15,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +35,42 @@ _AT_START = (
     "PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "NUMBA_", "NPY_", "OMP_", "OPENBLAS_",
     "PYTORCH_", "TORCH",
 )  # fmt: skip
-# Of these, what a child takes over; everybody's Python speaks UTF-8 by now.
+# Of these, what a child takes over. Everybody's Python speaks UTF-8 by now.
 _TAKEN_OVER = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
 _TAKEN_OVER |= {"PYTHONUTF8"} if sys.getfilesystemencoding() == "utf-8" else set()
 
+_server_has: dict[str, str] = {}  # of the environment, known in its children alone
 seconds = 0.0  # of processor, that children forked for this process have taken
 
 
+@dataclass(frozen=True)
+class Home:
+    """A Python with a server, which a session of tests starts once.
+
+    program: its file. libraries: what the server imports, of fork_server.LIBRARIES; all if none is
+    named. known: the server's socket, if it runs already.
+    """
+
+    program: str = sys.executable
+    libraries: tuple[str, ...] = ()
+    known: Path | None = None
+
+    @property
+    def socket(self) -> Path:
+        """The server's socket: a short path, as a socket needs one."""
+        own = "" if self.program == sys.executable else f"{zlib.crc32(self.program.encode())}"
+        return self.known or folder(os.environ[OWNER]) / own / "socket"
+
+
 class Python(subprocess.Popen[str]):
-    """A run of this Python with these arguments: `-m MODULE ...`, `-c CODE ...` or `FILE ...`."""
+    """A run of Python with these arguments: `-m MODULE ...`, `-c CODE ...` or `FILE ...`.
+
+    They may follow options of Python (see fork_server.OPTIONS). home: this Python, or another one.
+    """
+
+    _home: Home
+    _status: socket.socket | None = None
+    _is_forked = False
 
     def __init__(
         self,
@@ -48,29 +79,30 @@ class Python(subprocess.Popen[str]):
         cwd: str | Path | None = None,
         env: Mapping[str, str] | None = None,
         fresh: bool = False,
+        home: Home | None = None,
         **streams: Any,
     ) -> None:
-        command = [sys.executable, *map(str, arguments)]
-        self._env = dict(os.environ if env is None else env)
-        self._is_forked = not fresh and can_be_forked(command[1:], self._env)
-        self._status: socket.socket | None = None
-        super().__init__(command, cwd=cwd, env=self._env, text=True, encoding="utf-8", **streams)
+        self._home = home or Home()
+        command = [self._home.program, *map(str, arguments)]
+        env = dict(os.environ if env is None else env)
+        self._is_forked = not fresh and can_be_forked(command[1:], env)
+        super().__init__(command, cwd=cwd, env=env, text=True, encoding="utf-8", **streams)
 
     def _execute_child(self, args: Any, *settings: Any) -> None:
         """Have the server fork a child in place of starting a program; as in subprocess.py."""
-        if not self._is_forked:
+        if self._is_forked:
+            self._fork(args, settings, group=0)
+        else:
             super()._execute_child(args, *settings)  # type: ignore[misc]
-            return
-        cwd, pipes = settings[4], settings[9:15]
+
+    def _fork(self, args: Any, settings: tuple[Any, ...], *, group: int) -> None:
+        """Send a request to the server; group: the process group of the child, 0 for a new one."""
+        cwd, env, pipes = settings[4], settings[5], settings[9:15]
         streams = [own if own != -1 else number for number, own in enumerate(
             (pipes[0], pipes[3], pipes[5]))]  # fmt: skip
-        self._status = _connected()
-        request = {"arguments": args[1:], "cwd": str(Path(cwd or ".").resolve()), "env": self._env}
-        content = json.dumps(request).encode()
-        header = fork_server.HEADER.pack(len(content))
-        socket.send_fds(self._status, [header], streams)
-        self._status.sendall(content)
-        (self.pid,) = fork_server.STARTED.unpack(_receive(self._status, fork_server.STARTED.size))
+        env = os.environ if env is None else env
+        request = {"group": group, "cwd": str(Path(cwd or ".").resolve()), "env": dict(env)}
+        self._status, self.pid = _forked(self._home, args, request, streams, [])
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
@@ -121,11 +153,65 @@ def run(
 
 def can_be_forked(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether a forked child makes no difference to a new Python."""
-    if sys.platform != "linux" or (arguments[0][0] == "-" and arguments[0] not in ("-m", "-c")):
+    _, rest = _parted(arguments)
+    if sys.platform != "linux" or not rest or (rest[0][0] == "-" and rest[0] not in ("-m", "-c")):
         return False
     if any(Path(one, "sitecustomize.py").exists() for one in _path_of(environment)):
         return False
-    return _at_start(environment) == _at_start(os.environ)
+    return _at_start(environment) == (_server_has or _at_start(os.environ))
+
+
+def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Python's options that a child heeds, and the arguments after them."""
+    rest = list(arguments)
+    options: list[str] = []
+    while rest and rest[0] in fork_server.OPTIONS:
+        count = 2 if rest[0] == "-W" else 1
+        options += rest[:count]
+        del rest[:count]
+    return options, rest
+
+
+def fork_what_is_started(server: Path) -> None:
+    """Fork each Python that this process starts, which the server has forked.
+
+    Through `subprocess`, or as one of `multiprocessing`. That one is nobody's child here, as
+    `multiprocessing` allows for: it sees its end by a pipe.
+    """
+    _server_has.update(_at_start(os.environ))
+    start = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+    spawn_new = multiprocessing.util.spawnv_passfds  # type: ignore[attr-defined]
+    home = Home(known=server)
+
+    def execute(process: Any, args: Any, *settings: Any) -> None:
+        if type(process) is not subprocess.Popen or not _is_plain(args, settings):
+            start(process, args, *settings)
+            return
+        process.__class__, process._home, process._is_forked = Python, home, True
+        group = settings[21]
+        process._fork(args, settings, group=os.getpgrp() if group == -1 else group)
+
+    def spawn(path: Any, args: Sequence[Any], files: Sequence[int]) -> int:
+        command = list(map(os.fspath, args))
+        if command[-1] != "--multiprocessing-fork" or not can_be_forked(command[1:], os.environ):
+            return spawn_new(path, args, files)
+        request = {"group": os.getpgrp(), "cwd": str(Path.cwd()), "env": dict(os.environ)}
+        connection, pid = _forked(home, command, request, [0, 1, 2], list(files))
+        connection.close()
+        return pid
+
+    subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
+    multiprocessing.util.spawnv_passfds = spawn  # type: ignore[attr-defined]
+
+
+def _is_plain(args: Any, settings: tuple[Any, ...]) -> bool:
+    """Whether a start of a program, as subprocess.py has it, can be a fork."""
+    if not isinstance(args, list) or args[0] != sys.executable or not args[1:]:
+        return False
+    # Of the child: what is called in it, its descriptors, start-up settings, shell, users, session.
+    unusual = (*settings[1:2], *settings[3:4], *settings[6:9], *settings[16:19], settings[20])
+    env = os.environ if settings[5] is None else settings[5]
+    return not any(unusual) and can_be_forked(list(map(os.fspath, args[1:])), env)
 
 
 def _path_of(environment: Mapping[str, str]) -> list[str]:
@@ -140,33 +226,54 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _connected() -> socket.socket:
-    """A connection to the session's server, which the first process that needs it starts."""
-    owner = os.environ[OWNER]
-    path = folder(owner) / "socket"
+def _connected(home: Home) -> socket.socket:
+    """A connection to a server, which the first process that needs it starts."""
+    path = home.socket
     connection = socket.socket(socket.AF_UNIX)
     if connection.connect_ex(str(path)) == 0:
         return connection
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(path.with_name("lock")):
         if connection.connect_ex(str(path)):
             path.unlink(missing_ok=True)  # of one that was killed
-            _start(path, owner)
+            _start(path, home)
             connection.connect(str(path))
     return connection
 
 
 def folder(owner: str) -> Path:
-    """Where the server of a session has its socket: a short path, as a socket needs one."""
+    """Where the servers of a session have their sockets."""
     return Path(tempfile.gettempdir(), f"flowrun-tests-{os.getuid()}-{owner}")
 
 
-def _start(path: Path, owner: str) -> None:
+def _forked(
+    home: Home,
+    command: Sequence[Any],
+    request: dict[str, Any],
+    streams: list[int],
+    files: list[int],
+) -> tuple[socket.socket, int]:
+    """A forked child: the connection on which the server says that it has ended, and its id.
+
+    files: the open files that it has beside its streams, under the same numbers as here.
+    """
+    options, arguments = _parted(list(map(os.fspath, command[1:])))
+    request |= {"options": options, "arguments": arguments, "files": files}
+    content = json.dumps(request).encode()
+    connection = _connected(home)
+    header = fork_server.HEADER.pack(len(content))
+    socket.send_fds(connection, [header], [*streams, *files])
+    connection.sendall(content)
+    (pid,) = fork_server.STARTED.unpack(_receive(connection, fork_server.STARTED.size))
+    return connection, pid
+
+
+def _start(path: Path, home: Home) -> None:
     given = _TAKEN_OVER - {"PYTHONDONTWRITEBYTECODE"}  # which stays among Python's flags
     environment = {name: os.environ[name] for name in os.environ if name not in given}
+    command = [home.program, fork_server.__file__, str(path), os.environ[OWNER], *home.libraries]
     process = subprocess.Popen(
-        [sys.executable, fork_server.__file__, str(path), owner],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=path.with_name("errors").open("w"), start_new_session=True,
     )  # fmt: skip
     begun = time.monotonic()

@@ -110,6 +110,89 @@ def test_it_finds_the_world_that_a_new_python_finds(
     assert json.loads(forked.stdout) == json.loads(new.stdout)
 
 
+OPTIONS = """
+import json, sys, warnings
+print(json.dumps([
+    sys.argv, sys.orig_argv, sys.path, sys.stdout.write_through, sys.warnoptions,
+    str(warnings.filters[0]) if sys.warnoptions else None,
+]))
+"""
+
+
+@pytest.mark.parametrize("options", [["-P"], ["-u"], ["-W", "error::SyntaxWarning", "-P"]], ids=str)
+@pytest.mark.parametrize("way", ["-m", "-c", "file"])
+def test_options_of_python_have_their_effect(way: str, options: list[str], module: Path) -> None:
+    module.write_text(OPTIONS)
+    arguments = {
+        "-m": ["-m", "json.tool", "--help"], "-c": ["-c", OPTIONS], "file": [str(module)],
+    }[way]  # fmt: skip
+    forked, new = (run([*options, *arguments, "a"], fresh=fresh) for fresh in (False, True))
+    assert new.returncode == 0
+    assert (forked.stdout, forked.stderr) == (new.stdout, new.stderr)
+
+
+STARTS = """
+import json, os, subprocess, sys
+code = "import os, sys; print(os.getppid(), os.getpgrp(), sys.stdin.read(), sys.argv, os.getcwd())"
+done = subprocess.run([sys.executable, "-u", "-c", code, "a"], cwd="/", input="wine", text=True,
+                      capture_output=True)
+assert isinstance(subprocess.Popen([sys.executable, "-c", "1 / 0"]), subprocess.Popen)
+alone = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1,
+                         process_group=0)
+print(json.dumps([os.getpid(), os.getppid(), os.getpgrp(), os.getpgid(alone.pid), alone.pid]))
+alone.communicate(b"end")
+print(done.stdout)
+sys.exit(alone.returncode)
+"""
+
+
+@FORKED_OR_NEW
+def test_what_a_child_starts_is_forked_from_the_server_too(fresh: bool) -> None:
+    done = run(["-c", STARTS], fresh=fresh)
+    assert done.returncode == 0, done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    first, second = done.stdout.splitlines()[:2]
+    process, parent, group, group_alone, alone = json.loads(first)
+    assert group_alone == alone
+    above, group_below, *rest = second.split(" ", 2)
+    assert int(above) == (process if fresh else parent)
+    assert int(group_below) == group
+    assert rest == ["wine ['-c', 'a'] /"]
+
+
+POOL = """
+import os, sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+def double(number):
+    if number == 7:
+        os._exit(1)
+    assert "torch" not in sys.modules
+    return os.getppid(), os.getpgrp(), number * 2
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(double, range(5)))
+    assert [number for _, _, number in found] == [0, 2, 4, 6, 8]
+    (above,), (group,) = ({one[at] for one in found} for at in (0, 1))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        print(above in (os.getpid(), os.getppid()), group == os.getpgrp(), above == os.getppid())
+        pool.submit(double, 7).result()
+"""
+
+
+@FORKED_OR_NEW
+def test_a_pool_of_processes_that_are_spawned_is_forked_from_the_server_too(
+    fresh: bool, module: Path
+) -> None:
+    module.write_text(POOL)
+    done = run([module], fresh=fresh)
+    assert done.returncode == 1
+    assert "BrokenProcessPool" in done.stderr
+    assert done.stdout == f"True True {not fresh}\n"
+
+
 @FORKED_OR_NEW
 def test_the_streams_are_those_it_is_given(fresh: bool, tmp_path: Path) -> None:
     code = "import sys, os; print(sys.stdin.read().upper()); os.system('echo below >&2')"
@@ -223,7 +306,8 @@ def test_what_a_fork_cannot_change_starts_a_new_python(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert not can_be_forked(command, {**usual, **changed}), changed
     assert not can_be_forked(command, {"PATH": usual["PATH"]})
-    assert not can_be_forked(["-u", *command], usual)
+    assert not can_be_forked(["-X", "dev", *command], usual)
+    assert not can_be_forked(["-u"], usual)
 
 
 def test_a_hash_seed_is_heeded() -> None:
@@ -257,7 +341,7 @@ def test_a_server_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPat
 def test_the_server_says_why_it_cannot_start(tmp_path: Path) -> None:
     path = tmp_path / "no such folder" / "socket"
     done = subprocess.run(
-        [sys.executable, processes.fork_server.__file__, str(path), str(os.getpid())],
+        [sys.executable, processes.fork_server.__file__, str(path), str(os.getpid()), "yaml"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

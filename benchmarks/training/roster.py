@@ -27,7 +27,6 @@ ENGINES = (
     ("fused", EVERYWHERE, True, ""),
     ("fused-torch", NETWORK, True, "as if numba were not installed"),
     ("numba", NETWORK, True, ""),
-    ("compiled", EVERYWHERE, True, ""),
 )
 
 

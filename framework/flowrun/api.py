@@ -147,18 +147,23 @@ def run_plan(
     standin: bool = True,
     record: bool = True,
     fresh: bool = False,
+    verify: bool = False,
     listeners: Sequence[object] = (),
     warn: Callable[[str], None] | None = None,
 ) -> Result:
     """Run a plan with further listeners.
 
+    verify: whether every step is called, and kept results that differ from that are replaced; each
+        is a warning of the record.
     warn: is called with a sentence about each listener that failed and about what could not be
         kept; by default a Python warning.
     """
     warn = warn or _as_warning
     store = open_store(warn) if record else None
     try:
-        return run_in_store(planned, store, listeners, warn, standin=standin, fresh=fresh)
+        return run_in_store(
+            planned, store, listeners, warn, standin=standin, fresh=fresh, verify=verify
+        )
     finally:
         if store is not None:
             store.close()
@@ -177,12 +182,15 @@ def run_in_store(
     *,
     standin: bool,
     fresh: bool,
+    verify: bool = False,
 ) -> Result:
     """Run a plan with a store that is open; without one nothing is recorded."""
     extra = [*([RecordWriter(store)] if store is not None else []), *listeners]
     with planned.registry.listening(extra):
         heard = Listeners(planned.registry.manager, warn)
-        return execute(planned, heard, store=store, standin=standin, fresh=fresh, warn=warn)
+        return execute(
+            planned, heard, store=store, standin=standin, fresh=fresh, verify=verify, warn=warn
+        )
 
 
 def _as_warning(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -252,6 +253,30 @@ class StepError(FlowrunError):
         super().__init__(report)
 
 
+class ExitError(FlowrunError):
+    """Code of a plugin that wanted to end more than itself: it raised SystemExit or its like."""
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Raise ExitError in place of a SystemExit, CancelledError or the like; interrupts pass.
+
+    Of these a caller that handles errors would see nothing, and the command would end with 0.
+    """
+    process = os.getpid()
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if os.getpid() != process:  # a child that the code has forked: it alone should end
+            raise
+        raise ExitError(f"{error_line(error)}\n{_END}") from error
+
+
+_END = "code that flowrun calls ends by `return`, or by an error if it fails"
+
+
 def error_line(error: BaseException) -> str:
     """An exception in one line: its type, its message's first line, and where it was raised.
 
@@ -260,18 +285,17 @@ def error_line(error: BaseException) -> str:
     message = str(error).strip().partition("\n")[0]
     if isinstance(error, FlowrunError):
         return message
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
+    frame, code = error.__traceback__, None
+    while frame is not None and "_sitebuiltins" not in frame.tb_frame.f_code.co_filename:
+        code, line = frame.tb_frame.f_code, frame.tb_lineno  # `exit()` is a call of Python's own
         frame = frame.tb_next
     place = ""
-    if frame is not None:
-        code = frame.tb_frame.f_code
-        if "importlib" not in code.co_filename:
-            place = f" ({shown_path(Path(code.co_filename))}:{frame.tb_lineno})"
+    if code is not None and "importlib" not in code.co_filename:
+        place = f" ({shown_path(Path(code.co_filename))}:{line})"
     if isinstance(error, SyntaxError) and error.filename:
         place = f" ({shown_path(Path(error.filename))}:{error.lineno})"
         message = error.msg
-    return f"{type(error).__name__}: {message}{place}"
+    return f"{type(error).__name__}{message and f': {message}'}{place}"
 
 
 class NeedsDataError(FlowrunError):

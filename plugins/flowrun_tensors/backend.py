@@ -48,7 +48,7 @@ class TensorBackend(Backend):
     def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
         """Move inputs to the step's device; set the seed, and the default dtype and device."""
         _place_inputs(ctx, call)
-        with _inputs_unwritten(call), _step_settings(step, ctx, call):
+        with _inputs_unwritten(call), _gradients_unchanged(call), _step_settings(step, ctx, call):
             yield
 
 
@@ -82,12 +82,7 @@ def _inputs_unwritten(call: Call) -> Iterator[None]:
     Other steps may take the same tensor, and its record would no longer say what it holds. torch
     counts what is written to each tensor.
     """
-    inputs = {**call.inputs, **(call.named or {})}
-    before = [
-        (name, tensor, tensor._version)
-        for name, value in inputs.items()
-        for tensor in _tensors(value)
-    ]
+    before = [(name, tensor, tensor._version) for name, tensor in _input_tensors(call)]
     yield
     for name, tensor, version in before:
         if tensor._version != version:
@@ -98,8 +93,36 @@ def _inputs_unwritten(call: Call) -> Iterator[None]:
 
 
 @contextmanager
+def _gradients_unchanged(call: Call) -> Iterator[None]:
+    """Give each input back the `grad` that it had before the step.
+
+    Otherwise `backward` in one step would leave a gradient to the steps after it, but not if the
+    step is kept. Raises FlowrunError if the step returns an input whose gradient it has changed.
+    """
+    before = [
+        (name, tensor, tensor.grad, None if tensor.grad is None else tensor.grad.clone())
+        for name, tensor in _input_tensors(call)
+        if tensor.requires_grad and tensor.is_leaf
+    ]
+    yield
+    for name, tensor, grad, copy in before:
+        if tensor.grad is grad and (grad is None or copy is None or torch.equal(grad, copy)):
+            continue
+        if any(tensor is returned for returned in _tensors(call.returned)):
+            raise FlowrunError(
+                f"the step returns its input `{name}`, whose gradient it has changed; other steps "
+                f"may take that input as well\nreturn a copy: `{name} = "
+                f"{name}.detach().clone().requires_grad_()` before the gradient is computed"
+            )
+        if grad is not None and copy is not None:
+            with torch.no_grad():
+                grad.copy_(copy)
+        tensor.grad = grad
+
+
+@contextmanager
 def _step_settings(step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
-    """Seed the generators of torch, `random` and NumPy, set default dtype and device; restore all.
+    """Seed the generators of torch, `random` and NumPy, set torch's defaults; restore all.
 
     A step that names torch has it imported before it is called; for any other that is done when
     something it calls imports it. In a check nothing is drawn on a device that may not be there,
@@ -119,12 +142,18 @@ def _step_settings(step: Step[..., Any], ctx: Context, call: Call) -> Iterator[N
 
 
 def _set_torch(stack: ExitStack, ctx: Context, call: Call) -> None:
-    """Seed torch's generators, set its default dtype and device; the stack restores them."""
+    """Seed torch's generators, set default dtype, device and modes; the stack restores them."""
     kind, _, index = ctx.device.partition(":")
     has_generator = kind in ("cuda", "xpu") and not call.on_shapes
     indices = [int(index)] if index and has_generator else []
     stack.enter_context(torch.random.fork_rng(indices, device_type=kind if indices else "cuda"))
     torch.manual_seed(ctx.seed)
+    # What the caller of a run has set must not decide its result.
+    if (
+        torch.is_inference_mode_enabled()
+    ):  # entering it sets threads of autograd, which checks clear
+        stack.enter_context(torch.inference_mode(False))
+    stack.enter_context(torch.enable_grad())
     stack.callback(torch.set_default_dtype, torch.get_default_dtype())
     torch.set_default_dtype(getattr(torch, ctx.dtype))
     if kind != "cpu":
@@ -168,6 +197,13 @@ def _changed(
     if call.named is not None:
         call.named = {name: through(value, name) for name, value in call.named.items()}
     return changed
+
+
+def _input_tensors(call: Call) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor that a step was given, with the name of the input that holds it."""
+    for name, value in {**call.inputs, **(call.named or {})}.items():
+        for tensor in _tensors(value):
+            yield name, tensor
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowrun import Codec, Summary
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.tensor_store import read_tensors, tensor_digest, tensor_layout, write_tensors
+from flowrun_tensors.tensor_store import read_tensors, tensor_digest, write_tensors
 
 
 def tensor_summary(tensor: torch.Tensor) -> Summary:
@@ -14,10 +14,15 @@ def tensor_summary(tensor: torch.Tensor) -> Summary:
     return Summary(
         type="tensor",
         shape=tuple(tensor.shape),
-        dtype=str(tensor.dtype).removeprefix("torch."),
+        dtype=dtype_name(tensor),
         device=str(tensor.device),
-        bytes=tensor.nbytes,
+        bytes=None if tensor.is_sparse else tensor.nbytes,  # which a sparse one does not have
     )
+
+
+def dtype_name(tensor: torch.Tensor) -> str:
+    """`float32` of torch.float32."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def tensor_plain(tensor: torch.Tensor) -> object:
@@ -28,7 +33,26 @@ def tensor_plain(tensor: torch.Tensor) -> object:
 def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if plain.layout is not torch.strided:
+        return plain
     return plain.clone(memory_format=torch.contiguous_format)
+
+
+def as_tensor(parameter: torch.nn.Parameter) -> torch.Tensor:
+    """The tensor in a Parameter, with all that a step can tell of it but the class."""
+    tensor = parameter.detach().requires_grad_(parameter.requires_grad)
+    tensor.grad = parameter.grad
+    vars(tensor).update(vars(parameter))
+    if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+        tensor.has_hooks = True  # an attribute: such a tensor is not stored
+    return tensor
+
+
+def as_parameter(tensor: torch.Tensor) -> torch.nn.Parameter:
+    """The Parameter of such a tensor."""
+    parameter = torch.nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
+    parameter.grad = tensor.grad
+    return parameter
 
 
 def tensor_difference(
@@ -58,12 +82,24 @@ def tensor_difference(
     elif found.is_floating_point():
         expected = torch.tensor(wanted, dtype=found.dtype, device=found.device)
     elif expected.is_floating_point():
-        found, expected = found.double(), expected.double()
+        exact = wanted.double() if is_tensor else torch.tensor(wanted, dtype=torch.float64)
+        found, expected = found.double(), exact.to(found.device)
+    if expected.is_floating_point() and _overflows(wanted, expected):
+        return f"wanted a number larger than {dtype_name(found)} can hold"
     try:
         torch.testing.assert_close(found, expected, rtol=rtol, atol=atol, check_dtype=False)
     except AssertionError:
         return _largest_difference(found, expected)
     return None
+
+
+def _overflows(wanted: Any, expected: torch.Tensor) -> bool:
+    """Whether a finite number has become infinite in the dtype of the tensor."""
+    infinite = expected.isinf().cpu()
+    if not infinite.any():
+        return False
+    written = torch.as_tensor(wanted, dtype=torch.float64, device="cpu")
+    return bool((infinite & written.isfinite()).any())
 
 
 def _largest_difference(found: torch.Tensor, expected: torch.Tensor) -> str:
@@ -86,7 +122,15 @@ CODECS = (
         write=write_tensors,
         read=read_tensors,
         suffix=".safetensors",
-        layout=tensor_layout,
+        portable=tensor_portable,
+    ),
+    Codec(
+        "torch.nn.parameter.Parameter",
+        tensor_summary,
+        tensor_plain,
+        tensor_difference,
+        pack=as_tensor,
+        unpack=as_parameter,
         portable=tensor_portable,
     ),
 )

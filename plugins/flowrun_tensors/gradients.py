@@ -1,4 +1,4 @@
-"""The loss and its gradient by a model's parameters: by autograd, compiled, or the model's own."""
+"""The loss and its gradient by a model's parameters: by autograd or by the model itself."""
 
 from __future__ import annotations
 
@@ -33,39 +33,6 @@ def by_autograd(loss_at: LossAt) -> GradientAt:
     ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
         loss = loss_at(params, X, y)
         return loss.detach(), torch.autograd.grad(loss, list(params.values()))
-
-    return gradient_at
-
-
-def by_compiler(loss_at: LossAt, say: Callable[[str], None]) -> GradientAt:
-    """The same by torch.compile; if it cannot compile, autograd's, and `say` gets the reason."""
-    plain = by_autograd(loss_at)
-    whole = torch.compile(torch.func.grad_and_value(loss_at))
-    chosen: list[GradientAt] = []
-
-    def by_whole(
-        params: Params, X: torch.Tensor, y: torch.Tensor
-    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
-        # Tracked parameters would have a graph compiled for the gradient of the gradient.
-        untracked = {name: value.detach() for name, value in params.items()}
-        gradients, loss = whole(untracked, X, y)
-        return loss, list(gradients.values())
-
-    def gradient_at(
-        params: Params, X: torch.Tensor, y: torch.Tensor
-    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
-        if not chosen:
-            try:
-                found = by_whole(params, X, y)
-            except Exception as error:  # a compiler, or the search for one, may raise anything
-                found = plain(params, X, y)  # an error of the model's own comes again here
-                reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-                say(f"torch.compile could not be used, and the plain loop is taken: {reason}")
-                chosen.append(plain)
-            else:
-                chosen.append(by_whole)
-            return found
-        return chosen[0](params, X, y)
 
     return gradient_at
 

@@ -71,22 +71,27 @@ def classes_of(y: torch.Tensor, count: int, name: str, *, is_data: bool = True) 
 def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
     """One metric of predictions `(n, k)` against targets.
 
-    Against targets of the same shape: `mae`: mean absolute error. `mse`: mean squared error.
-    `rmse`: its root. `r2`: coefficient of determination, 1 - sum((y - y_hat)^2) / sum((y -
-    mean(y))^2), the mean by column, as in Draper and Smith, Applied Regression Analysis, 1998; nan
-    if `y` is constant. Against classes `(n,)` int64: `accuracy`: the share of rows whose largest
-    prediction is that of their class. `cross_entropy`: of the softmax of the predictions, a mean.
+    Both are widened to float64 first, on the CPU, which has it on every machine: squares of
+    float16 overflow at 256. Against targets of the same shape: `mae`: mean absolute error. `mse`:
+    mean squared error. `rmse`: its root. `r2`: coefficient of determination, 1 - sum((y -
+    y_hat)^2) / sum((y - mean(y))^2), the mean by column, as in Draper and Smith, Applied Regression
+    Analysis, 1998; nan if `y` is constant. Against classes `(n,)` int64: `accuracy`: the share of
+    rows whose largest prediction is that of their class. `cross_entropy`: of the softmax of the
+    predictions, a mean.
     """
+    y_hat, y = y_hat.cpu().double(), y.cpu()
     if name == "accuracy":
         return float((y_hat.argmax(1) == y).double().mean())
     if name == "cross_entropy":
         return float(functional.cross_entropy(y_hat, y))
+    y = y.double()
     if name == "mae":
         return float(functional.l1_loss(y_hat, y))
+    squared = float(functional.mse_loss(y_hat, y))
     if name in ("mse", "rmse"):
-        squared = float(functional.mse_loss(y_hat, y))
         return squared if name == "mse" else float(squared**0.5)
-    y_hat, y = y_hat.cpu(), y.cpu()  # summed in float64, which not every device has
-    residual = (y - y_hat).square().sum(dtype=torch.float64)
-    total = (y - y.mean(0)).square().sum(dtype=torch.float64)
+    # Of differences from the first row a constant column leaves exact zeros, of means it does not.
+    differences = y - y[0]
+    total = (differences - differences.mean(0)).square().sum()
+    residual = (y - y_hat).square().sum()
     return float(1 - residual / total) if total else float("nan")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
 from flowrun import DataError, Unknown, replacing
+from flowrun_tensors.formats.limits import HEADER, require_held
 from flowrun_tensors.lazy_torch import torch
 
 _INDEX = "values.json"
@@ -61,10 +62,7 @@ def values_as_saved(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
 
     For a check. Raises the errors of `write_folder`. A value known only in a run stays unknown.
     """
-    from flowrun_tensors.formats.headers import require_safetensors
-
     structure, tensors = _structure(folder, values, (*_PLAIN, Unknown))
-    require_safetensors(tensors)
     return {name: _join(value, tensors) for name, value in structure.items()}
 
 
@@ -116,9 +114,12 @@ def _split(value: Any, path: str, tensors: dict[str, torch.Tensor], plain: tuple
     plain: the types that stay as they are.
     """
     if isinstance(value, torch.Tensor):
-        tensors[path] = value.detach().cpu().contiguous().clone()
-        return {_TENSOR: path}
+        name = _unused(path, tensors)
+        require_held("safetensors", {name: value})
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {_TENSOR: name}
     if isinstance(value, dict):
+        _check_keys(value, path)
         return {
             "dict": {
                 str(key): _split(item, f"{path}.{key}", tensors, plain)
@@ -137,6 +138,27 @@ def _split(value: Any, path: str, tensors: dict[str, torch.Tensor], plain: tuple
         f"`{path}` is a {type(value).__name__}, which save cannot keep\n"
         "    it keeps tensors, numbers, strings, bools, None, and a list or dict of these"
     )
+
+
+def _unused(path: str, tensors: Container[str]) -> str:
+    """A name for the tensor at a path: `a.b` may be a key `b` of `a`, or a key `a.b`."""
+    name, count = path, 1
+    while name in tensors or name == HEADER:
+        count += 1
+        name = f"{path}#{count}"
+    return name
+
+
+def _check_keys(value: dict[Any, Any], path: str) -> None:
+    """Raise DataError for two keys that are one in the folder, whose keys are strings."""
+    keys: dict[str, Any] = {}
+    for key in value:
+        if str(key) in keys:
+            raise DataError(
+                f"`{path}` has the keys {keys[str(key)]!r} and {key!r}, which save writes alike\n"
+                "    it writes keys as strings: give one of them another text"
+            )
+        keys[str(key)] = key
 
 
 def _join(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

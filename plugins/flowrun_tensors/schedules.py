@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from typing import Any
 
 from flowrun import OptionError, did_you_mean
@@ -53,14 +55,16 @@ def check_schedule(schedule: dict[str, Any] | None) -> None:
             )
 
 
-def learning_rates(lr: float, steps: int, schedule: dict[str, Any] | None) -> list[float] | None:
+def learning_rates(
+    lr: float, steps: int, schedule: dict[str, Any] | None
+) -> Sequence[float] | None:
     """The learning rate of each step, as torch's scheduler sets it; None if it is constant."""
     if schedule is None:
         return None
     ((name, settings),) = schedule.items()
     optimizer = torch.optim.SGD([torch.zeros(1, device="cpu", requires_grad=True)], lr=lr)
     scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **settings)
-    rates = []
+    rates = array("d")  # a quarter of the memory of a list of floats
     for _ in range(steps):
         rates.append(float(optimizer.param_groups[0]["lr"]))
         optimizer.step()

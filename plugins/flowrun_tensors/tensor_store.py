@@ -1,7 +1,9 @@
-"""Digests and files of tensors: their content, and its layout in memory.
+"""Digests and files of tensors: all that a step can tell of one, except for where it lies.
 
-Kernels choose their order of adding by strides, and some by alignment, so a value that comes back
-with another layout could give other last bits. A tensor is read with the layout it was written in.
+Beside dtype, shape and elements a tensor has traits: strides and alignment, by which kernels choose
+their order of adding, its device, whether it requires a gradient, and the rest of `_traits`. They
+are part of its digest, and it is read with the traits that it was written with. Not part of it are
+its address, the size of its storage, and what else lies there: each tensor comes back on its own.
 """
 
 from __future__ import annotations
@@ -17,46 +19,52 @@ _ALIGNMENT = 64  # bytes: that of torch's own allocations, and of the kernels' v
 _CHUNK = (
     1 << 22
 )  # bytes digested at a time if a tensor is not contiguous: about the size of a cache
+# Those that safetensors lacks are written as bytes.
+_IN_SAFETENSORS = frozenset(
+    "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64 "
+    "float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz complex64".split()
+)
 
 
 def tensor_digest(tensor: torch.Tensor) -> bytes:
-    """BLAKE3 of dtype, shape and bytes in row-major order, independent of strides and device.
+    """BLAKE3 of dtype, shape, bytes in row-major order, and traits if the tensor has any.
 
-    Raises ValueError for a tensor that has no such bytes (a sparse or quantized one).
+    A contiguous tensor on the CPU without a gradient has none. Raises ValueError for a tensor that
+    no file can hold whole: a sparse or quantized one, one that is part of an autograd graph, one
+    with hooks or attributes of its own.
     """
     from blake3 import blake3
 
-    _require_dense(tensor)
+    _require_storable(tensor)
     hasher = blake3(f"{tensor.dtype} {tuple(tensor.shape)}:".encode())
     for piece in _pieces(tensor.detach()):
         hasher.update(_bytes_of(piece))
+    if traits := _traits(tensor):
+        hasher.update(repr(traits).encode())  # they stand in one order
+    if tensor.grad is not None:
+        hasher.update(b"grad:" + tensor_digest(tensor.grad))
     return hasher.digest()
 
 
-def tensor_layout(tensor: torch.Tensor) -> str:
-    """Device, strides and alignment; empty for a contiguous, aligned tensor on the CPU."""
-    layout = _layout(tensor)
-    return json.dumps(layout, sort_keys=True) if layout else ""
-
-
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Tensors by name as a safetensors file, their layouts in its metadata.
+    """Tensors by name as a safetensors file, their traits in its metadata.
 
     The data begins at a multiple of 64 bytes, so that a mapped tensor is as aligned as one that
-    torch allocates. Raises ValueError for a tensor that is part of an autograd graph.
+    torch allocates. Raises ValueError for a tensor that has no digest.
     """
     from safetensors.torch import save
 
-    for name, tensor in tensors.items():
-        _require_dense(tensor)
-        if tensor.grad_fn is not None:
-            raise ValueError(f"`{name}` is part of an autograd graph, which no file can hold")
-    layouts = {name: layout for name, tensor in tensors.items() if (layout := _layout(tensor))}
-    text = json.dumps(layouts)
-    content = save(
-        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-        {"layouts": text, "seal": _seal(text)},  # a tensor's digest says nothing of its layout
-    )
+    plain: dict[str, torch.Tensor] = {}
+    traits: dict[str, dict[str, Any]] = {}
+    for name, tensor in _with_gradients(tensors, traits):
+        _require_storable(tensor)
+        traits.setdefault(name, {}).update(_traits(tensor))
+        plain[name] = _plain(tensor)
+        if _dtype_name(tensor) not in _IN_SAFETENSORS:
+            traits[name]["dtype"], traits[name]["shape"] = _dtype_name(tensor), list(tensor.shape)
+            plain[name] = plain[name].reshape(-1).view(torch.uint8)
+    text = json.dumps({name: found for name, found in traits.items() if found})
+    content = save(plain, {"traits": text, "seal": _seal(text)})  # read before they are compared
     (header,) = struct.unpack("<Q", content[:8])
     padding = -(8 + header) % _ALIGNMENT  # spaces may follow the header, says the format
     with path.open("wb") as file:
@@ -69,60 +77,135 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of such a file, memory-mapped if the file has the layout they had in memory.
 
-    Raises ValueError if their layouts are not those that were written.
+    Raises ValueError if their traits are not those that were written.
     """
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-        text = metadata.get("layouts", "")
-        if metadata.get("seal") != _seal(text):
-            raise ValueError("what the file says of the tensors' layouts has been altered")
-        layouts = json.loads(text)
-        return {
-            name: _laid_out(file.get_tensor(name), layouts.get(name, {}))
+        text = metadata.get("traits", "{}")
+        if metadata.get("seal", _seal("{}")) != _seal(text):
+            raise ValueError("the traits of tensors in the file have been altered")
+        traits = json.loads(text)
+        found = {
+            name: _restored(file.get_tensor(name), traits.get(name, {}))
             for name in file.keys()  # noqa: SIM118
         }
+    for name, gradient in ((name, one["grad"]) for name, one in traits.items() if "grad" in one):
+        found[name].grad = found.pop(gradient)
+    return found
 
 
-def _layout(tensor: torch.Tensor) -> dict[str, Any]:
-    layout: dict[str, Any] = {}
-    if not tensor.is_contiguous():
-        layout["strides"] = list(tensor.stride())
-    if tensor.device.type != "cpu":
-        layout["device"] = str(tensor.device)
-    elif tensor.numel() and (offset := tensor.data_ptr() % _ALIGNMENT):
-        layout["offset"] = offset
+def _traits(tensor: torch.Tensor) -> dict[str, Any]:
+    """The properties of a tensor beside dtype, shape and elements that are not the usual ones."""
+    traits: dict[str, Any] = {}
+    if not _has_usual_strides(tensor):
+        traits["strides"] = list(tensor.stride())
+    # In torch's own memory this is the alignment; that of foreign memory differs from run to run.
+    start = tensor.storage_offset()
+    if start and (offset := start * tensor.element_size() % _ALIGNMENT):
+        traits["offset"] = offset
+    if not tensor.is_cpu:
+        traits["device"] = str(tensor.device)
     if tensor.requires_grad:
-        layout["requires_grad"] = True
-    return layout
+        traits["requires_grad"] = True
+    if tensor.is_inference():
+        traits["inference"] = True
+    if tensor.is_conj():
+        traits["conj"] = True
+    if tensor.is_neg():
+        traits["neg"] = True
+    return traits
 
 
-def _seal(layouts: str) -> str:
+def _has_usual_strides(tensor: torch.Tensor) -> bool:
+    """Whether the strides are those of a new tensor, also of dimensions of one element.
+
+    Products and convolutions choose their kernels by these as well.
+    """
+    if not tensor.is_contiguous():
+        return False
+    shape, strides = tensor.shape, tensor.stride()
+    expected = 1
+    for axis in range(len(shape) - 1, -1, -1):
+        if strides[axis] != expected:
+            return False
+        expected *= shape[axis] or 1
+    return True
+
+
+def _restored(tensor: torch.Tensor, traits: dict[str, Any]) -> torch.Tensor:
+    """The tensor of a file with the traits it had."""
+    with torch.inference_mode(traits.get("inference", False)):
+        if "dtype" in traits:
+            tensor = tensor.view(getattr(torch, traits["dtype"])).reshape(traits["shape"])
+        # A bit says that the memory holds the conjugate, or the negative, of the value.
+        if traits.get("conj"):
+            tensor = tensor.conj_physical()
+        if traits.get("neg"):
+            tensor = tensor.neg()
+        tensor = _laid_out(tensor.to(traits.get("device", "cpu")), traits)
+        if traits.get("neg"):
+            tensor = torch._neg_view(tensor)
+        if traits.get("conj"):
+            tensor = tensor.conj()
+        return tensor.requires_grad_() if traits.get("requires_grad") else tensor
+
+
+def _laid_out(tensor: torch.Tensor, traits: dict[str, Any]) -> torch.Tensor:
+    """The tensor with its strides and alignment: a copy, unless it lies so already."""
+    strides = traits.get("strides", list(tensor.stride()))
+    start = traits.get("offset", 0) // tensor.element_size()
+    is_copy_needed = "strides" in traits or "offset" in traits or "inference" in traits
+    if not (is_copy_needed or (tensor.is_cpu and tensor.data_ptr() % _ALIGNMENT)):
+        return tensor
+    # A stride of 0 repeats one element: only the first is written, and expanded again.
+    once = tensor[tuple(slice(0, 1 if stride == 0 else None) for stride in strides)]
+    shape = list(once.shape)
+    count = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    room = max(0, count if tensor.numel() else 0) + start
+    storage = torch.empty(room, dtype=tensor.dtype, device=tensor.device)
+    try:
+        storage.as_strided(shape, strides, start).copy_(once)
+    except RuntimeError:  # elements share a place in memory, as those that `unfold` gives
+        places = torch.arange(room, device=tensor.device).as_strided(shape, strides, start)
+        storage[places.flatten()] = once.flatten()
+    return storage.as_strided(list(tensor.shape), strides, start)
+
+
+def _with_gradients(
+    tensors: dict[str, torch.Tensor], traits: dict[str, dict[str, Any]]
+) -> list[tuple[str, torch.Tensor]]:
+    """The tensors and their gradients by name; the name of a gradient goes into the traits."""
+    found = dict(tensors)
+    for name, tensor in tensors.items():
+        if tensor.grad_fn is None and tensor.grad is not None:
+            gradient = f"{name}.grad"
+            while gradient in found:
+                gradient += "#"
+            found[gradient] = tensor.grad
+            traits[name] = {"grad": gradient}
+    return list(found.items())
+
+
+def _require_storable(tensor: torch.Tensor) -> None:
+    """Raise ValueError for a tensor that has more than a file can hold."""
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        raise ValueError(f"a {tensor.layout} tensor is not digested or kept")
+    if tensor.grad_fn is not None:
+        raise ValueError("it is part of an autograd graph, which no file can hold")
+    if vars(tensor) or tensor._backward_hooks or tensor._post_accumulate_grad_hooks:
+        raise ValueError("it has hooks or attributes of its own, which no file can hold")
+
+
+def _seal(traits: str) -> str:
     from blake3 import blake3
 
-    return blake3(layouts.encode()).hexdigest(length=16)
+    return blake3(traits.encode()).hexdigest(length=16)
 
 
-def _laid_out(tensor: torch.Tensor, layout: dict[str, Any]) -> torch.Tensor:
-    """The tensor with the strides, the alignment and the device it had."""
-    if "device" in layout:
-        tensor = tensor.to(layout["device"])
-    strides = layout.get("strides", list(tensor.stride()))
-    offset = layout.get("offset", 0)
-    is_mapped_well = tensor.device.type != "cpu" or tensor.data_ptr() % _ALIGNMENT == offset
-    if "strides" in layout or not is_mapped_well:
-        # A stride of 0 repeats one element: only the first is written, and expanded again.
-        once = tensor[tuple(slice(0, 1 if stride == 0 else None) for stride in strides)]
-        shape = list(once.shape)
-        count = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-        room = max(0, count if tensor.numel() else 0) + offset // tensor.element_size()
-        storage = torch.empty(room, dtype=tensor.dtype, device=tensor.device)
-        start = offset // tensor.element_size()
-        target = storage.as_strided(shape, strides, start)
-        target.copy_(once)
-        tensor = target.as_strided(list(tensor.shape), strides, start)
-    return tensor.requires_grad_() if layout.get("requires_grad") else tensor
+def _dtype_name(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _pieces(tensor: torch.Tensor) -> list[torch.Tensor] | tuple[torch.Tensor, ...]:
@@ -133,11 +216,13 @@ def _pieces(tensor: torch.Tensor) -> list[torch.Tensor] | tuple[torch.Tensor, ..
     return tensor.split(rows)
 
 
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements in row-major order, in memory of their own on the CPU."""
+    values = tensor.detach().resolve_conj().resolve_neg().cpu()
+    return values.clone(memory_format=torch.contiguous_format)
+
+
 def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    plain = tensor.cpu().contiguous().resolve_conj().resolve_neg().reshape(-1)
-    return memoryview(plain.view(torch.uint8).numpy())
-
-
-def _require_dense(tensor: torch.Tensor) -> None:
-    if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise ValueError(f"a {tensor.layout} tensor is not digested or kept")
+    if not tensor.is_cpu or tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg().cpu()
+    return memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())

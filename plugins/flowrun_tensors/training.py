@@ -13,7 +13,7 @@ from flowrun_tensors.gradients import GradientAt
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Params
 from flowrun_tensors.updates import Update, update_of
-from flowrun_tensors.validation import Validation
+from flowrun_tensors.validation import Validation, taken_of
 
 BLOCK = 100  # steps between two looks at whether the loss is still finite
 
@@ -36,10 +36,9 @@ class Descent:
     options: Mapping[str, Any] = field(default_factory=dict)
     lrs: Sequence[float] | None = None
 
-    @property
-    def rates(self) -> Sequence[float]:
-        """The learning rate of each step, constant or not."""
-        return [self.lr] * self.steps if self.lrs is None else self.lrs
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, constant or not."""
+        return self.lr if self.lrs is None else self.lrs[step]
 
 
 class Trained(NamedTuple):
@@ -81,7 +80,7 @@ def descend(
         losses[:begun] = restored["losses"]
         update.restore(restored["optimizer"])
         restore_surroundings(restored, X.device, batches, validation)
-    taken, lrs = settings.steps, settings.rates
+    taken = settings.steps
 
     def loss_now() -> float:
         return float(losses[step])
@@ -90,7 +89,7 @@ def descend(
         is_last = validation is not None and validation.look(params, step)
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
         gradient_now = partial(gradient_at, params, X_step, y_step)
-        losses[step] = update.take(gradient_now, lrs[step])
+        losses[step] = update.take(gradient_now, settings.rate(step))
         if is_last or has_settled(losses, step, settings.tolerance):
             taken = step + 1
             break
@@ -101,14 +100,18 @@ def descend(
             partial(_state, engine, step + 1, params, losses, update, batches, validation)
         )
     require_finite(losses, 0, taken, settings.lr)
-    return trained(plain(params), losses[:taken], validation)
+    return trained(plain(params), taken_of(losses, taken), validation)
 
 
 def trained(params: Params, losses: torch.Tensor, validation: Validation | None) -> Trained:
-    """The result of a descent that ends with these parameters."""
+    """The result of a descent that ends with these parameters.
+
+    Raises FlowrunError if the loss on the rows to validate with was nan.
+    """
     if validation is None:
         return Trained(params, losses)
-    return Trained(validation.chosen(params), losses, validation.losses[: len(losses)])
+    val_losses = validation.finished(len(losses))
+    return Trained(validation.chosen(params), losses, val_losses)
 
 
 def restored_of(engine: str, ctx: Context) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ def fitting_targets(
     """
     X_name, y_name = f"X_{part}", f"y_{part}"
     check_fit(predictor, params, X)
+    require_rows(X, X_name)
     rows, outputs = _shape_of_predictions(predictor, params, X)
     if loss == "cross_entropy":
         y = classes_of(y, outputs, y_name, is_data=is_data)
@@ -47,6 +48,25 @@ def fitting_targets(
             "add `device:` or a `place` step"
         )
     return y
+
+
+def require_rows(X: torch.Tensor, name: str) -> None:
+    """Raise FlowrunError for a table without rows, of which every mean is nan."""
+    if not len(X):
+        raise FlowrunError(
+            f"`{name}` has no rows: its shape is {tuple(X.shape)}\n"
+            "a step above keeps or selects none; look at its condition, its file or its `split`"
+        )
+
+
+def data_of(tensor: torch.Tensor) -> torch.Tensor:
+    """Rows or targets as every engine takes them: no gradient is computed by them.
+
+    Of a tensor that was made in inference mode, which autograd refuses to save, a copy.
+    """
+    if tensor.is_inference():
+        return tensor.clone()
+    return tensor.detach() if tensor.requires_grad else tensor
 
 
 def _shape_of_predictions(predictor: Predictor, params: Params, X: torch.Tensor) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from flowrun_tensors.lazy_compiler import postpone_compiler
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Params
 
@@ -59,6 +60,7 @@ class _OfTorch:
 
     def __init__(self, params: Params, name: str, lr: float, options: Mapping[str, Any]) -> None:
         self._values = list(params.values())
+        postpone_compiler()
         self._optimizer = getattr(torch.optim, name)(self._values, lr=lr, **options)
 
     def take(self, gradient_now: GradientNow, lr: float) -> torch.Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from flowrun import FlowrunError
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Params
 
@@ -44,6 +46,8 @@ class Validation:
         if self._patience is None:
             return False
         loss = float(self.losses[step])
+        if math.isnan(loss):  # `finished` tells of it, unless the loss on X_train does first
+            return True
         if loss < self._least:
             self._least, self._waited = loss, 0
             if self._best is None:
@@ -62,6 +66,17 @@ class Validation:
         with torch.no_grad():
             return params if float(self._loss_of(params)) < self._least else self._best
 
+    def finished(self, steps: int) -> torch.Tensor:
+        """The losses before the updates taken; raises FlowrunError if one of them is nan."""
+        missing = self.losses[:steps].isnan().nonzero()
+        if len(missing):
+            raise FlowrunError(
+                f"the loss on X_val is nan before update {int(missing[0]) + 1}: `X_val` or `y_val` "
+                "hold numbers that are not finite, or predictions leave the range of their dtype\n"
+                "look at the data above; without `validate` and `patience` X_val is not used"
+            )
+        return taken_of(self.losses, steps)
+
     def state(self, steps: int) -> dict[str, Any]:
         """The state from which to resume after so many steps; tensors are live, not copies."""
         return {
@@ -76,3 +91,8 @@ class Validation:
         self.losses[: len(state["losses"])] = state["losses"]
         self._least, self._best = state["least"], state["best"]
         self._waited = state["waited"]
+
+
+def taken_of(losses: torch.Tensor, steps: int) -> torch.Tensor:
+    """The losses of the steps taken, without the memory of those that were not."""
+    return losses if steps == len(losses) else losses[:steps].clone()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 import flowrun as package
+from tests import processes
 from tests.conftest import Flowrun
 from tests.recipes.test_shipped import REAL_DATA, real_data
 
@@ -34,6 +33,7 @@ def table(output: str) -> dict[str, tuple[str, str, str]]:
     return {name: (section, result, more) for name, section, result, more in rows}
 
 
+@pytest.mark.campaign(every=0)
 def test_all_recipes_of_the_article_hold(flowrun: Flowrun, copies: list[Path]) -> None:
     done = flowrun(*copies)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -84,6 +84,5 @@ def test_every_code_block_of_the_article_has_a_recipe() -> None:
 
 
 def test_the_page_of_the_article_is_current() -> None:
-    command = [sys.executable, str(ROOT / "docs" / "make_article.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run([ROOT / "docs" / "make_article.py", "--check"])
     assert done.returncode == 0, done.stderr

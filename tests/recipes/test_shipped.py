@@ -52,6 +52,7 @@ def test_a_wine_recipe_holds_on_the_real_data_and_says_so(name: str) -> None:
     assert "the real data" in result.record["steps"][0]["messages"][0]
 
 
+@pytest.mark.campaign(every=2, kind=lambda seed, path: path)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     "path", sorted((RECIPES / "checks").glob("*.yaml")), ids=lambda path: path.stem
@@ -161,6 +162,7 @@ def article_errors(
 
 @real_data
 @pytest.mark.usefixtures("on_real_data")
+@pytest.mark.campaign(every=3)
 @pytest.mark.parametrize(
     ("wine", "train", "layers", "scale", "low", "high", "mean"),
     [
@@ -180,6 +182,7 @@ def test_the_articles_errors_are_reproduced_over_20_seeds(
     assert statistics.mean(errors) == pytest.approx(mean, abs=0.0007)
 
 
+@pytest.mark.campaign(every=0)
 @real_data
 @pytest.mark.usefixtures("on_real_data")
 def test_plain_randn_in_two_layers_is_worse_than_one_layer_and_diverges_for_some_seeds() -> None:
@@ -194,6 +197,7 @@ def errors_over_seeds(name: str, count: int) -> list[float]:
 
 
 @real_data
+@pytest.mark.campaign(every=2)
 @pytest.mark.usefixtures("on_real_data")
 @pytest.mark.parametrize(("name", "mean"), [("red_linear", 0.510), ("white_linear", 0.590)])
 def test_the_recipes_own_seeds_draw_from_the_same_distribution(name: str, mean: float) -> None:

@@ -6,8 +6,6 @@ import hashlib
 import http.server
 import importlib.util
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ import trustme
 
 import flowrun
 from flowrun import DataError, Dataset, StepError, locate
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 CONTENT = b"a;b\n1;2\n"
@@ -168,8 +167,7 @@ def test_the_standins_have_the_shape_of_the_real_data(name: str, rows: int, best
 
 
 def test_the_standins_are_what_their_script_draws() -> None:
-    script = ROOT / "data" / "make_standins.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
+    done = processes.run([ROOT / "data" / "make_standins.py", "--check"])
     assert done.returncode == 0, done.stderr
 
 
@@ -179,8 +177,7 @@ def test_the_script_notices_a_changed_standin(tmp_path: Path) -> None:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     text = (tmp_path / "wine-red-standin.csv").read_text()
     (tmp_path / "wine-red-standin.csv").write_text(text.replace("5\n", "6\n", 1))
-    script = tmp_path / "make_standins.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
+    done = processes.run([tmp_path / "make_standins.py", "--check"])
     assert done.returncode == 1
 
 

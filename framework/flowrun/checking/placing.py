@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import linecache
-import sys
 from pathlib import Path
 from typing import Any
 
 from flowrun.errors import CodeLine, shown_path
+from flowrun.plugins.check_mode import CheckMode
+from flowrun.plugins.ownership import code_folder
 from flowrun.plugins.steps import Step
 
 
-def place_of(error: BaseException, step: Step[..., Any], mode: object) -> CodeLine | None:
+def place_of(error: BaseException, step: Step[..., Any], mode: CheckMode) -> CodeLine | None:
     """The line of the innermost frame of an exception in the step's code; None if there is none.
 
     The step's code is the files of its package or, without a package, of its folder; not those of
     the mode that runs steps on shapes alone.
     """
-    folder, is_package = _code_folder(step)
-    excluded = Path(sys.modules[type(mode).__module__].__file__ or "").parent
+    folder, is_package = code_folder(step.function)
+    excluded = Path(type(mode).diagnose.__code__.co_filename).parent
     found, frame = None, error.__traceback__
     while frame is not None:
         path = Path(frame.tb_frame.f_code.co_filename)
@@ -32,13 +33,3 @@ def place_of(error: BaseException, step: Step[..., Any], mode: object) -> CodeLi
 def place_at(file: str, line: int) -> CodeLine:
     """A line of code with its text."""
     return CodeLine(shown_path(Path(file)), line, linecache.getline(file, line).strip())
-
-
-def _code_folder(step: Step[..., Any]) -> tuple[Path, bool]:
-    """The folder of a step's own code, and whether it is a package."""
-    file = Path(step.function.__code__.co_filename)
-    top = str(step.function.__module__).partition(".")[0]
-    package = getattr(sys.modules.get(top), "__file__", None)
-    if package is not None and Path(package).name == "__init__.py":
-        return Path(package).parent, True
-    return file.parent, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun.plugins.check_mode import Unknown
-from flowrun.values.codecs import Codecs
+from flowrun.values.codecs import Codecs, key_text
 
 UNKNOWN = "unknown"  # the kind of a value of which nothing is known
 
@@ -15,7 +15,9 @@ def summary_on_shapes(value: object, values: Codecs) -> dict[str, Any]:
     if isinstance(value, Unknown):
         return {"type": value.kind}
     if isinstance(value, dict):
-        items = {str(key): summary_on_shapes(item, values) for key, item in value.items()}
+        items = {
+            key_text(key, value): summary_on_shapes(item, values) for key, item in value.items()
+        }
         return {"type": "dict", "items": items}
     if isinstance(value, (list, tuple)) and holds_unknown(value):
         return {"type": "list", "length": len(value)}

@@ -21,6 +21,7 @@ from flowrun.plugins.check_mode import CheckMode, Diagnosis, Unknown, Watched
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
 from flowrun.running.context import CheckContext
 from flowrun.running.dataflow import own_containers
+from flowrun.store.unseen_readers import HINT, undeclared_reads
 from flowrun.values.codecs import Codecs
 
 
@@ -94,6 +95,10 @@ class CheckWalk:
         watched = Watched()
         step.state, outputs = self._outcome(planned, device, watched)
         step.peak, step.operations = watched.peak, watched.operations
+        for read in undeclared_reads(planned.step):
+            place = (read.file, read.line)
+            unseen = Diagnosis("warning", read.message, hint=HINT, place=place)
+            self._report_warning(planned, unseen)
         if not publish:
             return
         published = {wires.outputs[name]: value for name, value in outputs.items()}

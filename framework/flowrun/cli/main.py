@@ -10,7 +10,7 @@ import click
 from click_default_group import DefaultGroup
 
 from flowrun.api import new_registry
-from flowrun.errors import FlowrunError, error_line
+from flowrun.errors import FlowrunError, contained, error_line
 from flowrun.plugins.registry import Registry
 
 
@@ -97,7 +97,8 @@ def _add_plugin_commands(registry: Registry) -> None:
     for found in manager.hook.flowrun_commands.get_hookimpls():
         others = plugins - {found.plugin}
         try:
-            manager.subset_hook_caller("flowrun_commands", others)(cli=cli)
+            with contained():
+                manager.subset_hook_caller("flowrun_commands", others)(cli=cli)
         except Exception as error:
             click.echo(
                 f"warning: the commands of the plugin `{found.plugin_name}` cannot be added: "

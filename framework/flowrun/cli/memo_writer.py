@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,13 +13,24 @@ from typing import Any
 
 from flowrun.cli.reports import end_text, left_lines, outcome_line, step_text, title
 from flowrun.expectations.golden.files import golden_files
+from flowrun.running.dependencies import MISSING
 from flowrun.running.record_writer import event_of, make_record
 from flowrun.running.results import HOOKS, RunInfo
-from flowrun.store.file_digests import stamp_of
-from flowrun.store.files import file_digest, replacing
+from flowrun.store.files import replacing
 from flowrun.store.home import runs_folder
-from flowrun.store.memo import FORMAT, RUN, SECONDS, Note, identity, note_path, sealed, stamp
+from flowrun.store.memo import (
+    FORMAT,
+    RUN,
+    SECONDS,
+    Note,
+    content_digest,
+    identity,
+    note_path,
+    sealed,
+)
+from flowrun.values.stamps import Stamp, is_settled, stamp_of
 
+_INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 _MOST_BESIDE = 200  # files in the folder of a package that are looked at
 
 
@@ -32,6 +46,7 @@ def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, er
         "identity": identity(arguments),
         "env": dict(_variables(run)),
         "files": list(_files(run)),
+        "folders": list(_folders(run)),
         "code": code,
         "out": "" if quiet else _text(run),
         "err": errors,
@@ -70,65 +85,81 @@ def _is_keepable(run: RunInfo, index: int) -> bool:
     result, planned = run.steps[index], run.plan.steps[index]
     written = result.files_written.values()
     is_done = not planned.step.effect or (bool(written) and None not in written)
-    return result.key is not None and is_done
+    kinds = {what.partition(":")[0] for what in result.states}
+    return result.key is not None and is_done and not kinds & _WITHOUT_STAMP
+
+
+_WITHOUT_STAMP = frozenset({"link", "names", "sizes"})  # states that no stamp of a file tells
 
 
 def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
-    import os
-
     for result in run.steps:
-        for what in result.states:
+        for what, state in result.states.items():
             if what.startswith("env:"):
-                name = what.removeprefix("env:")
-                yield name, os.environ.get(name)
+                yield what.removeprefix("env:"), None if state == MISSING else state
 
 
-def _files(run: RunInfo) -> Iterator[tuple[str, list[int] | None, str | None]]:
+def _folders(run: RunInfo) -> Iterator[str]:
+    """The folders that steps asked for; nothing else of them matters."""
+    for result in run.steps:
+        for what, state in result.states.items():
+            if what.startswith("stat:") and state == "folder":
+                yield what.removeprefix("stat:")
+
+
+def _looked_at(what: str, state: str) -> Iterator[str]:
+    """The paths, beside files that were read, whose stamps tell that a state is as it was."""
+    kind, _, name = what.partition(":")
+    if kind in ("list", "mode", "times") or (kind == "stat" and state != "folder"):
+        yield name
+    elif kind == "tree":
+        yield name
+        yield from (str(path) for path in Path(name).rglob("*"))
+
+
+def _files(run: RunInfo) -> Iterator[tuple[str, Stamp | None, str | None]]:
     """Each file with its stamp, and with its digest if the file is too new for its stamp."""
     digests: dict[str, str | None] = {}
+    looked_at: list[str] = []
     for result in run.steps:
         digests.update(result.files_read)
         digests.update(result.files_written)
         for what, state in result.states.items():
-            if what.startswith("file:"):
-                digests.setdefault(what.removeprefix("file:"), state)
+            looked_at += _looked_at(what, state)
     recipe = run.plan.recipe
     paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
     paths += golden_files(recipe)
-    paths += [*run.code, *_own_modules(), *_installed_folders()]
-    for path in dict.fromkeys([*digests, *map(str, paths)]):
+    paths += run.code
+    imported = [*_own_modules(), *_installed_folders()]
+    for path in dict.fromkeys([*digests, *looked_at, *map(str, paths), *imported]):
         found = stamp_of(path)
-        is_settled = found is None or found.is_settled or Path(path).is_dir()
-        digest = None if is_settled else digests.get(path) or file_digest(Path(path))
-        yield path, stamp(path), digest
+        is_sure = found is None or is_settled(found)
+        yield path, found, None if is_sure else digests.get(path) or content_digest(path)
 
 
-def _own_modules() -> Iterator[Path]:
+def _own_modules() -> Iterator[str]:
     """The files of every loaded module that is not of an installed package, and those beside it.
 
     Installed packages are recognised by their folder; flowrun itself, and packages under
-    development, never count as installed.
+    development, never count as installed. (Paths as text: torch alone has a thousand modules.)
     """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         top = name.partition(".")[0]
         if file is None or top in sys.stdlib_module_names:
             continue
-        path = Path(file)
-        if top.startswith("flowrun") or not _is_installed(path):
-            yield path
-            if path.name == "__init__.py":
-                yield path.parent
-                beside = [one for one in path.parent.iterdir() if one.is_file()]
-                yield from beside[:_MOST_BESIDE]
+        if top.startswith("flowrun") or not _INSTALLED.search(file):
+            yield file
+            folder, own = os.path.split(file)
+            if own == "__init__.py":
+                yield folder
+                with os.scandir(folder) as beside:
+                    files = (one.path for one in beside if one.is_file())
+                    yield from itertools.islice(files, _MOST_BESIDE)
 
 
-def _installed_folders() -> Iterator[Path]:
-    return (Path(folder) for folder in sys.path if folder.endswith("-packages"))
-
-
-def _is_installed(path: Path) -> bool:
-    return bool({"site-packages", "dist-packages"} & set(path.parts))
+def _installed_folders() -> Iterator[str]:
+    return (folder for folder in sys.path if folder.endswith("-packages"))
 
 
 def _text(run: RunInfo) -> str:

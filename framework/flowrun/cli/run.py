@@ -36,6 +36,11 @@ OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
     help="Call every step, even those with stored results; ignore checkpoints.",
 )
 @click.option(
+    "--verify",
+    is_flag=True,
+    help="Call every step, and compare with what is kept; what was wrong is said and replaced.",
+)
+@click.option(
     "--check/--no-check",
     default=None,
     help="Check each recipe before it runs; by default if the run is likely to take longer.",
@@ -63,8 +68,8 @@ def run_command(
 ) -> int:
     """Run recipes, one after the other.
 
-    Exit code: 0 all well, 1 an expectation not met, 2 a bad recipe or usage, 3 a step failed,
-    130 interrupted. Of several recipes, the highest of their codes.
+    Exit code: 0 all well, 1 an expectation not met or a kept result wrong, 2 a bad recipe or
+    usage, 3 a step failed, 130 interrupted. Of several recipes, the highest of their codes.
     """
     runner = _Runner(registry, as_json=as_json, **arguments)
     if not as_json:
@@ -92,6 +97,7 @@ class _Runner(msgspec.Struct):
     registry: Registry
     options: RecipeOptions
     fresh: bool
+    verify: bool
     check: bool | None
     quiet: bool
     as_json: bool
@@ -122,10 +128,11 @@ class _Runner(msgspec.Struct):
                     self._warn,
                     standin=self.options.standin,
                     fresh=self.fresh,
+                    verify=self.verify,
                 )
             finally:
                 store.close()
-            code = OK if result.ok else UNMET
+            code = OK if result.ok and self._is_true(summary) else UNMET
             if self.quiet and not self.as_json:
                 click.echo(_what_matters(summary, self.warned), err=True, nl=False)
                 self.warned |= set(summary.run.warnings if summary.run is not None else ())
@@ -147,11 +154,24 @@ class _Runner(msgspec.Struct):
                 self.documents.append(summary.run.record.as_dict())
         return code
 
+    def _is_true(self, summary: RunSummary) -> bool:
+        """Whether every kept result was as a call gives it; says what was not."""
+        run = summary.run
+        if not self.verify or run is None:
+            return True
+        for text in run.wrong:
+            self._warn(text)
+        if not self.quiet and not self.as_json:
+            click.echo(f"  {run.verified} kept results compared, {len(run.wrong)} wrong")
+        return not run.wrong
+
     def _fits(self, recipe: str, plan: Plan, store: Store, summary: RunSummary) -> bool:
         """Whether no check is called for, or one finds nothing that the run would fail with."""
         wanted = self.check
         if wanted is None:
-            wanted = is_worth_checking(plan, store, standin=self.options.standin, fresh=self.fresh)
+            wanted = is_worth_checking(
+                plan, store, standin=self.options.standin, fresh=self.fresh or self.verify
+            )
         if not wanted:
             return True
         from flowrun.cli.checking_first import check_first  # most runs are not checked first
@@ -169,7 +189,7 @@ class _Runner(msgspec.Struct):
     def leave_note(self, code: int) -> None:
         """Leave a note by which the same command is answered if nothing changes meanwhile."""
         run = self.summaries[0].run
-        if self.fresh or (run is not None and run.departures):
+        if self.fresh or self.verify or (run is not None and run.departures):
             forget_notes()  # they may describe outputs of other steps than this run's
         elif len(self.summaries) == 1 and run is not None and not self.complaints:
             errors = _what_matters(self.summaries[0]) if self.quiet else ""

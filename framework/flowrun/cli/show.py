@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -23,6 +24,8 @@ _COLORS = {"ok": "green", "skipped": "green", "running": "yellow"}
 _SHOWN = 60  # characters of a variable's value
 _NAME_WIDTH = 14
 _INDENT = " " * (_NAME_WIDTH + 2)
+
+_MOST_FILES = 20  # lines of each kind
 
 
 @click.command("show")
@@ -60,7 +63,11 @@ def _lines(run: RunRecord) -> Iterator[str]:
     if metrics:
         yield _line("metrics", ", ".join(metrics))
     yield from _files("read", [step.files_read for step in run.steps])
+    yield from _looked_at([step.looked_at for step in run.steps])
     yield from _files("wrote", [step.files_written for step in run.steps])
+    for step in run.steps:
+        if step.unseen:
+            yield _line("not seen", f"`{step.id}` {' and '.join(step.unseen)}")
     yield from _environment(run)
 
 
@@ -101,8 +108,39 @@ def _expectation(outcome: CheckResult) -> Iterator[str]:
 def _files(verb: str, digests: list[dict[str, str | None]]) -> Iterator[str]:
     """The files that the steps read or wrote, each once."""
     found = {path: digest for files in digests for path, digest in files.items()}
-    for path, digest in found.items():
+    for path, digest in islice(found.items(), _MOST_FILES):
         yield _line(verb, f"{shown_path(Path(path))}  {short_digest(digest)}")
+    if len(found) > _MOST_FILES:
+        yield _line(verb, f"and {len(found) - _MOST_FILES} files more")
+
+
+_KINDS = {
+    "env": "variable",
+    "list": "names in",
+    "sizes": "names, sizes and times in",
+    "times": "size and time of",
+    "mode": "permissions of",
+    "link": "link",
+    "names": "the names of all variables",
+    "stat": "existence and size of",
+    "tree": "all files in",
+    "module": "package",
+    "cwd": "the current folder",
+}
+
+
+_OF_PATHS = ("link", "list", "mode", "sizes", "stat", "times", "tree")
+
+
+def _looked_at(states: list[dict[str, str]]) -> Iterator[str]:
+    """The other things that the steps looked at, each once."""
+    names = dict.fromkeys(what for each in states for what in each)
+    for what in islice(names, _MOST_FILES):
+        kind, _, name = what.partition(":")
+        shown = shown_path(Path(name)) if kind in _OF_PATHS else name
+        yield _line("looked at", f"{_KINDS[kind]} {shown}".rstrip())
+    if len(names) > _MOST_FILES:
+        yield _line("looked at", f"and {len(names) - _MOST_FILES} things more")
 
 
 def _environment(run: RunRecord) -> Iterator[str]:

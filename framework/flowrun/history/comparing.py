@@ -159,7 +159,8 @@ def _data(old: RunRecord, new: RunRecord, pairs: Pairs) -> Iterator[Change]:
         if earlier is None or record is None:
             continue
         for (what,), state, _ in differing(earlier.states, record.states):
-            if not what.startswith("file:"):
+            kind, _, path = what.partition(":")
+            if kind != "file" and path not in before:  # files were compared above
                 yield Change(f"`{step}`: {in_words(what, str(state))}")
         names = [name.removeprefix(NAMED) for name in input_changes(earlier.parts, record.parts)]
         inputs += [f"`{step}` ({', '.join(names)})"] if names else []

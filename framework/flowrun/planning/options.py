@@ -17,7 +17,10 @@ from flowrun.plugins.option_types import (
     described_type,
     is_of_a_class,
     spoken,
+    takes_a_fraction,
     takes_a_list,
+    takes_a_whole_number,
+    whole_number,
 )
 from flowrun.plugins.steps import REQUIRED, Option, Step
 from flowrun.recipes.reading import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
@@ -125,6 +128,8 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
             hint = hint or _meant_hint(at.value, option.annotation)
         if isinstance(node, Scalar) and takes_a_list(option.annotation):
             hint = hint or f"a list of one is written `[{node.text}]`"
+        if at is node and isinstance(node, Scalar):
+            hint = hint or _whole_hint(node, option.annotation)
         problems.append(
             Problem(
                 f"{step.name}: the option `{option.name}` does not fit",
@@ -149,6 +154,15 @@ def _not_for_recipes(step: Step[..., Any], option: Option, mark: Mark) -> Proble
         expected="str, int, float, bool, a Literal, or lists and dicts of these",
         hint="change the annotation in the step, and make the object inside the step",
     )
+
+
+def _whole_hint(node: Scalar, annotation: Any) -> str | None:
+    """How to write the whole number for which a number with a point is no other spelling."""
+    whole = whole_number(node.value)
+    takes_both = takes_a_fraction(annotation) and takes_a_whole_number(annotation)
+    if whole is None or not takes_both:
+        return None
+    return f"`{node.text}` is a fraction here; for the whole number write {whole}"
 
 
 def _meant_hint(text: str, annotation: Any) -> str | None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import Mark, OptionError, Problem, did_you_mean, listed
+from flowrun.errors import Mark, OptionError, Problem, contained, did_you_mean, listed
 from flowrun.plugins.registry import Plugin
-from flowrun.plugins.steps import Input, NamesOf, Step
+from flowrun.plugins.steps import Input, NamesOf, Step, is_value_name
 from flowrun.recipes.document import StepEntry
 from flowrun.recipes.reading import Mapping, Scalar, described, reach
+
+_NAME = "letters, digits and `_`, and no word of Python such as True or lambda"
 
 
 class Wires(msgspec.Struct, frozen=True):
@@ -104,19 +106,18 @@ class Wiring:
         if options is None:
             return None
         try:
-            names = [str(name) for name in names_of(options)]
+            with contained():
+                names = [str(name) for name in names_of(options)]
         except Exception as error:
             self._report(error, step, entry, f"{step.name} cannot tell its {what} from its options")
             return None
-        bad = [name for name in names if not name.removesuffix("?").isidentifier()]
+        bad = [name for name in names if not is_value_name(name.removesuffix("?"))]
         twice = [name for name in set(names) if names.count(name) > 1]
         for name in (*bad, *twice):
             message = f"{step.name}: `{name}` " + (
                 "is named twice" if name in twice else "is no name for a value"
             )
-            self._problems.append(
-                Problem(message, entry.mark, expected="letters, digits and `_`, each name once")
-            )
+            self._problems.append(Problem(message, entry.mark, expected=f"{_NAME}, each name once"))
         return None if bad or twice else names
 
     def _options_fit(
@@ -126,7 +127,8 @@ class Wiring:
         if step.options_check is None or options is None:
             return True
         try:
-            step.options_check(options)
+            with contained():
+                step.options_check(options)
         except Exception as error:
             self._report(error, step, entry, f"{step.name} cannot check its options")
             return False
@@ -228,13 +230,13 @@ class Wiring:
                         hint=did_you_mean(name, known),
                     )
                 )
-            elif value is not None and not (isinstance(value, str) and value.isidentifier()):
+            elif value is not None and not (isinstance(value, str) and is_value_name(value)):
                 self._problems.append(
                     Problem(
                         f"`{key}` gives `{name}` no usable name",
                         item.value.mark,
                         described(item.value),
-                        "letters, digits and `_`",
+                        _NAME,
                     )
                 )
             else:

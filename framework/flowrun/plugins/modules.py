@@ -1,16 +1,12 @@
-"""The module of a plugin: imported from a local file, and looked through for hooks and steps."""
+"""The module of a plugin, looked through for hooks and steps."""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
-
-from blake3 import blake3
 
 from flowrun.errors import PluginError, did_you_mean, listed, nearest
 from flowrun.plugins.steps import Step
@@ -72,54 +68,6 @@ def given_steps(module: Any, hooks: Mapping[str, Any]) -> tuple[Step[..., Any], 
                 )
             steps[id(item)] = item
     return tuple(steps.values())
-
-
-def import_file(path: Path) -> ModuleType:
-    """Import a local file under a name of its own; it may import the modules beside it."""
-    digest = blake3(str(path).encode()).hexdigest(length=4)
-    name = f"flowrun_local_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    add_to_path(path.parent)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-_added: list[str] = []  # the folders of local plugins that `sys.path` has through us
-
-
-def add_to_path(folder: Path) -> None:
-    """Let a local plugin import the modules beside it; installed ones still come first.
-
-    Of two local folders with a module of one name, each plugin has its own: the folder comes before
-    those of other plugins, and what was imported from those under such a name is forgotten.
-    """
-    text = str(folder.resolve())
-    if text in sys.path:
-        if text not in _added:
-            return
-        sys.path.remove(text)
-    others = [sys.path.index(other) for other in _added if other in sys.path]
-    sys.path.insert(min(others, default=len(sys.path)), text)
-    if text not in _added:
-        _added.append(text)
-    for name, module in list(sys.modules.items()):
-        if "." in name:
-            continue
-        file = getattr(module, "__file__", None) or ""
-        place = Path(file).parent.parent if file.endswith("__init__.py") else Path(file).parent
-        if str(place) == text or str(place) not in _added:
-            continue
-        if (folder / f"{name}.py").is_file() or (folder / name).is_dir():
-            for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
-                del sys.modules[loaded]
 
 
 def near_file(folder: Path, name: str) -> str | None:

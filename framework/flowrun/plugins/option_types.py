@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -11,16 +12,35 @@ from msgspec import inspect as types
 def convert(value: Any, annotation: Any) -> Any:
     """`value` as the annotated type; raises msgspec.ValidationError.
 
-    A number written with an exponent (`1e3`) is a whole number where one is expected.
+    A number written with an exponent (`1e3`) is a whole number if one is expected, and never if a
+    fraction is allowed as well: then `1.0` and `1` may mean different things.
     """
     if annotation is Any:
         return value
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
-        if isinstance(value, float) and value.is_integer():
-            return msgspec.convert(int(value), annotation)
-        raise
+        whole = whole_number(value)
+        if whole is None or takes_a_fraction(annotation):
+            raise
+        return msgspec.convert(whole, annotation)
+
+
+def whole_number(value: Any) -> int | None:
+    """The whole number that a float stands for as it is written; None for any other value."""
+    if not isinstance(value, float) or not value.is_integer():
+        return None
+    return int(Decimal(str(value)))  # 1e23 is written as a power of ten, the float is beside it
+
+
+def takes_a_fraction(annotation: Any) -> bool:
+    """Whether a float is what is annotated, alone or beside other types."""
+    return any(isinstance(part, types.FloatType) for part in _members(annotation))
+
+
+def takes_a_whole_number(annotation: Any) -> bool:
+    """Whether a whole number is what is annotated, alone or beside other types."""
+    return any(isinstance(part, types.IntType) for part in _members(annotation))
 
 
 def described_type(annotation: Any) -> str:
@@ -94,21 +114,27 @@ def annotation_text(annotation: Any) -> str:
 
 def is_of_a_class(annotation: Any) -> bool:
     """Whether a class that YAML knows nothing of (a torch.dtype, a Path) is what is annotated."""
-    kind = types.type_info(annotation)
-    while isinstance(kind, types.Metadata):
-        kind = kind.type
-    parts = kind.types if isinstance(kind, types.UnionType) else (kind,)
-    return any(isinstance(part, types.CustomType) for part in parts)
+    return any(isinstance(part, types.CustomType) for part in _members(annotation))
 
 
 def takes_a_list(annotation: Any) -> bool:
     """Whether a list is what is annotated, or a list or null."""
-    return _is_a_list(types.type_info(annotation))
+    return all(
+        isinstance(part, (types.ListType, types.VarTupleType))
+        for part in _members(annotation)
+        if not isinstance(part, types.NoneType)
+    )
 
 
-def _is_a_list(kind: types.Type) -> bool:
-    if isinstance(kind, types.Metadata):
-        return _is_a_list(kind.type)
-    if isinstance(kind, types.UnionType):
-        return all(_is_a_list(one) for one in kind.types if not isinstance(one, types.NoneType))
-    return isinstance(kind, (types.ListType, types.VarTupleType))
+def _members(annotation: Any) -> list[types.Type]:
+    """The types that a union allows; a lone one for any other annotation."""
+    found, waiting = [], [types.type_info(annotation)]
+    while waiting:
+        kind = waiting.pop(0)
+        if isinstance(kind, types.Metadata):
+            waiting.insert(0, kind.type)
+        elif isinstance(kind, types.UnionType):
+            waiting[:0] = kind.types
+        else:
+            found.append(kind)
+    return found

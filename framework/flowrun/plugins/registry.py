@@ -12,16 +12,18 @@ from typing import Any, Literal
 import msgspec
 import pluggy
 
-from flowrun.errors import PluginError, error_line, shown_path
+from flowrun.errors import PluginError, contained, error_line, shown_path
 from flowrun.plugins.extensions import Dataset, Format
-from flowrun.plugins.modules import (
-    add_to_path,
-    declared_hooks,
-    given_steps,
-    import_file,
-    near_file,
-    specifications,
+from flowrun.plugins.local_modules import (
+    LocalModules,
+    entered,
+    install_finder,
+    keep_shared,
+    modules_of,
+    root_of,
 )
+from flowrun.plugins.modules import declared_hooks, given_steps, near_file, specifications
+from flowrun.plugins.observation import unobserved
 from flowrun.plugins.steps import Step
 from flowrun.values.codecs import Codec
 
@@ -34,7 +36,8 @@ PluginSource = Literal["installed", "file", "module"]
 class Plugin(msgspec.Struct, frozen=True):
     """A loaded plugin: its name, its version, where it came from, and its steps.
 
-    origin: where it came from, for messages; source: how it was found.
+    origin: where it came from, for messages; source: how it was found. local: the modules beside
+    it; None if it is installed.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Plugin(msgspec.Struct, frozen=True):
     module: Any
     steps: tuple[Step[..., Any], ...]
     source: PluginSource = "installed"
+    local: LocalModules | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -138,8 +142,10 @@ class Registry(msgspec.Struct, dict=True):
         """
         answers = []
         for found in getattr(self.manager.hook, hook).get_hookimpls():
-            with _blaming(found.plugin_name, hook):
-                answer = found.function()
+            plugin = self.plugins.get(found.plugin_name)
+            within = entered(None if plugin is None else plugin.local)
+            with _blaming(found.plugin_name, hook), within, unobserved():
+                answer = found.function()  # a step depends on the items that it asks for
             if answer is None:
                 message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
                 raise PluginError(f"{message}: is a `return` missing?")
@@ -179,23 +185,24 @@ class Registry(msgspec.Struct, dict=True):
         Those are the entry points of the group `flowrun`. Plugins that declare hooks come first,
         whatever the order of the entry points, so that the others can implement these.
         """
-        from importlib.metadata import entry_points
+        from flowrun.plugins.distributions import installed_plugins
 
+        install_finder()
         registry = cls(_new_manager((hooks,)), (hooks,))
         loaded: list[tuple[str, str, str, Any]] = []
-        for point in entry_points(group=ENTRY_POINT_GROUP):
-            distribution = point.dist
-            version = distribution.version if distribution is not None else ""
-            owner = distribution.name if distribution is not None else point.value
+        for point, owner, version in installed_plugins(ENTRY_POINT_GROUP):
             origin = f"installed by {owner}"
             try:
-                loaded.append((point.name, version, origin, point.load()))
+                keep_shared(point.module)
+                with contained():
+                    loaded.append((point.name, version, origin, point.load()))
             except Exception as error:
                 registry.failures.append(Failure(point.name, origin, error))
         loaded.sort(key=lambda plugin: not hasattr(plugin[-1], "flowrun_hookspecs"))
         for name, version, origin, module in loaded:
             try:
-                registry._register(name, version, origin, "installed", module)
+                with contained():
+                    registry._register(name, version, origin, "installed", module)
             except Exception as error:
                 registry.failures.append(Failure(name, origin, error))
         return registry
@@ -215,7 +222,11 @@ class Registry(msgspec.Struct, dict=True):
         ):
             return
         try:
-            self._register(origin, "", "a local file", "file", import_file(path))
+            with contained():
+                local = modules_of(path.parent)
+                with entered(local):
+                    module = local.import_file(path)
+                    self._register(origin, "", "a local file", "file", module, local)
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
 
@@ -230,11 +241,13 @@ class Registry(msgspec.Struct, dict=True):
             getattr(plugin.module, "__name__", None) == name for plugin in self.plugins.values()
         ):
             return None
-        add_to_path(folder)
         try:
-            module = importlib.import_module(name)
-            version = getattr(module, "__version__", "")
-            self._register(name, version, f"module {name}", "module", module)
+            with contained():
+                local = _folder_with(name, folder)
+                with entered(local):
+                    module = importlib.import_module(name)
+                    version = getattr(module, "__version__", "")
+                    self._register(name, version, f"module {name}", "module", module, local)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
                 hint = (
@@ -246,7 +259,13 @@ class Registry(msgspec.Struct, dict=True):
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
 
     def _register(
-        self, name: str, version: str, origin: str, source: PluginSource, module: Any
+        self,
+        name: str,
+        version: str,
+        origin: str,
+        source: PluginSource,
+        module: Any,
+        local: LocalModules | None = None,
     ) -> None:
         if name in self.plugins:
             other = self.plugins[name].origin
@@ -259,7 +278,7 @@ class Registry(msgspec.Struct, dict=True):
         self.hooks = hooks
         self.manager.register(module, name)
         self.manager.check_pending()
-        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source)
+        self.plugins[name] = Plugin(name, str(version), origin, module, steps, source, local)
         self._forget()
 
     def _forget(self) -> None:
@@ -268,11 +287,22 @@ class Registry(msgspec.Struct, dict=True):
             self.__dict__.pop(asked, None)
 
 
+def _folder_with(name: str, folder: Path) -> LocalModules | None:
+    """The modules of the folder in which a plugin's module lies; None if it is installed."""
+    top = name.partition(".")[0]
+    beside = modules_of(folder)
+    if beside.has(top) and beside.path_of(top) is not None:
+        return beside
+    root = root_of(name)
+    return None if root is None else modules_of(root)
+
+
 @contextmanager
 def _blaming(plugin: str, hook: str) -> Iterator[None]:
     """Raise PluginError that names the plugin in place of what its hook raises."""
     try:
-        yield
+        with contained():
+            yield
     except Exception as error:
         message = f"the plugin `{plugin}` failed in {hook}: {error_line(error)}"
         raise PluginError(message) from error

@@ -269,7 +269,7 @@ def _option_types(
 def _checked_names(function: Callable[..., Any], outputs: str | Names | list[str]) -> Names:
     names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
     for name in names:
-        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        if not isinstance(name, str) or not is_value_name(name):
             raise StepDefinitionError(
                 f"{_place(function)}: {name!r} is no name for an output of "
                 f"step `{function.__name__}`; a name is a Python identifier"
@@ -279,6 +279,18 @@ def _checked_names(function: Callable[..., Any], outputs: str | Names | list[str
             f"{_place(function)}: step `{function.__name__}` gives an output twice: {names}"
         )
     return names
+
+
+def is_value_name(text: str) -> bool:
+    """Whether a value may have this name: a Python identifier, as Python itself reads it.
+
+    In an expression `True` is a constant, and a letter such as the one of U+212F becomes an `e`.
+    """
+    if text.isascii():
+        return text.isidentifier() and not keyword.iskeyword(text)
+    from unicodedata import normalize  # hardly a recipe needs it
+
+    return text.isidentifier() and normalize("NFKC", text) == text
 
 
 def _place(function: Callable[..., Any]) -> CodeLine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -21,15 +21,17 @@ from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import ContextState
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
+from flowrun.running.looking import changed_meanwhile, remember, seen_by
 from flowrun.running.record import read_run
 from flowrun.running.results import StepResult
 from flowrun.store.code import Code
 from flowrun.store.cost_rule import is_worth_keeping
-from flowrun.store.file_digests import stamp_of
 from flowrun.store.files import digest_of
 from flowrun.store.home import runs_folder
+from flowrun.store.live_code import live_code
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import MISSING, Store
+from flowrun.store.syntax import parsed_syntax
 from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest
@@ -107,7 +109,10 @@ class Cache:
     def code(self, index: int) -> Code:
         """The code of a step."""
         assert self._store is not None
-        return self._store.code.of_step(self._plan.steps[index].step.function)
+        planned = self._plan.steps[index]
+        function = planned.step.function
+        code = self._store.code.of_function(function)
+        return code if code.modules else live_code(function, self._store.code, self._codecs)
 
     def lock(self, key: Key | None, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the lock of a key. waiting: called once if another process makes the user wait."""
@@ -115,19 +120,22 @@ class Cache:
             return nullcontext()
         return self._store.locks.held(key.base, waiting)
 
-    def find(self, index: int, key: Key | None, ctx: ContextState) -> StepRecord | None:
-        """The record by which a step need not be called; None if there is none that holds."""
-        for record in self.records_of(key):
+    def find(
+        self, index: int, key: Key | None, ctx: ContextState, since: float | None = None
+    ) -> StepRecord | None:
+        """The record, made since a moment, by which a step need not be called, or None."""
+        for record in self.records_of(key, since):
             if self.obstacle(index, record, ctx) is None:
                 return record
         return None
 
-    def records_of(self, key: Key | None) -> list[StepRecord]:
+    def records_of(self, key: Key | None, since: float | None = None) -> list[StepRecord]:
         """The records of a base key, the last made first."""
+        since = self._since if since is None else since
         if self._store is None or key is None:
             return []
         found = self._store.records.of_base(key.base)
-        return [record for record in found if record.made >= self._since]
+        return [record for record in found if record.made >= since]
 
     def obstacle(self, index: int, record: StepRecord, ctx: ContextState) -> str | None:
         """Why a step is called although its base key has a record; None if it is kept.
@@ -142,7 +150,7 @@ class Cache:
         planned = self._plan.steps[index]
         if planned.step.effect and not record.files:
             return "it acts outside, and no file tells whether that still holds"
-        for name, digest in record.files.items() if planned.step.effect else ():
+        for name, digest in record.files.items():
             path = Path(name)
             if digest is None or self._store.files.of(path) != digest:
                 what = "changed since it wrote it" if path.exists() else "is gone"
@@ -157,9 +165,11 @@ class Cache:
         """The checkpoints of a step that is about to be called; None if it can make none."""
         if self._store is None or key is None or not self._plan.steps[index].step.takes_context:
             return None
-        checkpoints = Checkpoints(
-            self._store, key.base, self._codecs, interrupts, lambda: self._states(ctx)
-        )
+
+        def states() -> dict[str, str]:
+            return self.states(index, ctx, ctx.all_written())
+
+        checkpoints = Checkpoints(self._store, key.base, self._codecs, interrupts, states)
         if not self._since:
             checkpoints.restore(lambda states: self._dependencies(ctx).changed(states) is None)
         return checkpoints
@@ -196,15 +206,17 @@ class Cache:
         Returns None if a file changed while the step read it: the content it saw is unknown.
         """
         assert self._store is not None
-        states = self._states(ctx)
-        if _changed_meanwhile(ctx):
-            ctx.warn("a file was changed while the step read it; its result is not kept")
+        changed = changed_meanwhile(self._seen(index, ctx, result.files_written), ctx)
+        if changed is not None:
+            ctx.warn(f"{in_words(changed, '')} while the step ran; its result is not kept")
             return None
         self._keep_bytes(index, outputs, cost)
-        record = self._record(key, states, {name: one.record for name, one in outputs.items()})
+        record = self._record(
+            key, result.states, {name: one.record for name, one in outputs.items()}
+        )
         record.seconds, record.work, record.peak_bytes = result.seconds, work, result.peak_bytes
         record.messages = [(message.text, message.is_warning) for message in ctx.messages]
-        record.read, record.files = result.files_read, result.files_written
+        record.files, record.unseen = result.files_written, result.unseen
         self._records[index] = record
         self._store.keep_sources(self.code(index))
         self._store.records.keep(record)
@@ -304,9 +316,22 @@ class Cache:
             record.object = self._store.objects.keep(output.value, record.digest, self._codecs)
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
-    def _states(self, ctx: ContextState) -> dict[str, str]:
-        """The present states of what a step has looked at so far."""
-        return self._dependencies(ctx).states(ctx.noted)
+    def states(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, str]:
+        """The present states of what a step has looked at so far; none without a store.
+
+        written: the files that it wrote, which are left out.
+        """
+        if self._store is None:
+            return {}
+        return self._dependencies(ctx).states(self._seen(index, ctx, written))
+
+    def _seen(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, Any]:
+        return seen_by(self.code(index), ctx, written)
+
+    def remember(self, index: int, ctx: ContextState) -> None:
+        """Note what a step that was called may have left in its modules' variables and caches."""
+        syntax = parsed_syntax if self._store is None else self._store.code.syntax
+        remember(self._plan.steps[index].step.function, ctx, syntax)
 
     def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None
@@ -314,7 +339,11 @@ class Cache:
 
     @cached_property
     def _around(self) -> dict[str, str]:
-        """The code in which backends call each step, digested, by plugin."""
+        """The code beside a step's own that may change what it does, digested, by plugin.
+
+        That in which backends call each step, and local plugins that set attributes of what they
+        import.
+        """
         assert self._store is not None
         found: dict[str, str] = {}
         for name, backend in reversed(self._plan.registry.backends):
@@ -322,6 +351,11 @@ class Cache:
             if function is not Backend.around_step:
                 code = self._store.code.of_function(function)
                 found[name] = parts_digest([code.modules, code.packages])
+        for name, plugin in self._plan.registry.plugins.items():
+            if plugin.local is not None:
+                patching = self._store.code.patches(plugin.module.__name__, plugin.local)
+                if patching is not None:
+                    found[name] = parts_digest([patching.modules, patching.packages])
         return found
 
 
@@ -344,9 +378,3 @@ def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
 def _is_kept(record: StepRecord) -> bool:
     """Whether every value that can be kept is."""
     return all(output.is_kept or not output.is_keepable for output in record.outputs.values())
-
-
-def _changed_meanwhile(ctx: ContextState) -> bool:
-    """Whether a file has changed since the step looked at it."""
-    files = [(what, stamp) for what, stamp in ctx.noted.items() if what.startswith("file:")]
-    return any(stamp_of(what.removeprefix("file:")) != stamp for what, stamp in files)

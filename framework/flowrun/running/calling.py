@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError, StepError, shown_path
+from flowrun.errors import FlowrunError, StepError, contained, shown_path
 from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.plugins.local_modules import entered, turn
+from flowrun.plugins.observation import observed
 from flowrun.plugins.registry import Registry
 from flowrun.plugins.steps import CONTEXT, Step
 from flowrun.running.context import Context, ContextState, state_of
@@ -47,20 +49,23 @@ class Call(msgspec.Struct):
         if step.takes_context:
             keywords[CONTEXT] = self.ctx
         state = state_of(self.ctx)
-        state.is_noting = True
-        start = time.perf_counter()
-        try:
-            function = (self.on_shapes and step.shape_function) or step
-            self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
-        finally:
-            self.work += time.perf_counter() - start
-            state.is_noting = False
+        state.note_named_files(self.options)
+        function = (self.on_shapes and step.shape_function) or step
+        with entered(state.local), observed(state.observation), contained():
+            state.is_noting = True
+            start = time.perf_counter()
+            try:
+                self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
+            finally:
+                self.work += time.perf_counter() - start
+                state.is_noting = False
 
 
 def context_of(
     planned: PlannedStep, plan: Plan, device: str, *, present: Mapping[str, str], standin: bool
 ) -> ContextState:
     """The state of the context of a step of a plan, on a device by its full name."""
+    plugin = plan.registry.plugins.get(planned.plugin)
     return ContextState(
         step=planned.id,
         seed=planned.seed,
@@ -70,12 +75,16 @@ def context_of(
         standin=standin,
         present=present,
         registry=plan.registry,
+        local=None if plugin is None else plugin.local,
     )
 
 
 def call_in_backends(call: Call, registry: Registry) -> Any:
-    """Call a step within the contexts of all backends; returns what it counts as returning."""
-    with ExitStack() as stack:
+    """Call a step within the contexts of all backends; returns what it counts as returning.
+
+    One step of a process at a time: seeds, default types and what is observed are the process's.
+    """
+    with turn(), contained(), ExitStack() as stack:
         for _, backend in registry.backends:
             stack.enter_context(backend.around_step(call.step.step, call.ctx, call))
         call()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from flowrun.plugins.local_modules import LocalModules
+from flowrun.plugins.observation import unobserved, variable_state
+from flowrun.plugins.observation_record import Observation, absolute
 from flowrun.running.events import Message, Progress
 from flowrun.running.tracked_mapping import TrackedMapping
-from flowrun.store.file_digests import Stamp, stamp_of
+from flowrun.values.stamps import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from flowrun.plugins.check_mode import CheckMode
@@ -70,15 +73,19 @@ class Context:
     def env(self, name: str) -> str | None:
         """The value of an environment variable, or None."""
         self._state.note(f"env:{name}")
-        return os.environ.get(name)
+        with unobserved():
+            return os.environ.get(name)
 
     def reads(self, path: Path) -> Path:
-        """Declare that the step reads this file, there or not; returns the path.
+        """Declare that the step reads this file or folder, there or not; returns the path.
 
-        The file's digest belongs to the step's record.
+        The digest of the file, or of all files below the folder, belongs to the step's record.
+        Files that Python opens are seen without it; those that a library opens itself, or another
+        process, are not.
         """
-        self._state.note(f"file:{path}")
-        self._state.files_read.append(path)
+        kind = "tree" if path.is_dir() else "file"
+        self._state.note(f"{kind}:{absolute(path)}")
+        self._state.has_declared = True
         return path
 
     def writes(self, path: Path) -> Path:
@@ -106,7 +113,8 @@ class Context:
         if self._state.is_report_due():
             assert self._state.report is not None
             numbers = {name: one() if callable(one) else one for name, one in figures.items()}
-            self._state.report(Progress(done, total, numbers))
+            with unobserved():
+                self._state.report(Progress(done, total, numbers))
 
     @property
     def restored(self) -> Any:
@@ -124,7 +132,8 @@ class Context:
         here.
         """
         if self._state.checkpoints is not None:
-            self._state.checkpoints.offer(state)
+            with unobserved():
+                self._state.checkpoints.offer(state)
 
     @property
     def should_stop(self) -> bool:
@@ -156,9 +165,10 @@ class Context:
         for variable in (DATA_PATH, CACHE, OFFLINE):
             self.env(variable)
         self._state.note("standin")
-        found = locate(dataset, standin=self._state.standin, fetch=fetch)
+        with unobserved():
+            found = locate(dataset, standin=self._state.standin, fetch=fetch)
         for path in (*found.missed, found.path):
-            self._state.note(f"file:{path}")
+            self._state.note(f"file:{absolute(path)}")
         return found
 
 
@@ -209,8 +219,11 @@ class ContextState(msgspec.Struct):
     step: the step's id. seed: its own. device: a full name. dtype: a name. folder: that of the
         recipe. standin: whether stand-ins may replace missing data. present: the devices of this
         machine. registry: the plugins; None only in tests.
-    messages, files_read, files_written: in order. peak_bytes: as a backend measured it.
-    noted: what the step looked at, of files with their stamp; filled only while `is_noting`.
+    local: the modules beside the step's own.
+    messages, files_written: as the step said, in order. peak_bytes: as a backend measured it.
+    observation: what the step looked at and wrote, seen or said; added to only while `is_noting`.
+    named_files: files that its options name, with their stamps before the call. has_declared:
+        whether it has said what it reads.
     checkpoints, report, interrupts: None if nothing is saved, shown or interrupted.
     saw_stop: whether the step was told to end early.
     """
@@ -223,11 +236,13 @@ class ContextState(msgspec.Struct):
     standin: bool = True
     present: Mapping[str, str] = {}
     registry: Registry | None = None
+    local: LocalModules | None = None
     messages: list[Message] = []
-    files_read: list[Path] = []
     files_written: list[Path] = []
     peak_bytes: int | None = None
-    noted: dict[str, Stamp | None] = {}
+    observation: Observation = msgspec.field(default_factory=Observation)
+    named_files: dict[str, Stamp | None] = {}
+    has_declared: bool = False
     is_noting: bool = False
     checkpoints: Checkpoints | None = None
     report: Callable[[Progress], None] | None = None
@@ -248,13 +263,38 @@ class ContextState(msgspec.Struct):
 
     def note(self, what: str) -> None:
         """Add what the step looked at to its record (`seed`, `env:NAME`, `file:PATH`)."""
-        if self.is_noting:
+        if self.is_noting and what not in self.observation.seen:
             kind, _, name = what.partition(":")
-            self.noted[what] = stamp_of(name) if kind == "file" else None
+            state = _AT_FIRST[kind](name) if kind in _AT_FIRST else None
+            self.observation.see(what, state)
+
+    def note_named_files(self, options: Any) -> None:
+        """Count files that options name as read: a library may open them unseen."""
+        for text in _texts(options):
+            for path in {self.path(text), Path(absolute(text))}:
+                stamp = stamp_of(path)
+                self.named_files[str(path)] = stamp
+                if stamp is not None and path.is_file():
+                    self.observation.seen.setdefault(f"file:{path}", stamp)
+
+    def all_written(self) -> list[str]:
+        """The files that the step wrote and that are to last, in order.
+
+        Those that it said, those it was seen to write, and those its options name that changed.
+        """
+        said = [absolute(path) for path in self.files_written]
+        seen = self.observation.files_written([str(self.folder), str(Path.cwd())])
+        left = [path for path in seen if Path(path).is_file()]  # not those that it removed
+        found = self.named_files.items()
+        changed = [
+            path for path, stamp in found if stamp_of(path) != stamp and Path(path).is_file()
+        ]
+        return list(dict.fromkeys([*said, *left, *changed]))
 
     def path(self, name: str | Path) -> Path:
         """A path of the recipe; not noted."""
-        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
+        # Not Path.expanduser: it raises for `~c`, which may be an expression and no user's folder.
+        return Path(os.path.normpath(self.folder / os.path.expanduser(name)))  # noqa: PTH111
 
     def warn(self, text: str) -> None:
         """Add a warning to the step's messages."""
@@ -266,6 +306,24 @@ class ContextState(msgspec.Struct):
             return False
         self.next_report = time.monotonic() + _PROGRESS_INTERVAL
         return True
+
+
+_AT_FIRST = {"file": stamp_of, "env": variable_state}
+_LONGEST_PATH = 1000  # characters of an option that may be a path
+
+
+def _texts(options: Any) -> Iterator[str]:
+    """Every string and path in options, at any depth."""
+    if isinstance(options, (str, os.PathLike)):
+        text = os.fspath(options)
+        if isinstance(text, str) and 0 < len(text) < _LONGEST_PATH and "\0" not in text:
+            yield text
+    elif isinstance(options, dict):
+        for item in options.values():
+            yield from _texts(item)
+    elif isinstance(options, (list, tuple)):
+        for item in options:
+            yield from _texts(item)
 
 
 class PluginItems:

@@ -6,12 +6,12 @@ variable's value, the code of a file format. A kept result holds only if each is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun.errors import shown_path
+from flowrun.plugins.observation import OBSERVED, state_now
 from flowrun.values.digests import parts_digest
 
 if TYPE_CHECKING:
@@ -25,8 +25,17 @@ MISSING = "none"  # the state of a file, variable, format, data set or item that
 _KINDS = {
     "path": "path",
     "env": "environment variable",
+    "module": "package",
     "format": "the code of the format for",
     "dataset": "data set",
+}
+
+
+_OF_PATHS = {
+    "list": "the list of files in",
+    "sizes": "the list of files, with their sizes and times, in",
+    "tree": "the content of",
+    "times": "size, time or mode of",
 }
 
 
@@ -37,6 +46,14 @@ def in_words(what: str, state: str) -> str:
         path = Path(name)
         verb = "is gone" if not path.exists() else "is there now" if state == MISSING else "changed"
         return f"file {shown_path(path)} {verb}"
+    if kind in _OF_PATHS:
+        return f"{_OF_PATHS[kind]} {shown_path(Path(name))} changed"
+    if kind in ("stat", "mode", "link"):
+        return f"file {shown_path(Path(name))} {'is there now' if state == MISSING else 'changed'}"
+    if kind == "cwd":
+        return "the current folder changed, from which it opened a relative path"
+    if kind == "names":
+        return "the names of the environment variables changed"
     if kind == "item":
         hook, _, item = name.partition(":")
         return f"`{item}`, given by {hook}, changed"
@@ -69,11 +86,15 @@ class Dependencies:
             value = self._files.of(Path(name))
         elif kind == "path":
             value = self._ctx.path(name)
-        elif kind == "env":
-            value = os.environ.get(name)
+        elif kind == "tree":
+            value = self._tree_state(Path(name))
+        elif kind == "module":
+            value = self._code.packages.version(name)
+        elif kind in OBSERVED:
+            value = state_now(what)
         elif kind == "format":
             chosen = self._registry.formats.get(name)
-            value = None if chosen is None else self._code.of_functions(chosen.read, chosen.write)
+            value = None if chosen is None else self._code.of_functions([chosen.read, chosen.write])
         elif kind == "item":
             value = self._item_state(*name.split(":", 1))
         elif kind == "dataset":
@@ -92,7 +113,14 @@ class Dependencies:
         parts = {field: getattr(item, field) for field in _fields(item)}
         functions = [part for part in parts.values() if callable(part)]
         settings = {field: repr(part) for field, part in parts.items() if not callable(part)}
-        return parts_digest([self._code.of_functions(*functions), settings])
+        return parts_digest([self._code.of_functions(functions), settings])
+
+    def _tree_state(self, folder: Path) -> str | None:
+        """The digest of all files below a folder, by name and content."""
+        if not folder.is_dir():
+            return None
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return parts_digest([[str(one.relative_to(folder)), self._files.of(one)] for one in files])
 
 
 def _fields(item: object) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class _Explaining:
         key = self._cache.key(index, inputs)
         if key is None:
             reasons = [
-                f"{self._input(index, name)} is of a type that has no digest (no codec gives one)"
+                f"{self._input(index, name)} has no digest, so it cannot be compared"
                 for name, output in inputs.items()
                 if output.record.digest is None
             ]

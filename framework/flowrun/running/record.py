@@ -48,7 +48,8 @@ class StepRun(msgspec.Struct):
     """A step as it ran, its outputs by their published names.
 
     key: the step's key in the store. kept: the run whose result was used; None if the step was
-    called. files_read, files_written: digests by absolute path.
+    called. files_read, files_written: digests by absolute path. looked_at: the states of other
+    things it looked at, by kind and name. unseen: what it started that may have read more.
     """
 
     id: str
@@ -65,6 +66,8 @@ class StepRun(msgspec.Struct):
     messages: list[str] = []
     files_read: dict[str, str | None] = {}
     files_written: dict[str, str | None] = {}
+    looked_at: dict[str, str] = {}
+    unseen: list[str] = []
 
 
 class PluginPlace(msgspec.Struct, frozen=True):

@@ -100,6 +100,8 @@ def _step_run(step: StepResult) -> StepRun:
         messages=[message.text for message in step.messages],
         files_read=step.files_read,
         files_written=step.files_written,
+        looked_at=step.looked_at,
+        unseen=step.unseen,
     )
 
 
@@ -118,6 +120,8 @@ def _finite(value: Any) -> Any:
 
 
 def _environment(run: RunInfo) -> Environment:
+    from flowrun.plugins.distributions import version_of
+
     plugins = run.plan.registry.plugins.values()
     return Environment(
         python=platform.python_version(),
@@ -125,18 +129,9 @@ def _environment(run: RunInfo) -> Environment:
         cpus=os.cpu_count(),
         device=run.device_about,
         plugins={plugin.name: plugin.version or plugin.origin for plugin in plugins},
-        packages={name: _version(name) for name in ("flowrun", "torch")},
+        packages={name: version_of(name) for name in ("flowrun", "torch")},
         command=sys.argv,
     )
-
-
-def _version(distribution: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 class RecordWriter:

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import msgspec
 import pluggy
 
-from flowrun.errors import error_line
+from flowrun.errors import contained, error_line
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
+from flowrun.plugins.observation import OBSERVED
+from flowrun.running.dependencies import MISSING
 from flowrun.running.events import Message
 from flowrun.running.record import RunRecord
 
@@ -26,8 +28,8 @@ class StepResult(msgspec.Struct):
     the step was called. digests: content digests of the outputs, by published name. states: what
     the step looked at beside its inputs and options, and its state. made_again: steps whose values
     had to be recomputed for this one. restored: the age in seconds of the checkpoint from which the
-    step went on. peak_bytes: of memory, if known. files_read, files_written: digests by path, at
-    the end of the step.
+    step went on. peak_bytes: of memory, if known. files_written: digests by path, at the end of the
+    step. unseen: what it started that may have read more than was seen.
     """
 
     id: str
@@ -43,23 +45,37 @@ class StepResult(msgspec.Struct):
     seconds: float = 0.0
     peak_bytes: int | None = None
     messages: list[Message] = []
-    files_read: dict[str, str | None] = {}
     files_written: dict[str, str | None] = {}
+    unseen: list[str] = []
     key: str | None = None
     kept: str | None = None
     states: dict[str, str] = {}
     made_again: list[str] = []
     restored: float | None = None
 
+    @property
+    def files_read(self) -> dict[str, str | None]:
+        """The digests of the files it read, by path; None for one that was not there."""
+        files = [(what, state) for what, state in self.states.items() if what.startswith("file:")]
+        return {what[5:]: None if state == MISSING else state for what, state in files}
+
+    @property
+    def looked_at(self) -> dict[str, str]:
+        """The states of the other things it looked at: `env:NAME`, `list:PATH`, `stat:PATH`."""
+        kinds = OBSERVED - {"file"} | {"tree"}
+        found = self.states.items()
+        return {what: state for what, state in found if what.partition(":")[0] in kinds}
+
 
 class RunInfo(msgspec.Struct):
     """One execution of a plan, as listeners see it.
 
-    departures: a warning for each step that is not deterministic. code: the files of the code that
-    its steps consist of. metrics: the value `metrics` in plain numbers, as far as its summary holds
-    them; known at the end of the run. values: then, every named value as the last step left it; one
-    that is not in memory is read, or recomputed, at its first use. record: what `run.json` holds;
-    complete at the end of the run.
+    departures: a warning for each step that is not deterministic. verified, wrong: how many kept
+    results were compared with those of calls, and what is said of each that differs. code: the
+    files of the code that its steps consist of. metrics: the value `metrics` in plain numbers, as
+    far as its summary holds them; known at the end of the run. values: then, every named value as
+    the last step left it; one that is not in memory is read, or recomputed, at its first use.
+    record: what `run.json` holds; complete at the end of the run.
     """
 
     id: str
@@ -72,6 +88,8 @@ class RunInfo(msgspec.Struct):
     metrics: dict[str, Any] = {}
     values: Mapping[str, Any] = {}
     departures: list[str] = []
+    verified: int = 0
+    wrong: list[str] = []
     code: list[Path] = []
     status: Status = "running"
     seconds: float = 0.0
@@ -83,7 +101,8 @@ class RunInfo(msgspec.Struct):
     def warnings(self) -> list[str]:
         """Every warning of every step, in order, then of steps that are not deterministic."""
         messages = [message for step in self.steps for message in step.messages]
-        return [message.text for message in messages if message.is_warning] + self.departures
+        texts = [message.text for message in messages if message.is_warning]
+        return texts + self.departures + self.wrong
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -137,7 +156,8 @@ class Listeners:
             if found.plugin_name in self._off:
                 continue
             try:
-                found.function(*(arguments[name] for name in found.argnames))
+                with contained():
+                    found.function(*(arguments[name] for name in found.argnames))
             except Exception as error:
                 self._off.add(found.plugin_name)
                 self._warn(

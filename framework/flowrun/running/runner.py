@@ -11,14 +11,16 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from flowrun.errors import StepError
+from flowrun.errors import StepError, shown_path
 from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
+from flowrun.plugins.local_modules import turn as turn_of_process
 from flowrun.recipes.devices import choose_device
 from flowrun.running.cache import Cache, Key
 from flowrun.running.checkpoints import Interrupted, Interrupts
@@ -28,6 +30,7 @@ from flowrun.running.events import Message, Progress
 from flowrun.running.record_writer import make_record
 from flowrun.running.results import Listeners, Result, RunInfo, StepResult
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
+from flowrun.running.verifying import wrong_outputs
 from flowrun.store.home import new_run_id
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
@@ -46,12 +49,15 @@ def execute(
     store: Store | None = None,
     standin: bool = True,
     fresh: bool = False,
+    verify: bool = False,
     warn: Callable[[str], None],
 ) -> Result:
     """Run a plan.
 
     store: where records and values are found and kept; without one every step is called.
     fresh: whether records and checkpoints of earlier runs are ignored.
+    verify: the same, and each kept result is compared with the one that the call gives, and
+        replaced if it differs; `RunInfo.wrong` names these.
 
     Raises DeviceError if its device is not there (before the first step), StepError if a step
     fails; a KeyboardInterrupt ends the run and is raised again. Listeners, among them the run's
@@ -66,11 +72,11 @@ def execute(
     started = datetime.now(UTC)
     info = RunInfo(new_run_id(started.timestamp()), plan, device, present.get(device, ""), started)
     codecs = Codecs(plan.registry.codecs, plan.recipe.dtype)
-    since = started.timestamp() if fresh else 0.0
+    since = started.timestamp() if fresh or verify else 0.0
     cache = Cache(plan, devices, codecs, store, info.id, since)
     dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
     caller = StepCaller(plan, devices, codecs, dataflow, cache, present=present, standin=standin)
-    runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn)
+    runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn, verifies=verify)
     start = time.perf_counter()
     listeners.tell("flowrun_run_started", run=info)
     try:
@@ -121,8 +127,11 @@ class Runner:
         caller: StepCaller,
         listeners: Listeners,
         warn: Callable[[str], None],
+        *,
+        verifies: bool = False,
     ) -> None:
         self._info = info
+        self._verifies = verifies
         self._plan = info.plan
         self._codecs = codecs
         self._dataflow = dataflow
@@ -164,7 +173,7 @@ class Runner:
         outputs = self._find(turn)
         if outputs is None:
             self._interrupts.begin_step()
-            with self._cache.lock(key, self._say_waiting):
+            with turn_of_process(), self._cache.lock(key, self._say_waiting):
                 outputs = self._find(turn)  # another process may have called the step meanwhile
                 if outputs is None:
                     outputs = self._call(turn)
@@ -193,7 +202,7 @@ class Runner:
         self._caller.work[turn.index] = record.work
         result.key, result.kept, result.states = record.key, record.run, record.states
         result.messages = [Message(text, is_warning) for text, is_warning in record.messages]
-        result.files_read, result.files_written = record.read, record.files
+        result.files_written, result.unseen = record.files, record.unseen
         outputs = self._cache.outputs(turn.index, record)
         self._describe(turn.index, result, outputs)
         self._listeners.tell("flowrun_step_kept", run=self._info, result=result)
@@ -220,7 +229,10 @@ class Runner:
             self._listeners.tell("flowrun_step_failed", run=self._info, result=result, error=cause)
             raise
         self._note_end(turn, start, peak)
+        self._advise(turn)
         self._describe(index, result, outputs)
+        if self._verifies:
+            self._compare(turn, outputs)
         self._keep(turn, outputs)
         if checkpoints is not None:
             checkpoints.forget()
@@ -230,10 +242,32 @@ class Runner:
     def _note_end(self, turn: _Turn, start: float, peak: int | None) -> None:
         """Note the facts about a step when it has ended, even if it failed."""
         result, ctx, digest = turn.result, turn.ctx, self._cache.file_digest
-        result.files_read = {str(path): digest(path) for path in ctx.files_read}
-        result.files_written = {str(path): digest(path) for path in ctx.files_written}
+        result.files_written = {path: digest(Path(path)) for path in ctx.all_written()}
+        result.unseen = list(ctx.observation.unseen)
+        self._cache.remember(turn.index, ctx)
+        result.states = self._cache.states(turn.index, ctx, result.files_written)
         result.peak_bytes = ctx.peak_bytes or _risen(peak)
         result.seconds = time.perf_counter() - start
+
+    def _compare(self, turn: _Turn, outputs: dict[str, Output]) -> None:
+        """Note each output that is another than the one kept."""
+        record = self._cache.find(turn.index, turn.key, turn.ctx, since=0.0)
+        if record is None:
+            return
+        self._info.verified += 1
+        self._info.wrong += wrong_outputs(
+            record, turn.result, outputs, self._cache.read, self._codecs
+        )
+
+    def _advise(self, turn: _Turn) -> None:
+        """Say what the step does that its author should know of, or could declare."""
+        result, ctx = turn.result, turn.ctx
+        if result.unseen and not ctx.has_declared:
+            ctx.warn(f"it {' and '.join(result.unseen)}: what these read is not seen, "
+                     "declare it by ctx.reads")  # fmt: skip
+        if result.files_written and not self._plan.steps[turn.index].step.effect:
+            names = ", ".join(shown_path(Path(path)) for path in result.files_written)
+            ctx.warn(f"it writes {names}: mark it by @step(..., effect=True)")
 
     def _keep(self, turn: _Turn, outputs: dict[str, Output]) -> None:
         if turn.key is None:
@@ -244,7 +278,7 @@ class Runner:
             lambda enough: self._caller.cost(index, enough),
         )  # fmt: skip
         if record is not None:
-            result.key, result.states = record.key, record.states
+            result.key = record.key
 
     def _describe(self, index: int, result: StepResult, outputs: dict[str, Output]) -> None:
         """Fill in a step's outputs, by the names of the recipe."""

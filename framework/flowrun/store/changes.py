@@ -93,8 +93,11 @@ def _changed_lines(old: list[str], new: list[str]) -> list[str]:
     from difflib import SequenceMatcher
 
     ranges = []
-    for tag, _, _, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
+    for tag, before, until, start, end in SequenceMatcher(
+        None, old, new, autojunk=False
+    ).get_opcodes():
+        is_shown = any(old[before:until]) or any(new[start:end])
+        if tag != "equal" and is_shown:  # lines that the step does not reach are empty
             last = max(start + 1, end)
             ranges.append(f"{start + 1}" if last == start + 1 else f"{start + 1}-{last}")
     return ranges

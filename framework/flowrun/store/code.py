@@ -1,341 +1,383 @@
-"""The code a step consists of: its module, and every module of the same owner that it imports.
+"""The code a step consists of: the definitions it reaches, in its own module and in others.
 
 A module belongs to a step's owner if it is in the same package, beside the same local file, or
 outside the folders of installed packages. Any other module counts by the version of its package.
+Of a module of its owner, those definitions count that the step reaches by name, and the statements
+that act when the module is imported; all of it counts if the text does not show what is reached. Of
+a package of many modules, and of an installed plugin, all modules count: so they are found at once.
 """
 
 from __future__ import annotations
 
-import ast
-import functools
-import importlib.util
 import inspect
-import marshal
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from blake3 import blake3
 
+from flowrun.plugins.local_modules import (
+    LoadedModule,
+    LocalModules,
+    loaded_module,
+    modules_beside,
+)
+from flowrun.plugins.process_memory import Lines
 from flowrun.store.database import Database
-from flowrun.store.file_digests import stamp_of
-from flowrun.store.files import file_digest
+from flowrun.store.file_digests import FileDigests, digest_as_imported
+from flowrun.store.keeping import lines_that_keep
+from flowrun.store.packages import Packages, imports_in, modules_counted
+from flowrun.store.syntax import ACTING, Definition, Import, Syntax, syntax_of
 from flowrun.values.digests import parts_digest
 
 _CORE = "flowrun"  # counts by its version, installed or not: no step depends on how it is built
+_ALL = "*"
+_T = TypeVar("_T")
 
 
 class Code(msgspec.Struct):
     """The code on which a step's result may depend.
 
-    modules: the digest of each module's text, by the module's name.
+    modules: the digest of what is reached of each module, by the module's name.
     packages: the version of each package that these import.
     paths: the files of the modules.
+    loaded: the local modules among them that this process has imported.
+    is_blind: whether the code may import or use more than its text shows.
+    keeping: the lines of the definitions that may keep values from one call to the next.
+    whole: the folders of packages that count as a whole; what of them may keep is not known.
     """
 
     modules: dict[str, str] = {}
     packages: dict[str, str] = {}
     paths: dict[str, Path] = {}
+    loaded: list[LoadedModule] = []
+    is_blind: bool = False
+    keeping: list[Lines] = []
+    whole: list[str] = []
+
+    def add(self, other: Code) -> None:
+        """Add all that another code consists of."""
+        self.modules |= other.modules
+        self.packages |= other.packages
+        self.paths |= other.paths
+        self.loaded += other.loaded
+        self.keeping += other.keeping
+        self.whole += other.whole
+        self.is_blind |= other.is_blind
 
 
-class _Module(msgspec.Struct, frozen=True):
+class _Module(msgspec.Struct):
+    """A module that is followed. reached: its definitions that count, by name."""
+
     name: str
     path: Path
+    syntax: Syntax
+    text: Callable[[], bytes]
+    loaded: LoadedModule | None = None
+    reached: dict[str, Definition] = {}
 
 
 class CodeIndex:
-    """The code of functions, each module looked at once a process and read once a change."""
+    """The code of functions, each module looked at once and read once a change."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, files: FileDigests) -> None:
         self._database = database
-        self._read: dict[Path, tuple[str, list[str]]] = {}
-        self._closures: dict[str, Code] = {}
+        self._digests = files
+        self._files: dict[Path, None] = {}
+        self.packages = Packages()
+        self._known: dict[tuple[str, str, int], Code] = {}
+        self._shown: dict[str, _Module] = {}
+        self._whole: dict[str, Code | None] = {}  # of packages that count as a whole
+        self._whole_files: dict[str, Path] = {}
 
-    def of_step(self, function: Callable[..., Any]) -> Code:
-        """The code of a step: that of its module, or its own if the module has no file."""
-        function = inspect.unwrap(function)
-        code = self.of_module(function.__module__)
-        if not code.modules:
-            name = f"{function.__module__}.{function.__qualname__}"
-            return Code({name: blake3(marshal.dumps(function.__code__)).hexdigest()})
-        return code
-
-    def of_module(self, name: str) -> Code:
+    def of_module(self, name: str, local: LocalModules | None = None) -> Code:
         """The code of a whole module, by its name, and of the modules it imports."""
-        if name not in self._closures:
-            file = getattr(sys.modules.get(name), "__file__", None)
-            code = Code()
-            if file is not None:
-                path = Path(file)
-                digest, imports = self._of_file(path, name)
-                self._add(code, _Module(_shown_name(name, path), path), digest)
-                self._follow(code, imports, _Home(name, path))
-            self._closures[name] = code
-        return self._closures[name]
+        return self._of(name, _ALL, local)
 
     def of_function(self, function: Callable[..., Any]) -> Code:
-        """The code of a function or method: the definitions it reaches, not their neighbours.
+        """The code of a function or method: the definitions it reaches.
 
-        For hooks: the module of a plugin may import all that the plugin has.
+        For a function without a file, the code has no modules.
         """
         function = inspect.unwrap(function)
-        module = sys.modules.get(function.__module__)
-        file = getattr(module, "__file__", None)
-        code = Code()
-        if file is None:
-            return code
-        path = Path(file)
-        own = function.__qualname__.rpartition("<locals>.")[2]
-        text, imports = definition_imports(
-            path.read_text(encoding="utf-8"), own, _package(function.__module__, path)
-        )
-        name = f"{_shown_name(function.__module__, path)}:{own}"
-        code.modules[name] = parts_digest(text)
-        self._follow(code, imports, _Home(function.__module__, path))
-        return code
+        name = function.__qualname__.partition(".")[0]
+        return self._of(function.__module__, name, modules_beside(function))
+
+    def of_functions(self, functions: Iterable[Callable[..., Any] | None]) -> str:
+        """One digest of the code of several functions."""
+        codes = [self.of_function(one) for one in functions if one is not None]
+        return parts_digest([[code.modules, code.packages] for code in codes])
+
+    def syntax(self, text: bytes, package: str = "") -> Syntax:
+        """The definitions of a module, by its text. package: that in which its imports start."""
+        return self._syntax(blake3(text).hexdigest(), partial(bytes, text), package)
+
+    def patches(self, name: str, local: LocalModules) -> Code | None:
+        """The whole code of a local plugin that sets attributes of what it imports, else None."""
+        closure = _Closure(self, local)
+        if not closure.follow(name, _ALL):
+            return None
+        is_patching = any(module.syntax.is_patching for module in closure.modules.values())
+        return closure.code() if is_patching else None
 
     @property
     def files(self) -> list[Path]:
         """Every file looked at."""
-        return list(self._read)
+        return list(self._files)
 
     def text(self, digest: str) -> str | None:
-        """The text of a module that has been looked at, by its digest."""
-        path = next((path for path, (found, _) in self._read.items() if found == digest), None)
-        return None if path is None else path.read_text(encoding="utf-8", errors="replace")
+        """The text of a module by the digest of what is reached; the other lines are empty."""
+        if digest in self._whole_files:
+            return _bytes_of(self._whole_files[digest]).decode("utf-8", "replace")
+        module = self._shown.get(digest)
+        if module is None:
+            return None
+        spans = [span for definition in module.reached.values() for span in definition.lines]
+        lines = module.text().decode("utf-8", "replace").split("\n")
+        numbers = {number for first, last in spans for number in range(first, last + 1)}
+        shown = (line if number in numbers else "" for number, line in enumerate(lines, 1))
+        return "\n".join(shown)
 
-    def of_functions(self, *functions: Callable[..., Any] | None) -> str:
-        """One digest of the modules of several functions."""
-        codes = [self.of_module(one.__module__) for one in functions if one is not None]
-        return parts_digest([[code.modules, code.packages] for code in codes])
+    def module(self, name: str, path: Path, local: LocalModules | None) -> _Module:
+        """A module as it was imported, or as it lies on disk if it was not."""
+        loaded = (local.loaded.get(name) if local is not None else None) or loaded_module(name)
+        self._files[path] = None
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        if loaded is not None and loaded.text is not None:
+            text = loaded.text
+            return _Module(name, path, self.syntax(text, package), lambda: text, loaded)
+        digest = digest_as_imported(name, path, self._digests)
+        syntax = self._syntax(digest, lambda: _bytes_of(path), package)
+        return _Module(name, path, syntax, lambda: _bytes_of(path), loaded)
 
-    def _follow(self, code: Code, imports: list[str], home: _Home) -> None:
-        for name in imports:
-            top = name.partition(".")[0]
-            if top in sys.stdlib_module_names:
-                continue
-            module = None if top == _CORE else home.own_module(name)
-            if module is None:
-                if not home.is_own(top):
-                    code.packages[top] = package_version(top)
-            elif module.name not in code.modules:
-                digest, inner = self._of_file(module.path, name)
-                self._add(code, module, digest)
-                self._follow(code, inner, _Home(name, module.path))
+    def remember(self, module: _Module, digest: str) -> None:
+        """Have the text of a module be found by the digest of what is reached of it."""
+        self._shown[digest] = module
 
-    def _add(self, code: Code, module: _Module, digest: str) -> None:
-        code.modules[module.name] = digest
-        code.paths[module.name] = module.path
+    def _of(self, module: str, name: str, local: LocalModules | None) -> Code:
+        whole = None if local is not None else self.of_package(module.partition(".")[0])
+        key = (module, name, id(local))
+        if whole is None and key not in self._known:
+            closure = _Closure(self, local)
+            closure.follow(module, name)
+            self._known[key] = closure.code()
+        return whole or self._known[key]
 
-    def _of_file(self, path: Path, name: str) -> tuple[str, list[str]]:
-        """The digest of a module's text and its imports, from the database if it is known."""
-        if path not in self._read:
-            self._read[path] = self._looked_up(path, _package(name, path))
-        return self._read[path]
+    def of_package(self, top: str) -> Code | None:
+        """The code of a package that counts as a whole, else None."""
+        if top not in self._whole:
+            spec = None if top == _CORE else self.packages.spec(top)
+            places = spec.submodule_search_locations if spec is not None else None
+            modules = modules_counted(top, places[0]) if places else []
+            self._whole[top] = (
+                self._code_of(top, places[0], modules) if places and modules else None
+            )
+        return self._whole[top]
 
-    def _looked_up(self, path: Path, package: str) -> tuple[str, list[str]]:
-        stamp = stamp_of(path)
-        if stamp is None:  # the file has gone since it was imported
-            return "", []
-        known = self._database.row(
-            "select digest, imports from modules where path = ? and size = ? and mtime = ? "
-            "and inode = ?",
-            (str(path), stamp.size, stamp.mtime, stamp.inode),
-        )
-        if known is not None:
-            return str(known[0]), str(known[1]).split()
-        digest = file_digest(path)
-        imports: Imports = []
-        if path.suffix == ".py":
-            imports = module_imports(path.read_text(encoding="utf-8"), package)
-        if stamp.is_settled:
-            row = (str(path), stamp.size, stamp.mtime, stamp.inode, digest, " ".join(imports))
-            self._database.write("insert or replace into modules values (?, ?, ?, ?, ?, ?)", [row])
-        return digest, imports
+    def _code_of(self, top: str, folder: str, modules: list[tuple[str, Path]]) -> Code:
+        code = Code(whole=[folder])
+        for name, path in modules:
+            digest = digest_as_imported(name, path, self._digests)
+            code.modules[name], code.paths[name] = digest, path
+            self._files[path], self._whole_files[digest] = None, path
+        for imported in self._imports(code):
+            if imported not in (top, _CORE) and self.packages.spec(imported) is not None:
+                code.packages[imported] = self.packages.version(imported)
+        return code
 
+    def _imports(self, code: Code) -> list[str]:
+        """The packages that the modules of a package import, whether installed or not."""
+        key = f"imports {parts_digest(code.modules)}"
+        known = self._decoded(key, list[str])
+        if known is None:
+            known = sorted({name for path in code.paths.values() for name in imports_in(path)})
+            self._keep_decoded(key, known)
+        return known
 
-class _Home(msgspec.Struct, frozen=True):
-    """The module whose imports are followed, with all that belongs to the same owner."""
-
-    name: str
-    path: Path
-
-    def is_own(self, top: str) -> bool:
-        return top == self.name.partition(".")[0]
-
-    def own_module(self, name: str) -> _Module | None:
-        """The file of an imported module if it has the same owner, else None."""
-        parts = name.split(".")
-        for folder in self._roots(parts[0]):
-            base = folder.joinpath(*parts[1:])
-            for path in (base.with_suffix(".py") if len(parts) > 1 else None, base / "__init__.py"):
-                if path is not None and path.is_file():
-                    return _Module(name, path)
-        if len(parts) == 1:
-            return self._single_file(name)
+    def _decoded(self, key: str, kind: type[_T]) -> _T | None:
+        rows = self._database.rows("select syntax from modules where digest = ?", (key,))
+        with suppress(msgspec.MsgspecError):
+            return next((msgspec.msgpack.decode(row[0], type=kind) for row in rows), None)
         return None
 
-    def _roots(self, top: str) -> list[Path]:
-        """The folders of a package of the same owner."""
-        package = sys.modules.get(top)
-        places = [Path(place) for place in getattr(package, "__path__", ())]
-        if top == self.name.partition(".")[0]:
-            return places
-        if not places and (self.path.parent / top).is_dir():
-            places = [self.path.parent / top]
-        return [place for place in places if not _is_installed(place)]
+    def _keep_decoded(self, key: str, found: object) -> None:
+        encoded = msgspec.msgpack.encode(found)
+        self._database.write("insert or replace into modules values (?, ?)", [(key, encoded)])
 
-    def _single_file(self, name: str) -> _Module | None:
+    def _syntax(self, digest: str, text: Callable[[], bytes], package: str) -> Syntax:
+        key = f"{digest} {package}"
+        if key in _SYNTAX:
+            return _SYNTAX[key]
+        syntax = self._decoded(key, Syntax)
+        if syntax is None:
+            syntax = syntax_of(text(), package)
+            self._keep_decoded(key, syntax)
+        _SYNTAX[key] = syntax
+        return syntax
+
+
+_SYNTAX: dict[str, Syntax] = {}  # by the digest of the text, and the package
+
+
+class _Closure:
+    """The definitions that one definition reaches."""
+
+    def __init__(self, index: CodeIndex, local: LocalModules | None) -> None:
+        self.modules: dict[str, _Module] = {}
+        self._index = index
+        self._local = local
+        self._packages: dict[str, str] = {}
+        self._whole: dict[str, Code] = {}
+        self._is_blind = False
+
+    def follow(self, name: str, definition: str) -> bool:
+        """Follow a definition of a module, or all of them (`*`); returns whether it has a file."""
+        path = None if self._local is None else self._local.path_of(name)
         file = getattr(sys.modules.get(name), "__file__", None)
-        path = Path(file) if file else self.path.parent / f"{name}.py"
-        return _Module(name, path) if path.is_file() and not _is_installed(path) else None
+        path = path or (None if file is None else Path(file))
+        if path is None:
+            return False
+        module = self._visited(name, path)
+        if definition in module.syntax.definitions or definition in module.syntax.imports:
+            self._reach(module, definition)
+        else:
+            self._reach_all(module)
+        return True
+
+    def code(self) -> Code:
+        """All that was reached; all of each module, if the text does not show what is used."""
+        for module in list(self.modules.values()) if self._is_blind else ():
+            self._reach_all(module)
+        code = Code(packages=self._packages, is_blind=self._is_blind)
+        reached = {module.path: module.reached for module in self.modules.values()}
+        code.keeping = lines_that_keep(reached)
+        for module in self.modules.values():
+            digest = parts_digest(
+                {name: definition.digest for name, definition in module.reached.items()}
+            )
+            code.modules[module.name] = digest
+            code.paths[module.name] = module.path
+            if module.loaded is not None:
+                code.loaded.append(module.loaded)
+            self._index.remember(module, digest)
+        for whole in self._whole.values():
+            code.add(whole)
+        return code
+
+    def _visited(self, name: str, path: Path) -> _Module:
+        """A module that is imported: its statements that act count, and what it imports."""
+        if name not in self.modules:
+            module = self.modules[name] = self._index.module(name, path, self._local)
+            self._reach(module, ACTING)
+            for found in (*module.syntax.imports.values(), *module.syntax.others):
+                self._module(found.module, module)
+                if found.attribute not in (None, "*"):
+                    self._module(f"{found.module}.{found.attribute}", module, is_sure=False)
+        return self.modules[name]
+
+    def _module(self, name: str, home: _Module, *, is_sure: bool = True) -> _Module | None:
+        """A module of the same owner, imported with the packages it is in; None for others.
+
+        is_sure: whether it is a module; `a.b` of `from a import b` may be another thing.
+        """
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names:
+            return None
+        path = None if top == _CORE else self._own_path(name, home)
+        if path is None:
+            if is_sure and top != home.name.partition(".")[0]:
+                self._packages[top] = self._index.packages.version(top)
+            return None
+        if self._counts_as_a_whole(top, home):
+            return None
+        parent = name.rpartition(".")[0]
+        if parent:
+            self._module(parent, home)
+        return self._visited(name, path)
+
+    def _counts_as_a_whole(self, top: str, home: _Module) -> bool:
+        """Whether another package counts as a whole; then all of it is reached."""
+        is_local = self._local is not None and self._local.has(top)
+        if is_local or top == home.name.partition(".")[0]:
+            return False
+        whole = self._index.of_package(top)
+        if whole is not None:
+            self._whole[top] = whole
+        return whole is not None
+
+    def _own_path(self, name: str, home: _Module) -> Path | None:
+        found = None if self._local is None else self._local.path_of(name)
+        return found or self._index.packages.path_of(name, home.name, home.path)
+
+    def _reach(self, module: _Module, name: str) -> None:
+        if name in module.reached:
+            return
+        definition = module.syntax.definitions.get(name)
+        if definition is None:
+            found = module.syntax.imports.get(name)
+            if found is not None:
+                self._reach_import(module, found, [])
+            return
+        module.reached[name] = definition
+        for found in definition.imports:
+            self._reach_import(module, found, [])
+        for use in definition.uses:
+            base, *attributes = use.split(".")
+            if base in module.syntax.definitions:
+                self._reach(module, base)
+            if base in module.syntax.imports:
+                self._reach_import(module, module.syntax.imports[base], attributes)
+        if definition.is_blind:
+            self._is_blind = True
+            self._reach_all(module)
+
+    def _reach_import(self, home: _Module, found: Import, attributes: list[str]) -> None:
+        """Reach what an import brings, of which these attributes are used; none: all of it."""
+        name, wanted = found.module, list(attributes)
+        if found.attribute == "*":
+            wanted = []
+        elif found.attribute is not None:
+            wanted = [found.attribute, *wanted]
+        module = self._module(name, home)
+        while wanted and not self._gives(module, name, wanted[0]):
+            inner = self._module(f"{name}.{wanted[0]}", home, is_sure=False)
+            if inner is None:
+                break
+            name, module = f"{name}.{wanted.pop(0)}", inner
+        if module is None:
+            return
+        if wanted and wanted[0] in module.syntax.definitions:
+            self._reach(module, wanted[0])
+        elif wanted and wanted[0] in module.syntax.imports:
+            self._reach_import(module, module.syntax.imports[wanted[0]], wanted[1:])
+        else:
+            self._reach_all(module)
+
+    def _gives(self, module: _Module | None, name: str, wanted: str) -> bool:
+        """Whether a name of a module is not that of a module in it."""
+        if module is None:  # a folder without `__init__.py` gives modules alone
+            return self._local is None or not self._local.has(name.partition(".")[0])
+        if module.syntax.imports.get(wanted) == Import(name, wanted):
+            return False  # `from . import wanted`
+        return wanted in module.syntax.definitions or wanted in module.syntax.imports
+
+    def _reach_all(self, module: _Module) -> None:
+        if _ALL in module.reached:
+            return
+        module.reached[_ALL] = Definition("", [], [], [], False)
+        for name in module.syntax.definitions:
+            self._reach(module, name)
+        for found in (*module.syntax.imports.values(), *module.syntax.others):
+            if found.attribute == _ALL:
+                self._reach_import(module, found, [])
 
 
-def _package(name: str, path: Path) -> str:
-    """The package in which a module's relative imports start."""
-    return name if path.name == "__init__.py" else name.rpartition(".")[0]
-
-
-def _shown_name(name: str, path: Path) -> str:
-    """A module's name; for a local file its own name, without its folder."""
-    return path.name if name.startswith("flowrun_local_") else name
-
-
-def _is_installed(path: Path) -> bool:
-    return bool({"site-packages", "dist-packages"} & set(path.parts))
-
-
-Imports = list[str]
-
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_NAME = re.compile(r"(.+?)-([^-]+)(?:-.*)?\.(?:dist|egg)-info")
-
-
-def module_imports(text: str, package: str) -> Imports:
-    """The names of all modules that a text may import; of `from a import b` both `a` and `a.b`.
-
-    package: the package in which its relative imports start.
-    """
+def _bytes_of(path: Path) -> bytes:
     try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return []
-    return _unique(_imported(_statements(tree), package))
-
-
-def definition_imports(text: str, name: str, package: str) -> tuple[str, Imports]:
-    """The text of one definition and of those it reaches in its module, and their imports.
-
-    name: that of a function or class, or `Class.method`, which reaches methods by `self` alone.
-    An import at the module's top counts if one of the definitions uses a name that it binds.
-    """
-    tree = ast.parse(text)
-    definitions: dict[str, ast.AST] = {}
-    for node in tree.body:
-        if isinstance(node, _DEFINITIONS):
-            definitions[node.name] = node
-        if isinstance(node, ast.ClassDef):
-            methods = (one for one in node.body if isinstance(one, _DEFINITIONS))
-            definitions |= {f"{node.name}.{one.name}": one for one in methods}
-    reached: dict[str, ast.AST] = {}
-    names: set[str] = set()
-    waiting = [name]
-    while waiting:
-        current = waiting.pop()
-        if current in reached or current not in definitions:
-            continue
-        reached[current] = definitions[current]
-        used = {node.id for node in ast.walk(reached[current]) if isinstance(node, ast.Name)}
-        names |= used
-        waiting += sorted(used | _by_self(reached[current], current))
-    inside = [node for definition in reached.values() for node in ast.walk(definition)]
-    top = [node for node in tree.body if _brings(node) & names]
-    pieces = [ast.get_source_segment(text, node) or "" for node in reached.values()]
-    return "\n".join(pieces), _unique(_imported([*inside, *top], package))
-
-
-def _by_self(definition: ast.AST, name: str) -> set[str]:
-    """What a method `Class.method` reaches by `self`, as `Class.other`."""
-    owner, _, method = name.partition(".")
-    return {
-        f"{owner}.{node.attr}"
-        for node in ast.walk(definition)
-        if method and isinstance(node, ast.Attribute)
-        if isinstance(node.value, ast.Name) and node.value.id == "self"
-    }
-
-
-def _brings(node: ast.stmt) -> set[str]:
-    """The names that an import statement binds."""
-    if not isinstance(node, (ast.Import, ast.ImportFrom)):
-        return set()
-    return {(name.asname or name.name).partition(".")[0] for name in node.names}
-
-
-def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every statement, wherever it stands; expressions, which are most of a tree, hold none."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, name, ())
-            if isinstance(inner, list):
-                yield from inner
-                waiting += inner
-
-
-def _imported(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: 1 - node.level or None] if node.level else []
-            base = ".".join([*filter(None, parents), *([node.module] if node.module else [])])
-            if base:
-                yield base
-                yield from (f"{base}.{name.name}" for name in node.names)
-
-
-def _unique(names: Iterable[str]) -> Imports:
-    return list(dict.fromkeys(names))
-
-
-@functools.cache
-def package_version(top: str) -> str:
-    """The version of the package that a module of this name comes from.
-
-    Read from the names of the metadata folders beside it; if its distribution has another
-    name, the size and time of its first file stand for a version.
-    """
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None:
-        return "not installed"
-    places = list(spec.submodule_search_locations or ())
-    origin = Path(places[0] if places else spec.origin or top)
-    installed = [folder for folder in sys.path if folder.endswith("-packages")]
-    for folder in (str(origin.parent), *installed):  # an editable one lies elsewhere
-        if version := _versions(folder).get(_normal(top)):
-            return version
-    stamp = stamp_of(spec.origin) if spec.origin else None
-    return str(origin) if stamp is None else f"{stamp.size} bytes of {stamp.mtime}"
-
-
-@functools.cache
-def _versions(folder: str) -> dict[str, str]:
-    """The versions of the distributions in a folder of installed packages, by normal name."""
-    try:
-        names = [path.name for path in Path(folder).iterdir()]
-    except OSError:
-        return {}
-    found = (_NAME.fullmatch(name) for name in names)
-    return {_normal(match[1]): match[2] for match in found if match is not None}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "_", name).lower()
+        return path.read_bytes()
+    except OSError:  # it has gone since it was imported
+        return b""

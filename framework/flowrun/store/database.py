@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-_FORMAT = 1  # of the tables; a file of another format is put aside
+_FORMAT = 2  # of the tables; a file of another format is put aside
 _WAIT = 30  # seconds to wait for another process's transaction
 _PAUSE = 0.01  # seconds between two tries to open the file
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -28,11 +28,8 @@ create table if not exists steps(
 create table if not exists objects(
     name text primary key, bytes integer not null, used real not null) without rowid;
 create table if not exists files(
-    path text primary key, size integer, mtime integer, inode integer, digest text)
-    without rowid;
-create table if not exists modules(
-    path text primary key, size integer, mtime integer, inode integer, digest text,
-    imports text) without rowid;
+    path text primary key, stamp text not null, digest text not null) without rowid;
+create table if not exists modules(digest text primary key, syntax blob not null) without rowid;
 create table if not exists sources(digest text primary key, text text not null);
 create table if not exists runs(
     id text primary key, started text, recipe text, file text, status text, seconds real,

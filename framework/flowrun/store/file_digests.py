@@ -1,37 +1,15 @@
-"""Digests of files, remembered by stamp: size, modification time and inode."""
+"""Digests of files, remembered by their stamps."""
 
 from __future__ import annotations
 
-import time
+import sys
 from pathlib import Path
-
-import msgspec
 
 from flowrun.store.database import Database
 from flowrun.store.files import file_digest
-from flowrun.store.memo import SETTLED
+from flowrun.values.stamps import is_settled, stamp_of
 
-
-class Stamp(msgspec.Struct, frozen=True):
-    """Size, time and inode of a file: if they are the same, so is its content."""
-
-    size: int
-    mtime: int  # ns
-    inode: int
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the file is old enough that a later change must show in its time."""
-        return time.time_ns() - self.mtime > SETTLED
-
-
-def stamp_of(path: str | Path) -> Stamp | None:
-    """A file's stamp; None if there is no such file."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+_MOST_WAITING = 1000  # digests written in one transaction
 
 
 class FileDigests:
@@ -39,25 +17,54 @@ class FileDigests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._waiting: dict[str, tuple[str, str]] = {}  # stamps and digests by path
 
     def of(self, path: Path) -> str | None:
         """The digest of a file's bytes; None if there is no such file, or none can be read."""
         stamp = stamp_of(path)
-        if stamp is None or not path.is_file():  # to read a pipe would be to wait for its writer
+        if stamp is None:
             return None
-        known = self._database.row(
-            "select digest from files where path = ? and size = ? and mtime = ? and inode = ?",
-            (str(path), stamp.size, stamp.mtime, stamp.inode),
-        )
+        known = self._known(str(path), str(stamp))
         if known is not None:
-            return str(known[0])
+            return known
+        if not path.is_file():  # to read a pipe would be to wait for its writer
+            return None
         try:
             digest = file_digest(path)
         except OSError:
             return None
-        if stamp.is_settled and stamp_of(path) == stamp:
-            self._database.write(
-                "insert or replace into files values (?, ?, ?, ?, ?)",
-                [(str(path), stamp.size, stamp.mtime, stamp.inode, digest)],
-            )
+        if is_settled(stamp) and stamp_of(path) == stamp:
+            self._waiting[str(path)] = (str(stamp), digest)
+            if len(self._waiting) >= _MOST_WAITING:
+                self.write()
         return digest
+
+    def write(self) -> None:
+        """Write the digests that are new; one that is lost is computed again."""
+        rows = [(path, *found) for path, found in self._waiting.items()]
+        self._database.write("insert or replace into files values (?, ?, ?)", rows)
+        self._waiting = {}
+
+    def _known(self, path: str, stamp: str) -> str | None:
+        if path in self._waiting and self._waiting[path][0] == stamp:
+            return self._waiting[path][1]
+        query = "select digest from files where path = ? and stamp = ?"
+        row = self._database.row(query, (path, stamp))
+        return None if row is None else str(row[0])
+
+
+_imported: dict[str, tuple[object, str]] = {}  # the digests of modules when first looked at
+
+
+def digest_as_imported(name: str, path: Path, digests: FileDigests) -> str:
+    """The digest of a module's file, as it was when a module that is in memory was looked at first.
+
+    A module that is imported anew has a new specification, and is looked at anew.
+    """
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__file__", None) != str(path):
+        return digests.of(path) or ""
+    known = _imported.get(str(path))
+    if known is None or known[0] is not module.__spec__:
+        known = _imported[str(path)] = (module.__spec__, digests.of(path) or "")
+    return known[1]

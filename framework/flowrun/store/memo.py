@@ -17,10 +17,10 @@ import time
 from typing import Any
 
 from flowrun.store.home import iso_moment, new_run_id
+from flowrun.values.stamps import is_settled, stamp_of, variable_digest
 
 FORMAT = 1  # of the notes; one of another format is no note
 _VARIABLES = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "COLUMNS", "TZ")
-SETTLED = 1_000_000_000  # ns after which a change of a file must show in its time
 SECONDS, RUN = "\0seconds\0", "\0run\0"  # stand in a note's text for what differs each time
 _ACCELERATORS = ("nvidia", "kfd", "dri", "dxg")  # what their device files' names begin with
 _START = time.perf_counter()
@@ -93,31 +93,24 @@ def _devices() -> list[str]:
         return []
 
 
-def stamp(path: str) -> list[int] | None:
-    """Size, time and inode of a file; None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return [found.st_size, found.st_mtime_ns, found.st_ino]
-
-
 def _holds(note: Note) -> bool:
     """Whether every file is unchanged: by its stamp, or by its bytes if it was too new for that."""
     for path, was, digest in note["files"]:
-        is_same = stamp(path) == was if digest is None else _digest(path) == digest
+        is_same = _stamp(path) == was if digest is None else content_digest(path) == digest
         if not is_same:
             return False
-    return all(os.environ.get(name) == value for name, value in note["env"].items())
+    if not all(os.path.isdir(path) for path in note["folders"]):
+        return False
+    return all(variable_digest(name) == digest for name, digest in note["env"].items())
 
 
 def _settle(note: Note, path: str) -> None:
     """Note the stamps of files that are old enough for them, so that none is read next time."""
     is_changed = False
     for file in note["files"]:
-        now = stamp(file[0])
-        if file[2] is not None and now is not None and time.time_ns() - now[1] > SETTLED:
-            file[1:] = [now, None]
+        now = stamp_of(file[0])
+        if file[2] is not None and now is not None and is_settled(now):
+            file[1:] = [list(now), None]
             is_changed = True
     if is_changed:
         from pathlib import Path
@@ -127,10 +120,20 @@ def _settle(note: Note, path: str) -> None:
         write_text(Path(path), sealed(note))
 
 
-def _digest(path: str) -> str | None:
+def _stamp(path: str) -> list[int] | None:
+    found = stamp_of(path)
+    return None if found is None else list(found)
+
+
+def content_digest(path: str) -> str | None:
+    """The digest of a file's bytes, or of the names in a folder; None if there is neither."""
     from blake3 import blake3
 
     try:
+        if os.path.isdir(path):
+            return blake3(
+                "\0".join(sorted(os.listdir(path))).encode("utf-8", "replace")
+            ).hexdigest()
         return blake3().update_mmap(path).hexdigest()
     except OSError:
         return None

@@ -85,7 +85,8 @@ class StepRecord(msgspec.Struct):
 
     base: the key of what was known before it was called. key: with the states of what it looked
     at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, if known.
-    read, files: digests of the files it read and wrote. run: the run that made it.
+    files: digests of the files it wrote. unseen: what it started that may have read more than the
+    states tell. run: the run that made it.
     """
 
     key: str
@@ -100,7 +101,7 @@ class StepRecord(msgspec.Struct):
     work: float = 0.0
     peak_bytes: int | None = None
     messages: list[tuple[str, bool]] = []
-    read: dict[str, str | None] = {}
+    unseen: list[str] = []
     files: dict[str, str | None] = {}
 
 
@@ -164,7 +165,7 @@ class StepRecords:
 def _row(record: StepRecord) -> tuple[object, ...]:
     try:
         encoded = _ENCODER.encode(record)
-    except OverflowError:  # a whole number of more than 64 bits, which JSON has
+    except (OverflowError, UnicodeEncodeError):  # more than 64 bits, half a pair of surrogates
         encoded = json.dumps(msgspec.to_builtins(record)).encode()
     return record.key, record.made, encoded, blake3(encoded).digest()
 

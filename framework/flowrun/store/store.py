@@ -20,12 +20,10 @@ from flowrun.store.value_files import (
     NotKeepableError,
     read_value,
     remove_value,
-    taken_apart,
     value_paths,
     write_value,
 )
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import parts_digest
 
 
 class Store:
@@ -45,26 +43,22 @@ class Store:
         self.objects = Objects(folder / "objects", self.database, self.errors)
         self.runs = RunIndex(self.database, home / "runs")
         self.files = FileDigests(self.database)
-        self.code = CodeIndex(self.database)
+        self.code = CodeIndex(self.database, self.files)
         self.locks = Locks(folder, self.errors)
         self._sources_kept: set[str] = set()
 
     def keep_sources(self, code: Code) -> None:
         """Keep the texts of a step's modules, so that a later change can be shown line by line."""
-        for name, path in code.paths.items():
-            digest = code.modules[name]
+        for digest in code.modules.values():
             if digest in self._sources_kept:
                 continue
             self._sources_kept.add(digest)
-            if self.source(digest) is None:
-                try:
-                    text = path.read_text(encoding="utf-8", errors="replace")
-                except OSError:  # it has gone since it was imported
-                    continue
+            text = self.code.text(digest)
+            if text is not None and self.source(digest) is None:
                 self.database.write("insert or ignore into sources values (?, ?)", [(digest, text)])
 
     def source(self, digest: str) -> str | None:
-        """The stored text of a module."""
+        """The stored text of a module, of which a step reached what has this digest."""
         row = self.database.row("select text from sources where digest = ?", (digest,))
         return None if row is None else str(row[0])
 
@@ -80,6 +74,7 @@ class Store:
     def close(self) -> None:
         """Close everything, and warn of values that could not be kept."""
         self._remove_finished_checkpoints()
+        self.files.write()
         self.locks.close()
         self.database.close()
         self.errors.report()
@@ -119,7 +114,7 @@ class Objects:
         if not self._errors.may_write:
             return None
         try:
-            name = _name(value, digest, values)
+            name = digest[:_NAME_LENGTH]
             if (self._folder / f"{name}.json").is_file():
                 size = self._bytes(name)  # a process killed here may have left it out of the table
             else:
@@ -192,13 +187,3 @@ class Objects:
             "a kept value was damaged, and is recomputed; "
             f"the damaged file lies in {aside}: {error}"
         )
-
-
-def _name(value: object, digest: str, values: Codecs) -> str:
-    """The name of a value: its content, and how its leaves lie in memory."""
-    layouts = {}
-    for kind, leaves in taken_apart(value, values).leaves.items():
-        codec = values.codec_named(kind)
-        if codec is not None and codec.layout is not None:
-            layouts[kind] = {leaf: codec.layout(item) for leaf, item in leaves.items()}
-    return parts_digest([digest, layouts])[:_NAME_LENGTH]

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,9 @@ from flowrun.store.files import replacing
 from flowrun.values.codecs import Codec, Codecs
 from flowrun.values.digests import value_digest
 
-_PLAIN = (type(None), bool, int, float, str)
+_PLAIN = (type(None), bool)
+_USUAL_NAN = struct.pack(">d", math.nan)
+_LONGEST = 2**63  # whole numbers from here on are not those of every reader of JSON or MessagePack
 
 
 class DamagedValueError(Exception):
@@ -40,8 +45,9 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 def taken_apart(value: object, values: Codecs) -> Structure:
-    """A value as JSON with its leaves apart, by the name of their type and by path.
+    """A value as JSON with its leaves apart, by the name of their type and by place.
 
+    A place is made of positions alone: with the texts of keys in it, two leaves could share one.
     Raises NotKeepableError for a value that no codec can write.
     """
     leaves: dict[str, dict[str, Any]] = {}
@@ -62,6 +68,8 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
         return [put_together(item, leaves, values) for item in content]
     if kind == "tuple":
         return tuple(put_together(item, leaves, values) for item in content)
+    if kind in _WRITTEN:
+        return _WRITTEN[kind](content)
     if kind == "dict":
         return {
             put_together(key, leaves, values): put_together(item, leaves, values)
@@ -83,12 +91,14 @@ def write_value(folder: Path, name: str, value: object, digest: str, values: Cod
     Raises NotKeepableError, OSError, and any exception of a codec.
     """
     apart = taken_apart(value, values)
-    files, size = {}, 0
+    files: dict[str, str] = {}
+    size = 0
     for kind, leaves in apart.leaves.items():
         codec = values.codec_named(kind)
         assert codec is not None
         assert codec.write is not None  # `_split` accepted only values that can be written
-        path = folder / f"{name}-{digest[:16]}{codec.suffix}"
+        number = f"-{len(files)}" if files else ""  # two codecs may have one suffix
+        path = folder / f"{name}-{digest[:16]}{number}{codec.suffix}"
         with replacing(path) as temporary:
             codec.write(temporary, leaves)
         files[kind] = path.name
@@ -139,35 +149,65 @@ def remove_value(folder: Path, name: str) -> None:
                 path.unlink()
 
 
-def _split(value: Any, path: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]) -> Any:
+def _split(value: Any, place: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if kind in _JSON:
+        return _JSON[kind](value)
     if kind is list or kind is tuple:
-        items = [_split(item, f"{path}.{index}", values, leaves)
+        items = [_split(item, f"{place}.{index}", values, leaves)
                  for index, item in enumerate(value)]  # fmt: skip
         return {kind.__name__: items}
     if kind is dict:
         pairs = [
-            [_split(key, f"{path}.key{index}", values, leaves),
-             _split(item, f"{path}.{key}", values, leaves)]
+            [_split(key, f"{place}.key{index}", values, leaves),
+             _split(item, f"{place}.{index}", values, leaves)]
             for index, (key, item) in enumerate(value.items())
         ]  # fmt: skip
         return {"dict": pairs}
-    codec = None if values is None else values.codec(value)
+    codec = None if values is None else values.own_codec(value)
     if codec is None:
         raise NotKeepableError(f"a {kind.__qualname__} has no codec that keeps it")
-    return _split_by(codec, value, path, values, leaves)
+    return _split_by(codec, value, place, values, leaves)
 
 
 def _split_by(
-    codec: Codec, value: Any, path: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]
+    codec: Codec, value: Any, place: str, values: Codecs | None, leaves: dict[str, dict[str, Any]]
 ) -> Any:
     if codec.pack is not None:
-        return {codec.type_name: {"packed": _split(codec.pack(value), path, values, leaves)}}
+        return {codec.type_name: {"packed": _split(codec.pack(value), place, values, leaves)}}
     if codec.write is None:
         raise NotKeepableError(f"the codec of {codec.type_name} does not write")
-    named = leaves.setdefault(codec.type_name, {})
-    leaf = path if path not in named else f"{path}#{len(named)}"
-    named[leaf] = value
-    return {codec.type_name: {"leaf": leaf}}
+    leaves.setdefault(codec.type_name, {})[place] = value
+    return {codec.type_name: {"leaf": place}}
+
+
+def _float_document(value: float) -> Any:
+    """A float; a nan other than the usual one as its bits: of nans, JSON has that one alone."""
+    if value == value or (bits := struct.pack(">d", value)) == _USUAL_NAN:
+        return value
+    return {"nan": bits.hex()}
+
+
+def _int_document(value: int) -> Any:
+    return value if -_LONGEST <= value < _LONGEST else {"int": f"{value:x}"}
+
+
+def _str_document(value: str) -> Any:
+    """A text; one with half of a surrogate pair, which no file has, as its bytes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return {"str": value.encode("utf-8", "surrogatepass").hex()}
+    return value
+
+
+_JSON: dict[type, Callable[[Any], Any]] = {
+    float: _float_document, int: _int_document, str: _str_document,
+}  # fmt: skip
+_WRITTEN: dict[str, Callable[[Any], Any]] = {
+    "nan": lambda content: struct.unpack(">d", bytes.fromhex(content))[0],
+    "int": lambda content: int(content, 16),
+    "str": lambda content: bytes.fromhex(content).decode("utf-8", "surrogatepass"),
+}

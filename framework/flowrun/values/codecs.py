@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from flowrun.errors import PluginError, error_line
 _SCALARS = (str, int, float, bool, type(None))
 _SUMMARY_FIELDS = ("type", "shape", "dtype", "device", "bytes")
 _SHOWN_ITEMS = 6
+_SHOWN_BITS = 2048
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -34,6 +35,8 @@ class Codec(msgspec.Struct, frozen=True):
     """How values of one type are summarised, compared, digested and stored.
 
     type: the type, or its full name, such as `torch.Tensor`, so that naming it imports nothing.
+        Instances of its subclasses are shown and compared as well, but neither digested nor stored:
+        they would come back as the base type. A subclass that is to be stored has its own codec.
     summary: a `Summary` of the value.
     plain: the value as numbers, strings and lists, for expectations and JSON.
     difference: called with the value, a wanted plain value or another value of the type, `rtol`
@@ -44,13 +47,12 @@ class Codec(msgspec.Struct, frozen=True):
     never stored, and the steps that take such a value run each time.
 
     pack, unpack: the value as values of other types (tensors, numbers, lists, dicts), and back.
-    digest: bytes that tell the content, the same in every process: of equal values equal ones.
+    digest: bytes that tell the value, the same in every process. Two values that a step can tell
+        apart have two digests; it raises for a value that `read` would not give back whole.
     write: called with a path and a dict of values by name, writes them as one file. It may raise
         for a value that has no form on disk; that value is then not stored.
     read: called with such a path, gives the dict back.
     suffix: the suffix of these files.
-    layout: the properties beside its content on which the last bits of a result may depend (its
-        layout in memory); part of the name under which the bytes are stored.
     portable: gives a value of the same content as every machine can read it back: a tensor on the
         CPU. Golden values are written so.
     """
@@ -65,13 +67,34 @@ class Codec(msgspec.Struct, frozen=True):
     write: Callable[[Path, dict[str, Any]], None] | None = None
     read: Callable[[Path], dict[str, Any]] | None = None
     suffix: str = ""
-    layout: Callable[[Any], str] | None = None
     portable: Callable[[Any], Any] | None = None
 
     @property
     def type_name(self) -> str:
         """The full name of the type: its module, a dot, and its own name."""
         return self.type if isinstance(self.type, str) else full_name(self.type)
+
+
+def key_text(key: object, keys: Container[object]) -> str:
+    """A key as a text; with its type if it is 1 and "1" is one of the keys too."""
+    text = str(key)
+    is_taken = not isinstance(key, str) and text in keys
+    return f"{text} ({type(key).__name__})" if is_taken else text
+
+
+def _shown(value: Any) -> Any:
+    """A number or text for a record, which holds no subclasses, as those of enums and of NumPy.
+
+    A number of more digits than Python writes, and half of a surrogate pair, become words.
+    """
+    if isinstance(value, str):
+        return str.__str__(value).encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        bits = value.bit_length()
+        return int.__int__(value) if bits <= _SHOWN_BITS else f"{bits} bits"
+    return value
 
 
 def full_name(kind: type) -> str:
@@ -98,6 +121,10 @@ class Codecs:
                 return codec
         return None
 
+    def own_codec(self, value: object) -> Codec | None:
+        """The codec of the value's very type: of a subclass only if a codec names that."""
+        return self._codecs.get(full_name(type(value)))
+
     def codec_named(self, type_name: str) -> Codec | None:
         """The codec of a type, by the type's full name."""
         return self._codecs.get(type_name)
@@ -117,7 +144,7 @@ class Codecs:
     def summary(self, value: object) -> dict[str, Any]:
         """The value for a record: type, shape, dtype, device; small plain values whole."""
         if type(value) in _SCALARS:
-            return {"type": type(value).__name__, "value": value}
+            return {"type": type(value).__name__, "value": _shown(value)}
         codec = self.codec(value)
         if codec is not None:
             found = self._summary(codec, value)
@@ -130,14 +157,15 @@ class Codecs:
                 summary["value"] = codec.plain(value)
             return summary
         if isinstance(value, dict):
-            items = {str(key): self.summary(item) for key, item in value.items()}
-            return {"type": "dict", "items": items}
+            parts = {key_text(key, value): self.summary(item) for key, item in value.items()}
+            return {"type": "dict", "items": parts}
         if isinstance(value, (list, tuple)):
             if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):
-                return {"type": "list", "length": len(value), "value": list(value)}
+                items = [_shown(item) for item in value]
+                return {"type": "list", "length": len(value), "value": items}
             return {"type": "list", "length": len(value)}
         if isinstance(value, _SCALARS):
-            return {"type": type(value).__name__, "value": value}
+            return {"type": type(value).__name__, "value": _shown(value)}
         return {"type": full_name(type(value))}
 
     def text(self, summary: Mapping[str, Any]) -> str:

@@ -18,8 +18,10 @@ class NoDigestError(Exception):
 def value_digest(value: object, values: Codecs) -> str | None:
     """The digest of a value's content, in hexadecimal; None if it cannot be digested.
 
-    Numbers, strings, bools, None, and lists, tuples and dicts are digested by type and content, in
-    order; anything else by its codec: a tensor by dtype, shape and bytes, not by its strides.
+    Two values have one digest only if a step cannot tell them apart. Numbers, strings, bools, None,
+    and lists, tuples and dicts are digested by type and content, in order; anything else by the
+    codec of its very type. An instance of a subclass may hold more than its base does, so it has a
+    digest only if a codec names the subclass.
     """
     try:
         return _digest(value, values).hex()
@@ -49,26 +51,35 @@ def _digest(value: Any, values: Codecs) -> bytes:
     if kind is dict:
         pairs = [_digest(key, values) + _digest(item, values) for key, item in value.items()]
         return blake3(b"dict:" + b"".join(pairs)).digest()
-    codec = values.codec(value)
+    codec = values.own_codec(value)
     if codec is None:
-        raise NoDigestError(f"a {kind.__qualname__} has no codec")
+        raise NoDigestError(f"no codec names the type {kind.__qualname__}")
     name = f"{codec.type_name}:".encode()
-    if codec.digest is not None:
-        try:
+    try:
+        if codec.digest is not None:
             return blake3(name + codec.digest(value)).digest()
-        except Exception as error:  # the codec is a plugin's, and the value may be of a rare kind
-            raise NoDigestError(str(error)) from error
-    if codec.pack is not None:
-        return blake3(name + _digest(codec.pack(value), values)).digest()
+        if codec.pack is not None:
+            return blake3(name + _digest(codec.pack(value), values)).digest()
+    except (NoDigestError, RecursionError):
+        raise
+    except Exception as error:  # the codec is a plugin's, and the value may be of a rare kind
+        raise NoDigestError(str(error)) from error
     raise NoDigestError(f"the codec of {codec.type_name} gives no digest")
+
+
+def _int_bytes(value: int) -> bytes:
+    """The digits of a whole number; of one too long for Python to write in decimals, in hex."""
+    return b"int:%d" % value if value.bit_length() <= _DECIMAL_BITS else b"int:0x%x" % value
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=repr, order="deterministic")
 
+_DECIMAL_BITS = 2048  # Python can be set to write no more than 640 digits, some 2100 bits
+
 _ENCODERS: dict[type, Any] = {
     type(None): lambda value: b"none",
     bool: lambda value: b"bool:1" if value else b"bool:0",
-    int: lambda value: b"int:%d" % value,
+    int: _int_bytes,
     float: lambda value: b"float:" + struct.pack("<d", value),
     str: lambda value: b"str:" + value.encode("utf-8", "surrogatepass"),
 }

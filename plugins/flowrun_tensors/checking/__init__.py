@@ -13,7 +13,7 @@ Read first:
 
 A call passes through `data_access` (reading data), `device_args` (absent devices) and `lint`
 (warnings); a failure through `diagnosis`. `fake_backends` and `patches` replace what no mode sees.
-`standin_device`, `lazy_compiler` and `fake_tensors` alone use private names of torch.
+`standin_device` and `fake_tensors`, and `lazy_compiler` above, alone use private names of torch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def check_mode(devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMod
     devices: the full names of those that the recipe's steps run on, present or not; present: those
     of this machine, with descriptions. Raises FlowrunError if nothing can stand for an absent one.
     """
-    from flowrun_tensors.checking.lazy_compiler import postpone_compiler
+    from flowrun_tensors.lazy_compiler import postpone_compiler
 
     postpone_compiler()  # before anything of torch imports it
     from flowrun_tensors.checking.mode import ShapesCheck

@@ -24,6 +24,7 @@ _READS_DATA = re.compile(
 _UNSUPPORTED = (
     "Could not run 'aten::", "is not linked with support for", "without ATen_cuda", "NYI",
     "not compiled with", "not yet supported", "meta converter", "FakeTensorMode", "FakeTensor is",
+    'Attempted to set the storage of a tensor on device "meta"',  # as safetensors does
 )  # fmt: skip
 # Torch's own Python code below its functions. An error of one of these types that is raised there
 # is a limit of fake tensors, not a mistake of the step.

@@ -21,7 +21,6 @@ from flowrun_tensors.checking.fake_tensors import (
     silent_log,
     without_onednn,
 )
-from flowrun_tensors.checking.lazy_compiler import loading_in
 from flowrun_tensors.checking.lint import Lint
 from flowrun_tensors.checking.operands import call_text
 from flowrun_tensors.checking.patches import (
@@ -30,6 +29,7 @@ from flowrun_tensors.checking.patches import (
     patch_device,
     patch_modules,
 )
+from flowrun_tensors.lazy_compiler import loading_in
 from flowrun_tensors.lazy_torch import torch
 
 # These read a number of the data only to warn about it, or to refuse it; and the number to give.

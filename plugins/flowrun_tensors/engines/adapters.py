@@ -11,7 +11,7 @@ from typing import Any, Literal
 from flowrun import Context
 from flowrun_tensors.batches import Batches
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.gradients import GradientAt, by_autograd, by_compiler, by_model
+from flowrun_tensors.gradients import GradientAt, by_autograd, by_model
 from flowrun_tensors.training import (
     BLOCK,
     Trained,
@@ -23,17 +23,12 @@ from flowrun_tensors.training import (
     surroundings_state,
     trained,
 )
-from flowrun_tensors.validation import Validation
+from flowrun_tensors.validation import Validation, taken_of
 
 
 def autograd(task: Task, ctx: Context) -> Trained:
     """The loop itself, with torch's own gradients and optimisers."""
     return _descended(task, by_autograd(task.loss_at), "autograd", ctx)
-
-
-def compiled(task: Task, ctx: Context) -> Trained:
-    """The loop, with loss and gradient compiled by torch.compile."""
-    return _descended(task, by_compiler(task.loss_at, ctx.log), "compiled", ctx)
 
 
 def _descended(task: Task, gradient_at: GradientAt, engine: str, ctx: Context) -> Trained:
@@ -62,7 +57,8 @@ def moments(task: Task, ctx: Context) -> Trained:
     settings = task.settings
     found = iterated(
         task.X, task.y, task.params,
-        lrs=settings.rates, tolerance=settings.tolerance, **settings.options,
+        steps=settings.steps, lrs=[settings.lr] if settings.lrs is None else settings.lrs,
+        tolerance=settings.tolerance, **settings.options,
     )  # fmt: skip
     return Trained(found.params, found.losses)
 
@@ -97,7 +93,6 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         walk.restore(restored["walk"])
         restore_surroundings(restored, task.X.device, batches, validation)
     losses, params = walk.losses, walk.named()
-    lrs = settings.rates
     state = partial(_state, walk, batches, validation)
 
     def loss_now() -> float:
@@ -106,7 +101,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
     while walk.taken < settings.steps:
         step = walk.taken
         is_last = validation is not None and validation.look(params, step)
-        walk.step(lrs[step], None if batches is None else batches.rows())
+        walk.step(settings.rate(step), None if batches is None else batches.rows())
         if is_last or has_settled(losses, step, settings.tolerance):
             break
         if walk.taken % BLOCK == 0:
@@ -114,7 +109,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         ctx.progress(walk.taken, settings.steps, loss=loss_now)
         ctx.checkpoint(state)
     require_finite(losses, 0, walk.taken, settings.lr)
-    return trained(walk.parameters(), losses[: walk.taken], validation)
+    return trained(walk.parameters(), taken_of(losses, walk.taken), validation)
 
 
 def _state(walk: Any, batches: Batches | None, validation: Validation | None) -> dict[str, Any]:

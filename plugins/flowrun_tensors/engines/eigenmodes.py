@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 _EPSILON = float(np.finfo(np.float64).eps)
 _GROWTH = 1e3  # of a coordinate within the descent, from which on it counts as diverging
 
+_SETTLED = 100  # tolerances that the part of the loss that jumps may still come to
+
 
 @dataclass(frozen=True, slots=True)
 class Modes:
@@ -85,6 +87,22 @@ class Modes:
             raise NotCoveredError(
                 "the descent diverges along a direction in which the first parameters are "
                 "optimal, so rounding alone decides when; only engine: autograd can tell"
+            )
+
+    def require_settled(self, before: Array, now: Array, tolerance: float) -> None:
+        """Raise NotCoveredError if tolerance ends a descent that still jumps over its optimum.
+
+        before, now: the fractions `(p,)` that remain before the last two updates. With a learning
+        rate near the largest that converges the loss hardly changes while a coordinate goes from
+        one side to the other, so rounding decides at which step, and on which side, it ends.
+        """
+        jumps = before * now < 0
+        if (self.quadratic * np.square(now))[jumps].sum() > _SETTLED * tolerance:
+            raise NotCoveredError(
+                "tolerance ends the descent while it still jumps from one side of its optimum to "
+                "the other, so rounding alone decides at which step; only engine: autograd can "
+                f"tell (or lower the learning rate: {2 / float(self.eigenvalues[-1]):.6g} is the "
+                "largest that converges)"
             )
 
 

@@ -212,7 +212,8 @@ def _activate(before, after, activation):  # type: ignore[no-untyped-def]
                 a[i] = max(a[i], zero)
         elif activation == TANH:
             for i in range(len(a)):
-                a[i] = one - (one + one) / (one + _exp(a[i] + a[i]))
+                rise = _exp_less_one(a[i] + a[i])
+                a[i] = rise / (rise + (one + one))
         else:
             for i in range(len(a)):
                 a[i] = one / (one + _exp(-a[i]))
@@ -276,24 +277,43 @@ def _exp(x: Any) -> Any:
     return math.exp(x)
 
 
+def _exp_less_one(x: Any) -> Any:
+    """`exp(x) - 1` in the same way, of full precision near 0: `2^n (exp(r) - 1) + (2^n - 1)`."""
+    return math.expm1(x)
+
+
 @overload(_exp, jit_options={"error_model": "numpy", "fastmath": {"contract"}})
 def _exp_of_dtype(x: Any) -> Any:
+    return _series(x, less_one=False)
+
+
+@overload(_exp_less_one, jit_options={"error_model": "numpy", "fastmath": {"contract"}})
+def _exp_less_one_of_dtype(x: Any) -> Any:
+    return _series(x, less_one=True)
+
+
+def _series(x: Any, *, less_one: bool) -> Any:
+    """The function that numba compiles for the dtype of x."""
     single = x == types.float32
     dtype, bits = (np.float32, np.int32) if single else (np.float64, np.int64)
     fraction_bits, bias, limit, degree = (23, 127, 87.0, 7) if single else (52, 1023, 708.0, 13)
     # ln 2 as a sum whose first part has so few bits that its product with any exponent is exact.
     ln2_high, ln2_low = dtype(0.693359375), dtype(math.log(2) - 0.693359375)
     log2_e = dtype(math.log2(math.e))
-    lowest, highest, half = dtype(-limit), dtype(limit), dtype(0.5)
-    terms = tuple(dtype(1 / math.factorial(power)) for power in range(degree, -1, -1))
+    lowest, highest, half, one = dtype(-limit), dtype(limit), dtype(0.5), dtype(1)
+    least = 1 if less_one else 0  # the power with which the series begins
+    terms = tuple(dtype(1 / math.factorial(power)) for power in range(degree, least - 1, -1))
 
-    def exp(x: Any) -> Any:
+    def function(x: Any) -> Any:
         x = min(max(x, lowest), highest)
         exponent = np.floor(x * log2_e + half)
         rest = (x - exponent * ln2_high) - exponent * ln2_low
         series = terms[0]
         for term in terms[1:]:
             series = series * rest + term
-        return series * bits((bits(exponent) + bias) << fraction_bits).view(dtype)
+        scale = bits((bits(exponent) + bias) << fraction_bits).view(dtype)
+        if less_one:
+            return scale * (series * rest) + (scale - one)
+        return series * scale
 
-    return exp
+    return function

@@ -37,6 +37,7 @@ def iterated(
     params: dict[str, torch.Tensor],
     *,
     lrs: Sequence[float] | Array,
+    steps: int | None = None,
     momentum: float = 0.0,
     nesterov: bool = False,
     weight_decay: float = 0.0,
@@ -46,21 +47,23 @@ def iterated(
 
     `X` `(n, d)` and `y` `(n, k)` floating, read once in blocks; `params` `W1` `(d, k)` and `b1`
     `(k,)`; the loss is the mean of squares over all n k elements. lrs: the learning rate of each
-    step, `(steps,)`. momentum (from 0 to less than 1), nesterov, weight_decay: as in
-    torch.optim.SGD, without dampening. tolerance: stop after the first step whose loss is less than
-    this from the one before, losses taken in the dtype of `y`; 0 takes every step.
+    step, `(steps,)`; with `steps` the one of all, `(1,)`. momentum (from 0 to less than 1),
+    nesterov, weight_decay: as in torch.optim.SGD, without dampening. tolerance: stop after the
+    first step whose loss is less than this from the one before, losses taken in the dtype of `y`; 0
+    takes every step.
 
     Raises DivergedError if the loop's loss stops being finite within the steps taken, and
     NotCoveredError if only the loop itself can compute the result.
     """
-    rates = rounded(lrs, y.dtype)
+    steps = len(lrs) if steps is None else steps
+    rates = np.broadcast_to(rounded(lrs, y.dtype), (steps,))  # one rate takes the memory of one
     momentum, weight_decay = rounded([momentum, weight_decay], y.dtype).tolist()
     found = modes(X, y, params, weight_decay, reach=float(rates.sum()) / (1 - momentum))
     walk = _Walk(found.eigenvalues, rates, momentum, nesterov)
-    record = LossRecord(len(rates), y, tolerance)
+    record = LossRecord(steps, y, tolerance)
     advance, growth = np.zeros_like(found.eigenvalues), np.ones_like(found.eigenvalues)
-    overflows = False
-    while record.taken < len(rates) and not (record.stopped or overflows):
+    overflows, last = False, np.ones((1, len(growth)))
+    while record.taken < steps and not (record.stopped or overflows):
         start = record.taken
         remaining, directions = walk.walk(rates[start : start + walk.span])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -71,7 +74,10 @@ def iterated(
         overflows = count < len(losses) and not record.stopped
         advance += rates[start : record.taken] @ directions[: record.taken - start]
         walked = remaining[: record.taken - start + 1]
+        last = np.concatenate([last, remaining[: record.taken - start]])[-2:]
         np.fmax(growth, np.abs(walked).max(0), out=growth)
+    if record.stopped:
+        found.require_settled(last[0], last[1], tolerance)
     found.require_excited(growth)
     largest_lr = _largest_stable_rate(momentum, nesterov) / float(found.eigenvalues[-1])
     if overflows:

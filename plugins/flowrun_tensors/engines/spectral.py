@@ -54,6 +54,9 @@ def spectral(
         start = record.taken
         record.add(powers.losses(found, start, min(span, end - start)))
         span = min(4 * span, largest)
+    if record.stopped:
+        before, now = (powers.remaining(record.taken - back) for back in (2, 1))
+        found.require_settled(before, now, tolerance)
     if powers.grow:
         found.require_excited(np.abs(powers.remaining(record.taken)))
     largest_lr = 2 / float(found.eigenvalues[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowrun_tensors.engines.eigenmodes import Array
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.validation import taken_of
 
 
 class LossRecord:
@@ -41,4 +42,4 @@ class LossRecord:
     @property
     def losses(self) -> torch.Tensor:
         """The losses of the steps taken."""
-        return self._losses[: self.taken].to(self._device)
+        return taken_of(self._losses, self.taken).to(self._device)

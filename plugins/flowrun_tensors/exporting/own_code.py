@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ class OwnCode:
             raise ExportError(f"{place}: {message}\n    define it there, with `def`")
         path = Path(code.co_filename)
         if path not in self._modules:
-            package = getattr(sys.modules.get(function.__module__), "__package__", "") or ""
+            package = function.__globals__.get("__package__") or ""
             root = path.parents[len(package.split("."))] if package else path.parent
             self._modules[path] = module = Module.read(path, root)
             for statement in filter(acts, module.tree.body):

@@ -38,6 +38,8 @@ def save(step: StepLines) -> None:
         assert chosen.write is not None
         step.add(call(step.script.own_function(chosen.write), [target, content], {}))
     elif form == "NumPy":
+        if not is_lone and (taken := {"file", "allow_pickle"} & set(items)):
+            raise ExportError(f"numpy.savez takes no array named `{min(taken)}`")
         step.script.use("numpy")
         file = step.local("file")
         step.begin(f'with open({target}, "wb") as {file}:')

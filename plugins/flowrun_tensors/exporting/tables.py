@@ -6,6 +6,7 @@ from typing import Any
 
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.text import ExportError, literal
+from flowrun_tensors.steps.split import train_rows
 
 _HOST_ELEMENTS = 2**16  # that `normalize` looks at together, and on an accelerator
 _DEVICE_ELEMENTS = 2**22
@@ -26,12 +27,12 @@ def split(step: StepLines) -> None:
     rows, width = data.shape if data.shape and len(data.shape) == 2 else (None, None)
     X, y = step.local("X"), step.local("y")
     places = _features_and_targets(step, data.name, width)
-    count: int | str = train if isinstance(train, int) else f"round({train!r} * len({data.name}))"
-    if isinstance(count, str) and rows is not None:
-        count = round(train * rows)
-    if isinstance(count, str):
-        step.add(f"{step.local('count')} = {count}")
+    count: int | str
+    if isinstance(train, int) or rows is not None:
+        count = train_rows(train, rows or 0)
+    else:
         count = step.local("count")
+        step.add(f"{count} = int(round({train!r} * len({data.name}), 6) + 0.5)")
     known = count if isinstance(count, int) else None
     left = None if rows is None or known is None else rows - known
     chosen = {"kind": "tensor", "dtype": data.dtype}
@@ -69,6 +70,8 @@ def _features_and_targets(step: StepLines, data: str, width: int | None) -> tupl
         return f"{data}[:, {rest}]", f"{data}[:, {places}]", len(names)
     if unknown := [name for name in names if name not in columns.detail]:
         raise ExportError(f"there is no column `{unknown[0]}`; there are: {list(columns.detail)}")
+    if twice := [name for name in names if (*names, *columns.detail).count(name) > 2]:
+        raise ExportError(f"`{twice[0]}` is a target and names two columns")
     places = [columns.detail.index(name) for name in names]
     rest = [index for index in range(width) if index not in places]
     return f"{data}{_columns(rest, width)}", f"{data}{_columns(places, width)}", len(names)
@@ -91,6 +94,7 @@ _NORMALIZED = """
 {squares} = ({shifted} - {mean}).square().sum(0)  ## one_block
 {mean}, {squares} = {moments}({X}.{wide}() - {first})  ## not one_block
 {std} = ({squares} / (len({X}) - 1)).sqrt().to({dtype})
+assert {std}.isfinite().all(), "a column is not finite, or too large"
 {std}[{squares} == 0] = 1  # a column that is constant has no scale
 {mean} = ({first} + {mean}).to({dtype})
 {new_X}, {new_X_val} = ({X} - {mean}) / {std}, ({X_val} - {mean}) / {std}  ## crossed

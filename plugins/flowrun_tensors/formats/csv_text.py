@@ -7,12 +7,14 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
 from flowrun import DataError
 from flowrun_tensors.formats.csv_engine import read_large
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.ranges import too_large
 
 _DELIMITERS = (";", "\t", "|", ",")  # the comma last: it may be a decimal comma between others
 SAMPLE = 20  # lines looked at to find the delimiter
@@ -34,8 +36,8 @@ def read_csv(
     A large file is read by an engine if one is installed; the files that it does not support, and
     each file that has a fault, is read here, so that values and errors are the same.
 
-    Raises DataError that names the line and the column of a cell that is not a finite number,
-    and of a line with more or fewer cells than the first.
+    Raises DataError that names the line and the column of a cell that is not a finite number or is
+    too large for the dtype, and of a line with more or fewer cells than the first.
     """
     with opened_text(path) as lines:
         sizes: list[int] = []
@@ -47,12 +49,14 @@ def read_csv(
         numbers, row_lines = table_numbers(reader, reader, first, columns, path)
     if not numbers:
         raise no_rows(path)
-    data = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, len(first))
+    written = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, len(first))
+    data = written.to(getattr(torch, dtype))
     finite = data.isfinite()
     if not finite.all():
         row, column = (int(index) for index in (~finite).nonzero()[0])
-        raise bad_cell(path, row_lines(row), column, columns, str(float(data[row, column])))
-    return {"data": data.to(getattr(torch, dtype)), "columns": columns}
+        number = float(written[row, column])
+        raise bad_number(path, row_lines(row), column, columns, number, dtype)
+    return {"data": data, "columns": columns}
 
 
 @contextmanager
@@ -77,7 +81,10 @@ def sized(lines: Iterable[str], sizes: list[int]) -> Iterator[str]:
 def begun_table(
     lines: Iterable[str], path: Path, delimiter: str | None, header: bool | None
 ) -> tuple[Any, list[str], list[str] | None]:
-    """A reader of the rows below the first one, the first one, and the columns' names if it is."""
+    """A reader of the rows below the first one, the first one, and the columns' names if it is.
+
+    Raises DataError if there is no row, or if two columns have one name.
+    """
     lines = iter(lines)
     sample = list(islice(lines, SAMPLE))
     if not any(line.strip() for line in sample):
@@ -89,7 +96,20 @@ def begun_table(
     columns = None
     if header or (header is None and not all(_is_number(cell) for cell in first)):
         columns = [cell.strip() for cell in first]
+        _check_names(columns, path, reader.line_num)
     return reader, first, columns
+
+
+def _check_names(columns: list[str], path: Path, line: int) -> None:
+    """Raise DataError for two columns of one name; a name left empty is none."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(columns, 1):
+        if name and name in first:
+            raise DataError(
+                f"{path}, line {line}: the columns {first[name]} and {place} are both named "
+                f"`{name}`; give each a name of its own"
+            )
+        first[name] = place
 
 
 def table_numbers(
@@ -134,16 +154,30 @@ def no_rows(path: Path) -> DataError:
     return DataError(f"{path} has a line of names and no rows below it")
 
 
+def bad_number(
+    path: Path, line: int, column: int, columns: list[str] | None, number: float, dtype: str
+) -> DataError:
+    """The error of a number that is not finite in the dtype of the table."""
+    if isfinite(number):
+        return DataError(f"{_cell(path, line, column, columns)}: {too_large(number, dtype)}")
+    return bad_cell(path, line, column, columns, f"{number}")
+
+
+def _cell(path: Path, line: int, column: int, columns: list[str] | None) -> str:
+    """The place of a cell, its column counted from 0."""
+    name = f" ({columns[column]})" if columns else ""
+    return f"{path}, line {line}, column {column + 1}{name}"
+
+
 def bad_cell(
     path: Path, line: int, column: int, columns: list[str] | None, value: str
 ) -> DataError:
     """The error of a cell that holds no finite number, its column counted from 0."""
-    name = f" ({columns[column]})" if columns else ""
     what = f"`{value}` is not a finite number" if value.strip() else "the cell is empty"
     hint = ""
     if "," in value and _is_number(value.replace(",", ".")):
         hint = "; decimals need a point, not a comma"
-    return DataError(f"{path}, line {line}, column {column + 1}{name}: {what}{hint}")
+    return DataError(f"{_cell(path, line, column, columns)}: {what}{hint}")
 
 
 def _is_number(cell: str) -> bool:

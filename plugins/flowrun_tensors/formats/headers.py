@@ -10,7 +10,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from flowrun import DataError, NeedsDataError
+from flowrun import NeedsDataError
+from flowrun_tensors.formats.limits import SAFETENSORS_DTYPES
 from flowrun_tensors.formats.shapes import without_data
 from flowrun_tensors.formats.tensor_files import (
     arrays_by_name,
@@ -19,15 +20,6 @@ from flowrun_tensors.formats.tensor_files import (
     safetensors_by_name,
 )
 from flowrun_tensors.lazy_torch import torch
-
-# https://github.com/huggingface/safetensors: the format's names of types, and torch's
-SAFETENSORS_DTYPES = {
-    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "F16": "float16",
-    "BF16": "bfloat16", "U32": "uint32", "I32": "int32", "F32": "float32", "U64": "uint64",
-    "I64": "int64", "F64": "float64", "C64": "complex64", "F8_E4M3": "float8_e4m3fn",
-    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2": "float8_e5m2", "F8_E5M2FNUZ": "float8_e5m2fnuz",
-    "F8_E8M0": "float8_e8m0fnu", "F4": "float4_e2m1fn_x2",
-}  # fmt: skip
 
 _ZIP = b"PK\x03\x04"  # with which a file of torch.save begins since torch 1.6
 
@@ -106,19 +98,6 @@ def tensors_without_data(path: Path) -> dict[str, torch.Tensor]:
                 shape = [*shape[:-1], shape[-1] // 2]
             tensors[name] = torch.empty(shape, dtype=dtype, device="cpu")
     return tensors
-
-
-def require_safetensors(tensors: dict[str, torch.Tensor]) -> None:
-    """Raise DataError for a tensor that a safetensors file cannot hold."""
-    for name, tensor in tensors.items():
-        kind = str(tensor.dtype).removeprefix("torch.")
-        if kind not in SAFETENSORS_DTYPES.values():
-            raise DataError(
-                f"`{name}` is {kind}, which a safetensors file cannot hold\n"
-                "    cast it first, or save to a .pt file"
-            )
-        if tensor.layout is not torch.strided:
-            raise DataError(f"`{name}` is sparse, and a safetensors file holds dense tensors alone")
 
 
 def numpy_header(path: Path) -> dict[str, Any]:

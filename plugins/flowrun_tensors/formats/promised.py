@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flowrun import DataError, Format, Unknown
-from flowrun_tensors.formats.headers import require_safetensors
+from flowrun import Format, Unknown
+from flowrun_tensors.formats.limits import require_held
 from flowrun_tensors.formats.tensor_files import (
     by_name,
     no_tensor,
@@ -54,19 +54,12 @@ def _in_pt(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _in_safetensors(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    require_safetensors({name: tensor})
+    require_held("safetensors", {name: tensor})
     return tensor.detach().cpu().contiguous().clone()
 
 
 def _in_numpy(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    import numpy
-
-    kind = str(tensor.dtype).removeprefix("torch.")
-    if not hasattr(numpy, kind):
-        raise DataError(
-            f"`{name}` is {kind}, which NumPy does not have\n"
-            "    cast it first, or save to a .pt or .safetensors file"
-        )
+    require_held("NumPy", {name: tensor})
     array = tensor.detach().cpu()
     is_fortran = array.permute(tuple(reversed(range(array.ndim)))).is_contiguous()
     order = torch.preserve_format if is_fortran else torch.contiguous_format

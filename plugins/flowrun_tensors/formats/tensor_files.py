@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun import DataError
+from flowrun_tensors.formats.limits import require_held
 from flowrun_tensors.lazy_torch import torch
 
 
@@ -101,12 +102,17 @@ def write_numpy(path: Path, named: dict[str, Any]) -> None:
     """One tensor as a `.npy` file, or several by name as `.npz`."""
     import numpy
 
-    arrays = {name: tensor.numpy(force=True) for name, tensor in _tensors(path, named).items()}
-    with path.open("wb") as file:
-        if len(arrays) == 1:
+    tensors = _tensors(path, named)
+    require_held("NumPy", tensors)
+    arrays = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
+    if len(arrays) == 1:
+        with path.open("wb") as file:
             numpy.save(file, next(iter(arrays.values())), allow_pickle=False)
-        else:
-            numpy.savez(file, **arrays)
+        return
+    with zipfile.ZipFile(path, "w") as archive:  # numpy.savez takes no array named `file`
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                numpy.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def write_pt(path: Path, named: dict[str, Any]) -> None:
@@ -120,6 +126,7 @@ def write_safetensors(path: Path, named: dict[str, Any]) -> None:
     from safetensors.torch import save_file
 
     tensors = _tensors(path, named)
+    require_held("safetensors", tensors)
     save_file(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path
     )
@@ -141,10 +148,17 @@ def no_tensor(name: str, kind: str) -> DataError:
 
 
 def by_name(value: Any, path: Path) -> dict[str, Any]:
-    """The values of a file by name: a lone tensor is `data`; raises DataError."""
+    """The values of a file by name: a lone tensor is `data`; raises DataError.
+
+    Two keys of one text, such as 1 and "1", are an error: only one of them could be taken.
+    """
     if isinstance(value, torch.Tensor):
         return {"data": value}
     if not isinstance(value, dict):
         raise DataError(f"{path} holds a {type(value).__name__}, not a tensor or a dict of tensors")
     named = {str(name): item for name, item in value.items()}
+    if len(named) < len(value):
+        texts = [str(name) for name in value]
+        twice = next(name for name in texts if texts.count(name) > 1)
+        raise DataError(f"{path} holds two values that are named `{twice}`, of different types")
     return {"data": next(iter(named.values())), **named} if len(named) == 1 else named

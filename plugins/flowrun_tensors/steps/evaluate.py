@@ -8,6 +8,7 @@ from flowrun import Context, FlowrunError, Meta, Unknown, listed, step
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of, metric
 from flowrun_tensors.models import check_fit, predictor_of
+from flowrun_tensors.training_data import require_rows
 
 Metric = Literal["mae", "mse", "rmse", "r2", "accuracy", "cross_entropy"]
 
@@ -33,11 +34,13 @@ def evaluate(
     `X_val` of `(n, d)`, normalized as the training rows were, and `y_val` of `(n, k)`; gives
     `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
     coefficient of determination. For classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`:
-    `metrics: [accuracy, cross_entropy]`. Raises FlowrunError if predictions and targets do not
-    fit each other.
+    `metrics: [accuracy, cross_entropy]`. All are computed in float64. Raises FlowrunError if
+    there are no rows, if predictions and targets do not fit each other, or if one of their numbers
+    is not finite.
     """
     y_hat = _predictions(params, X_val, model, ctx)
     y_val = _targets(y_hat, y_val, metrics)
+    _require_finite(y_hat, y_val, X_val, params)
     return {name: metric(name, y_hat, y_val) for name in metrics}
 
 
@@ -64,6 +67,7 @@ def _predictions(
 ) -> torch.Tensor:
     predictor = predictor_of(model, ctx)
     check_fit(predictor, params, X_val)
+    require_rows(X_val, "X_val")
     with torch.no_grad():
         return predictor.predict(params, X_val)
 
@@ -86,3 +90,31 @@ def _targets(
             f"{tuple(y_val.shape)}"
         )
     return y_val
+
+
+def _require_finite(
+    y_hat: torch.Tensor, y_val: torch.Tensor, X_val: torch.Tensor, params: dict[str, torch.Tensor]
+) -> None:
+    """Raise FlowrunError if a prediction or a target is not finite, naming where that is from."""
+    if _is_finite(y_hat) and _is_finite(y_val):
+        return
+    known = {
+        "y_val": y_val,
+        "X_val": X_val,
+        **{f"params.{key}": one for key, one in params.items()},
+    }
+    named = [name for name, value in known.items() if not _is_finite(value)]
+    found = "nothing that they are computed from is so: they leave the range of their dtype"
+    if named:
+        place = [int(part) for part in (~known[named[0]].isfinite()).nonzero()[0]]
+        number = float(known[named[0]][tuple(place)])
+        found = f"`{named[0]}` holds {number} at {place}"
+    wrong = "targets" if named == ["y_val"] else "predictions"
+    raise FlowrunError(
+        f"{wrong} are not finite, so no metric can be computed: {found}\n"
+        "look at the data above, or lower the `lr` of the training"
+    )
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    return bool(value.isfinite().all())

@@ -11,11 +11,12 @@ from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Predictor, predictor_of
 from flowrun_tensors.schedules import check_schedule, learning_rates
 from flowrun_tensors.training import Descent
-from flowrun_tensors.training_data import fitting_targets
+from flowrun_tensors.training_data import data_of, fitting_targets
 
-Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "compiled", "numba"]
+Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "numba"]
 
 _SGD = ("momentum", "nesterov")
+_GROWTH = 1000  # of the loss over its first, from which on a descent counts as diverging
 
 
 def _is_validated(options: SimpleNamespace) -> bool:
@@ -111,11 +112,23 @@ def gd_train(
     trained, losses, val_losses = walked(engine, task, ctx)
     first, last = float(losses[0]), float(losses[-1])
     ctx.log(f"loss {first:.5g} -> {last:.5g} in {len(losses)} steps")
+    _warn_of_growth(losses, ctx)
     if val_losses is None:
         return {"params": trained, "losses": losses}
     least = int(val_losses.argmin())
     ctx.log(f"least loss on X_val {float(val_losses[least]):.5g}, after {least} updates")
     return {"params": trained, "losses": losses, "val_losses": val_losses}
+
+
+def _warn_of_growth(losses: torch.Tensor, ctx: Context) -> None:
+    """Warn of a descent that diverged on its way, as with a schedule that begins too high."""
+    highest = int(losses.argmax())
+    first, most = float(losses[0]), float(losses[highest])
+    if most > _GROWTH * first > 0:
+        ctx.warn(
+            f"the loss grew from {first:.5g} to {most:.5g} at step {highest + 1}: the descent "
+            "diverged there, and rounding errors grew with it; lower `lr`"
+        )
 
 
 @gd_train.check_options
@@ -190,10 +203,11 @@ def _task(
     is_data: bool = True,
 ) -> Task:
     """The training; raises FlowrunError if rows and targets do not fit."""
+    X, y = data_of(X), data_of(y)
     y = fitting_targets(predictor, params, X, y, loss, is_data=is_data)
     validated = None
     if validation:
-        X_val, y_val = validation["X_val"], validation["y_val"]
+        X_val, y_val = data_of(validation["X_val"]), data_of(validation["y_val"])
         y_val = fitting_targets(predictor, params, X_val, y_val, loss, part="val", is_data=is_data)
         validated = X_val, y_val
     return Task(params, X, y, predictor, loss, settings, validated, patience)

@@ -11,8 +11,7 @@ from flowrun_tensors.lazy_torch import torch
 
 
 def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
-    used = expression_inputs({"of": options.of})
-    return (*used, *(name for name in options.by if name not in used))
+    return expression_inputs({"of": options.of}, options.by)
 
 
 @step(inputs=_inputs, outputs=("f", "grads"))

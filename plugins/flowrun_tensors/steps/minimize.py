@@ -12,8 +12,7 @@ from flowrun_tensors.steps.grad import scalar, tracked
 
 
 def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
-    used = expression_inputs({"of": options.of})
-    return used if options.by in used else (*used, options.by)
+    return expression_inputs({"of": options.of}, [options.by])
 
 
 @step(inputs=_inputs, outputs=lambda options: (options.by, "trace", "points"))

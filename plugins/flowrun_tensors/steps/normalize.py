@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from flowrun import CheckContext, Context, FlowrunError, step
 from flowrun_tensors.lazy_torch import torch
 
 _HOST_ELEMENTS = 2**16  # of one block: 512 KiB in float64, which stays in a core's second cache
 _DEVICE_ELEMENTS = 2**22  # of one block on an accelerator, which needs much work at a time
+_LARGEST_SHIFT = 0.01  # in deviations: by how much a mean may be rounded without a warning
 
 
 @step(outputs=("X_train", "X_val", "mean", "std"))
@@ -22,22 +25,37 @@ def normalize(
     `X_train` of `(n, d)` and `X_val` of `(m, d)`, floating; gives both normalized, and `mean` and
     `std` of `(d,)`, with which new data must be normalized. The deviation is the unbiased one,
     sqrt(sum((x - mean)^2) / (n - 1)) (torch.std). A column that is constant in the training rows
-    has no scale: it becomes zero there, its `std` is 1, and a warning names it.
+    has no scale: it becomes zero there, its `std` is 1, and a warning names it. Another one names
+    columns whose mean the dtype can only hold coarsely.
 
     Mean and deviation are computed in float64 and take one pass over the training rows, a block at
-    a time, so a memory-mapped table is never in memory as a whole. The results are.
+    a time, so a memory-mapped table is never in memory as a whole. The results are. (Columns of
+    float64 that are constant or near its bounds take another pass.)
+
+    Raises FlowrunError if the training rows have nan or infinity in a column, and if the dtype
+    cannot hold a deviation or a result.
     """
     _check_rows(X_train)
-    mean, squares = _moments(X_train)
-    std = (squares / (len(X_train) - 1)).sqrt().to(X_train.dtype)
-    constant = squares == 0  # each row is as the first one, so that every difference is zero
+    exact_mean, exact_std, constant = _statistics(X_train, columns)
+    mean, std = exact_mean.to(X_train.dtype), exact_std.to(X_train.dtype)
+    bounds = torch.finfo(X_train.dtype)
+    coarse = ~constant & (exact_std < 100 * bounds.tiny * bounds.eps)  # 100 of its least numbers
+    _refuse(coarse | ~std.isfinite(), columns, f"{_name(X_train)} cannot hold the deviation")
     if constant.any():
-        places = constant.nonzero().flatten().tolist()
-        named = columns if columns is not None and len(columns) >= len(std) else None
-        names = [named[place] if named else str(place + 1) for place in places]
-        ctx.warn(f"constant in the training rows, so kept at zero: column {', '.join(names)}")
+        shown = _shown(constant, columns)
+        ctx.warn(f"constant in the training rows, so kept at zero: column {shown}")
         std = torch.where(constant, torch.ones_like(std), std)
-    return _scaled(X_train, X_val, mean.to(X_train.dtype), std)
+    shift = (mean.to(exact_mean.dtype) - exact_mean).abs() / exact_std
+    if (coarse := ~constant & (shift > _LARGEST_SHIFT)).any():
+        ctx.warn(
+            f"{_name(X_train)} holds the mean only to {float(shift[coarse].max()):.2g} of the "
+            f"deviation: column {_shown(coarse, columns)}; normalize in a wider dtype, then cast"
+        )
+    scaled = _scaled(X_train, X_val, mean, std)
+    # No row is farther from the mean than that: only then can a difference have been infinite.
+    if (exact_std * len(X_train) ** 0.5 > bounds.max).any():
+        _refuse(~scaled[0].isfinite().all(0), columns, f"{_name(X_train)} cannot hold the results")
+    return scaled
 
 
 @normalize.on_shapes
@@ -67,8 +85,57 @@ def _check_rows(X_train: torch.Tensor) -> None:
         raise FlowrunError("one training row has no standard deviation; train on two or more")
 
 
-def _moments(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _statistics(
+    X: torch.Tensor, columns: list[str] | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each column, in float64, and whether it is constant; each `(d,)`.
+
+    Raises FlowrunError for a column that is not finite.
+    """
+    mean, squares = _moments(X)
+    scale = torch.ones_like(mean)
+    bounds = torch.finfo(mean.dtype)
+    is_exact = squares.isfinite() & (squares > bounds.tiny / bounds.eps)
+    if X.dtype is mean.dtype and not is_exact.all():  # squares of a narrower dtype are all exact
+        scale = _scales(X)
+        mean, squares = _moments(X, scale)
+    _refuse(~squares.isfinite(), columns, "nan or infinity in the training rows")
+    return mean / scale, (squares / (len(X) - 1)).sqrt() / scale, squares == 0
+
+
+def _scales(X: torch.Tensor) -> torch.Tensor:
+    """A power of two for each column, by which its largest number comes near 1."""
+    largest = torch.zeros_like(X[0])
+    for block in X.split(_block_rows(X)):
+        largest = torch.maximum(largest, block.abs().amax(0))
+    most = math.frexp(torch.finfo(X.dtype).max)[1] - 1  # above it, a power is infinite
+    exponent = torch.frexp(largest).exponent.clamp(-most, most)
+    return torch.ldexp(torch.ones_like(largest), -exponent)
+
+
+def _refuse(bad: torch.Tensor, columns: list[str] | None, what: str) -> None:
+    """Raise FlowrunError that names the columns, if there are any."""
+    if bad.any():
+        raise FlowrunError(f"{what}: column {_shown(bad, columns)}")
+
+
+def _shown(chosen: torch.Tensor, columns: list[str] | None) -> str:
+    """Some columns by their names, or counted from 1."""
+    named = columns if columns is not None and len(columns) >= len(chosen) else None
+    places = chosen.nonzero()[:, 0].unique().tolist()
+    return ", ".join(named[place] if named else str(place + 1) for place in places)
+
+
+def _name(X: torch.Tensor) -> str:
+    return str(X.dtype).removeprefix("torch.")
+
+
+def _moments(
+    X: torch.Tensor, scale: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean of each column, and sum of its squared differences from that; float64 `(d,)`.
+
+    scale: the factors by which the columns are multiplied first.
 
     Each block of rows has its own, of the differences between its rows and the first one, so that a
     large mean costs no digits. Two are merged as by Chan, Golub and LeVeque (1979): with the
@@ -76,11 +143,11 @@ def _moments(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     # Apple's graphics processors have no float64.
     wide = torch.float32 if X.device.type == "mps" else torch.float64
-    first = X[0].to(wide)
+    first = _scaled_up(X[0].to(wide), scale)
     mean, squares = torch.zeros_like(first), torch.zeros_like(first)
     done = 0
     for block in X.split(_block_rows(X)):
-        differences = block.to(wide) - first
+        differences = _scaled_up(block.to(wide), scale) - first
         count, total = len(block), done + len(block)
         own_mean = differences.mean(0)
         shift = own_mean - mean
@@ -89,6 +156,10 @@ def _moments(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mean = mean + shift * (count / total)
         done = total
     return first + mean, squares
+
+
+def _scaled_up(block: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
+    return block if scale is None else block * scale
 
 
 def _block_rows(X: torch.Tensor) -> int:

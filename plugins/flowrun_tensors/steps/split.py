@@ -27,25 +27,29 @@ def split(
     Takes `data` of `(rows, columns)` and returns `X_train` of `(train, features)`, `y_train` of
     `(train, targets)`, and `X_val`, `y_val` of the remaining rows, in the table's order:
     shuffle first. `split: {train: 1000, targets: 1}`, or `split: {train: 0.8, targets: [quality]}`.
-    Targets keep two dimensions. All four are views of the table; only if targets by name leave
-    columns that are not adjacent are those copied, once. Raises FlowrunError if rows or columns
-    are not enough for all four.
+    A fraction gives the nearest number of rows, of two equally near ones the larger: 0.25 of 10
+    rows are 3. Targets keep two dimensions. All four are views of the table; only if targets by
+    name leave columns that are not adjacent are those copied, once. Raises FlowrunError if rows or
+    columns are not enough for all four, and if a target has the name of another column.
     """
     if data.ndim != 2:
         raise FlowrunError(f"split takes a table, and `data` has the shape {tuple(data.shape)}")
-    count = _train_rows(train, len(data))
+    count = train_rows(train, len(data))
+    if not 1 <= count < len(data):
+        raise FlowrunError(
+            f"train: {train} asks for {count} of {len(data)} rows; "
+            f"at least one must be left to validate with, so give at most {len(data) - 1}"
+        )
     X, y = _divided(data, columns, targets)
     return X[:count], y[:count], X[count:], y[count:]
 
 
-def _train_rows(train: float, rows: int) -> int:
-    count = train if isinstance(train, int) else round(train * rows)
-    if not 1 <= count < rows:
-        raise FlowrunError(
-            f"train: {train} asks for {count} of {rows} rows; "
-            f"at least one must be left to validate with, so give at most {rows - 1}"
-        )
-    return count
+def train_rows(train: float, rows: int) -> int:
+    """The number of rows to train on, of a number of rows in all."""
+    if isinstance(train, int):
+        return train
+    # 0.29 * 50 is 14.499999999999998: without the inner `round`, a half would sometimes be lost.
+    return int(round(train * rows, 6) + 0.5)
 
 
 def _divided(
@@ -58,6 +62,8 @@ def _divided(
             raise FlowrunError(
                 f"targets: {targets} leaves no feature: the table has {width} columns"
             )
+        if columns is not None and len(columns) == width:
+            _check_alone([name for name in columns[-targets:] if name], columns)
         return data[:, :-targets], data[:, -targets:]
     names = [targets] if isinstance(targets, str) else targets
     if columns is None:
@@ -76,11 +82,25 @@ def _divided(
         raise FlowrunError(
             f"there is no column `{unknown[0]}`; there are: {listed(columns)}\n{hint}"
         )
-    if len(set(names)) == width:
+    _check_alone(names, columns)
+    if len(names) == width:
         raise FlowrunError("every column is a target, and no feature is left")
     chosen = [columns.index(name) for name in names]
     rest = [index for index in range(width) if index not in chosen]
     return _columns(data, rest), _columns(data, chosen)
+
+
+def _check_alone(targets: list[str], columns: list[str]) -> None:
+    """Raise FlowrunError if a target's name stands for two columns: one would be a feature."""
+    for name in targets:
+        places = [str(place) for place, one in enumerate(columns, 1) if one == name]
+        if len(places) > 1:
+            raise FlowrunError(
+                f"the columns {' and '.join(places)} are all named `{name}`, which is a target; "
+                "give each column a name of its own"
+            )
+        if targets.count(name) > 1:
+            raise FlowrunError(f"`{name}` is named twice in `targets`; name each column once")
 
 
 def _columns(data: torch.Tensor, places: list[int]) -> torch.Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
-from flowrun import Context, Meta, OptionError, step
+from flowrun import Context, FlowrunError, Meta, OptionError, step
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.ranges import is_too_large, too_large
 
 Literals = Annotated[Any, Meta(description="A name, and its number, bool or nested list.")]
 
@@ -37,11 +38,26 @@ def tensor(
 
     A number gives a tensor of shape `()`, a list `(n,)`, a list of lists `(n, m)`, and so on, on
     the step's device. Whole numbers become int64, others the recipe's dtype. Lists of uneven
-    length are an error that names the row.
+    length are an error that names the row, and so are numbers too large for the dtype.
     """
     kind = getattr(torch, dtype) if dtype is not None else None
-    return {name: torch.tensor(value, dtype=kind, device=ctx.device)
-            for name, value in named.items()}  # fmt: skip
+    return {name: _made(value, name, kind, ctx.device) for name, value in named.items()}
+
+
+def _made(value: Any, name: str, kind: torch.dtype | None, device: str) -> torch.Tensor:
+    """The tensor of a literal; raises FlowrunError for a number too large for its dtype."""
+    made = torch.tensor(value, dtype=kind, device=device)
+    if made.is_floating_point():
+        _check_range(value, name, str(made.dtype).removeprefix("torch."))
+    return made
+
+
+def _check_range(value: Any, place: str, dtype: str) -> None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_range(item, f"{place}[{index}]", dtype)
+    elif is_too_large(value, dtype):
+        raise FlowrunError(f"`{place}`: {too_large(value, dtype)}")
 
 
 def _check_even(value: Any, name: str, path: tuple[str | int, ...]) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ def measured_peak(recipe: Path) -> int:
     return peak
 
 
+@pytest.mark.campaign(every=4, kind=lambda name: name.startswith("checks/"))
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_peak_is_foreseen_within_15_percent(name: str, tmp_path: Path) -> None:
     shutil.copytree(RECIPES, tmp_path / "recipes")

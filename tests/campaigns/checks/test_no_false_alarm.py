@@ -51,7 +51,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.campaign(every=2, kind=lambda name, device: name)
+@pytest.mark.campaign(every=6)
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_raises_no_alarm(name: str, device: str, shipped: Path) -> None:

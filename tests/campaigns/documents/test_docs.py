@@ -32,12 +32,14 @@ import flowrun
 from flowrun import hookspecs
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from tests import processes
+from tests.sampling import IS_WHOLE
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted((ROOT / "docs").rglob("*.md"))
 LINKED = [*DOCUMENTS, *(ROOT / name for name in ("README.md", "data/README.md"))]
 # docs/mistakes.md is made from tests/campaigns/mistakes, and is run there.
 RUN = [path for path in DOCUMENTS if "\n```console\n" in path.read_text(encoding="utf-8")]
+SLOW = ("mlflow.md",)  # each of its processes imports a large library
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# file: (\S+)\n")
@@ -171,6 +173,8 @@ def skip_without_its_packages(document: Path) -> None:
 
 @pytest.mark.parametrize("document", RUN, ids=named)
 def test_every_command_of_a_document_does_what_is_shown(document: Path, tmp_path: Path) -> None:
+    if document.name in SLOW and not IS_WHOLE:
+        pytest.skip("a part of `make campaigns` alone")
     skip_without_its_packages(document)
     installed: list[Path] = []
     wrong: list[str] = []

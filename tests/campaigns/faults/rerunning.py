@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flowrun.values.codecs import Codecs
+from flowrun.values.differences import differences, path_text
 from tests.campaigns.faults.injecting import Call
 from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import World
@@ -21,8 +23,11 @@ def what_is_wrong_after(world: World, undisturbed: Undisturbed) -> list[str]:
     outcome = world.outcome()
     if outcome.saved != undisturbed.outcome.saved:
         wrong.append("other files are saved")
-    if outcome.record != undisturbed.outcome.record:
-        wrong.append(f"the record is {outcome.record}")
+    before_and_now = (undisturbed.outcome.record, outcome.record)
+    wrong += [
+        f"it differs: {path_text('record', found.path)}: {found.text}"
+        for found in differences(*before_and_now, Codecs({}, "float32"))
+    ]
     after = world.makers()
     lost = [key for key, run in before.items() if after.get(key) != run]
     if lost:

@@ -30,7 +30,7 @@ def test_tables_with_a_page_of_nonsense_spoil_no_result(
     tmp_path: Path, plain: Undisturbed, part: int
 ) -> None:
     size = (plain.ran.store / "records.sqlite").stat().st_size
-    starts = range(0, size, PAGE if IS_WHOLE else 4 * PAGE)
+    starts = range(0, size, PAGE if IS_WHOLE else 8 * PAGE)
     wrong = {}
     for start in part_of(starts, part):
         world = plain.ran.copy(tmp_path / str(start))
@@ -45,7 +45,7 @@ def test_tables_with_a_turned_bit_spoil_no_result(
 ) -> None:
     size = (plain.ran.store / "records.sqlite").stat().st_size
     wrong = {}
-    for place in part_of(range(480) if IS_WHOLE else range(40, 480, 120), part):
+    for place in part_of(range(480) if IS_WHOLE else range(40, 480, 240), part):
         world = plain.ran.copy(tmp_path / str(place))
         flip(world.store / "records.sqlite", place * size // 480, place % 8)
         wrong[place] = _wrong_with_rerun(world, plain)

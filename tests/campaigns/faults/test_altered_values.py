@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from flowrun.api import new_registry
-from flowrun.store.value_files import DamagedValueError, read_value, taken_apart, write_value
+from flowrun.store.value_files import DamagedValueError, read_value, write_value
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 from tests.campaigns.faults.altering import WAYS, flip, remove
@@ -55,8 +55,8 @@ def test_no_bit_of_a_kept_value_turns_unnoticed(tmp_path: Path) -> None:
     digest = value_digest(value, values)
     assert digest is not None
     write_value(tmp_path, "value", value, digest, values)
-    layouts = _layouts(read_value(tmp_path, "value", digest, values), values)
-    assert layouts == _layouts(value, values)
+    layouts = _layouts(read_value(tmp_path, "value", digest, values))
+    assert layouts == _layouts(value)
     for path in list(tmp_path.iterdir()):
         content = path.read_bytes()
         for bit in range(0, 8 * len(content), 1 if IS_WHOLE else 7):
@@ -66,7 +66,7 @@ def test_no_bit_of_a_kept_value_turns_unnoticed(tmp_path: Path) -> None:
             except DamagedValueError:
                 found = None
             if found is not None:  # the bit must be one that does not matter
-                assert _layouts(found, values) == layouts, f"bit {bit} of {path.name}"
+                assert _layouts(found) == layouts, f"bit {bit} of {path.name}"
             path.write_bytes(content)
 
 
@@ -86,12 +86,10 @@ def _alter_and_rerun(world: World, number: int, way: Way, setting: str) -> None:
     assert world.leftovers() == []
 
 
-def _layouts(value: Any, values: Codecs) -> dict[str, dict[str, str]]:
+def _layouts(value: dict[str, Any]) -> dict[str, Any]:
     """How the tensors in a value lie in memory."""
-    found = {}
-    for kind, leaves in taken_apart(value, values).leaves.items():
-        codec = values.codec_named(kind)
-        assert codec is not None
-        assert codec.layout is not None
-        found[kind] = {name: codec.layout(leaf) for name, leaf in leaves.items()}
-    return found
+    return {
+        name: (part.stride(), part.data_ptr() % 64)
+        for name, part in value.items()
+        if isinstance(part, torch.Tensor)
+    }

@@ -8,7 +8,7 @@ import pytest
 
 from tests.campaigns.faults.injecting import DISK_FULL, Call, Faults
 from tests.campaigns.faults.rerunning import report
-from tests.campaigns.faults.scale import IS_WHOLE, PARTS, chosen
+from tests.campaigns.faults.scale import PARTS, chosen, whole
 from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import Environment, World
 
@@ -19,7 +19,7 @@ def test_one_call_that_fails_does_not_spoil_the_run(
     tmp_path: Path, plain: Undisturbed, faults: Faults, how: str, part: int
 ) -> None:
     wrong = {}
-    for call in chosen(_below_home(plain), part, sample=6):
+    for call in chosen(_below_home(plain), part, sample=3):
         if how == "short" and call.kind != "write":
             continue
         world = plain.world(tmp_path / str(call.number))
@@ -36,7 +36,7 @@ def test_a_disk_that_fails_from_a_call_on_does_not_spoil_the_run(
 ) -> None:
     kinds = DISK_FULL if how == "enospc" else None
     wrong = {}
-    for call in chosen(_below_home(plain, kinds), part, sample=6):
+    for call in chosen(_below_home(plain, kinds), part, sample=3):
         world = plain.world(tmp_path / str(call.number))
         told = faults.at(call.number, how, world.home, on=True, kinds=kinds)
         found = _wrong_with(world, plain, told)
@@ -45,7 +45,8 @@ def test_a_disk_that_fails_from_a_call_on_does_not_spoil_the_run(
     assert not wrong, report(wrong)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8, 0.9, 1] if IS_WHOLE else [0.5])
+@whole
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8, 0.9, 1])
 def test_a_disk_that_is_full_from_a_call_on_does_not_spoil_training(
     tmp_path: Path, in_batches: Undisturbed, faults: Faults, share: float
 ) -> None:

@@ -19,7 +19,7 @@ from tests.campaigns.faults.scale import times
 from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import World, ended
 
-MOMENTS = times(5, 150)  # of each recipe
+MOMENTS = times(1, 150)  # of each recipe
 IN_START = 0.1  # of all moments
 BEYOND = 1.1  # so far go the moments, in parts of the time that the steps take
 START = 1.2  # seconds, about, from the start of the process to the end of the first step
@@ -52,7 +52,8 @@ def _kill_at(moment: int, world: World, undisturbed: Undisturbed, record_propert
     process.kill()
     was_killed = ended(process).was_killed
     record_property("killed in", _place(world.events()) if was_killed else "nothing: it had ended")
-    assert what_is_wrong_after(world, undisturbed) == []
+    wrong = what_is_wrong_after(world, undisturbed)
+    assert not wrong, "\n".join(wrong)
 
 
 def _place(events: list[dict[str, Any]]) -> str:

@@ -17,7 +17,8 @@ from tests.campaigns.faults.undisturbed import Undisturbed
 def test_plain_steps_killed_at_a_write_end_in_the_same_bits(
     tmp_path: Path, plain: Undisturbed, faults: Faults, how: str, part: int
 ) -> None:
-    _kill_at_each(tmp_path, plain, faults, how, chosen(plain.calls, part, sample=10))
+    calls = [call for call in plain.calls if how == "kill" or call.kind == "write"]
+    _kill_at_each(tmp_path, plain, faults, how, chosen(calls, part, sample=4))
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -27,7 +28,7 @@ def test_training_killed_at_a_write_ends_in_the_same_bits(
     calls = [  # a fourth of those of the tables: with plain steps each of them is taken
         call for call in in_batches.calls if ".sqlite" not in call.path or call.number % 4 == 0
     ]
-    _kill_at_each(tmp_path, in_batches, faults, "kill", chosen(calls, part, sample=2))
+    _kill_at_each(tmp_path, in_batches, faults, "kill", chosen(calls, part, sample=1))
 
 
 def _kill_at_each(
@@ -35,8 +36,6 @@ def _kill_at_each(
 ) -> None:
     killed, wrong = 0, {}
     for call in calls:
-        if how == "tear" and call.kind != "write":
-            continue
         world = undisturbed.world(folder / str(call.number))
         done = world.run(told=faults.at(call.number, how, world.folder))
         killed += done.was_killed

@@ -93,7 +93,7 @@ def test_a_run_interrupted_at_any_write_ends_in_order_and_in_the_same_bits(
 ) -> None:
     number = signal.SIGINT if how == "int" else signal.SIGTERM
     wrong, interrupted = {}, 0
-    for call in chosen(plain.calls, part, sample=5):
+    for call in chosen(plain.calls, part, sample=2):
         world = plain.world(tmp_path / str(call.number))
         done = world.run(told=faults.at(call.number, how, world.folder))
         interrupted += done.code == 128 + number

@@ -57,5 +57,5 @@ def test_a_step_that_removes_what_it_read_is_not_kept(tmp_path: Path) -> None:
     }
     done = World(tmp_path / "world", files).run()
     assert done.code == 0
-    assert "a file was changed while the step read it; its result is not kept" in done.out
+    assert "file data.txt is gone while the step ran; its result is not kept" in done.out
     assert "y True" in done.out

@@ -63,6 +63,7 @@ class World:
         self.home = self.folder / ".flowrun"
         self.store = self.home / "store"
         self.out = self.folder / "out"
+        self.calls = Path(f"{self.folder}.calls")  # the steps that were called, told by them
         self.files = files
         self.environment = environment or {}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +73,8 @@ class World:
     def copy(self, folder: Path) -> Self:
         """The world as it is now, elsewhere."""
         shutil.copytree(self.folder, folder)
+        if self.calls.exists():
+            shutil.copy(self.calls, f"{folder}.calls")
         return type(self)(folder, self.files, self.environment)
 
     def start(
@@ -147,17 +150,17 @@ class World:
 
     def calls_of(self, step: str) -> int:
         """How often a step of the plain plugin was called, by all processes together."""
-        told = self.folder / "calls.txt"
-        return told.read_text().splitlines().count(step) if told.exists() else 0
+        return self.calls.read_text().splitlines().count(step) if self.calls.exists() else 0
 
     def remove(self) -> None:
         """Remove the folder: a campaign makes thousands of them."""
         shutil.rmtree(self.folder)
+        self.calls.unlink(missing_ok=True)
 
     def _start(
         self, before: tuple[str, ...], arguments: tuple[str, ...], told: Environment
     ) -> subprocess.Popen[str]:
-        usual = {"CALLS": str(self.folder / "calls.txt"), **self.environment}
+        usual = {"CALLS": str(self.calls), **self.environment}
         settings: dict[str, Any] = {
             "cwd": self.folder,
             "env": {**os.environ, **usual, **told},
@@ -177,7 +180,7 @@ class World:
             for step in record["steps"]
         ]
         for step in same["steps"]:
-            if step["files_written"]:  # the key of a step that writes holds where it does
+            if step["files_written"]:  # the key holds where the step writes
                 step["key"] = None
         same["environment"] = {**record["environment"], "command": None}
         text = json.dumps(same).replace(str(self.folder), "<folder>")

@@ -185,6 +185,7 @@ def test_a_strangers_plugin_package_enters_by_its_entry_point(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.campaign(every=0)
 def test_a_plugin_that_cannot_be_imported_stops_only_those_who_need_it(
     stranger: Stranger, tmp_path: Path
 ) -> None:

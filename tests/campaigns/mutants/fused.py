@@ -128,8 +128,8 @@ FUSED = (
     Regression(
         "fused: the learning rate is squared",
         "engines/adapters.py",
-        "walk.step(lrs[step],",
-        "walk.step(lrs[step] ** 2,",
+        "walk.step(settings.rate(step),",
+        "walk.step(settings.rate(step) ** 2,",
         caught_by="red_mlp",
         at="metrics.mae",
     ),

@@ -21,7 +21,7 @@ def copy(tmp_path: Path) -> Path:
     return copied(tmp_path / "copy")
 
 
-@pytest.mark.campaign(every=6, kind=lambda regression: regression.file)
+@pytest.mark.campaign(every=20, kind=lambda regression: regression.file)
 @pytest.mark.parametrize("regression", REGRESSIONS, ids=lambda regression: regression.mistake)
 def test_a_shipped_recipe_notices(regression: Regression, copy: Path) -> None:
     plant(regression, copy)
@@ -31,12 +31,14 @@ def test_a_shipped_recipe_notices(regression: Regression, copy: Path) -> None:
     assert not (outcome.status == "failed" and outcome.found.startswith(BROKEN)), outcome
 
 
+@pytest.mark.campaign(every=0)
 def test_without_a_mistake_every_shipped_recipe_holds(copy: Path) -> None:
     outcomes = run(shipped(), copy)
     assert len(outcomes) == len(shipped())
     assert [one for one in outcomes if one.status not in ("ok", "skipped")] == []
 
 
+@pytest.mark.campaign(every=0)
 @real_data
 def test_without_a_mistake_every_shipped_recipe_holds_on_the_real_data(copy: Path) -> None:
     outcomes = run(shipped(), copy, data=REAL_DATA)

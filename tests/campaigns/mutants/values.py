@@ -8,8 +8,8 @@ VALUES = (
     Regression(
         "tensor makes whole numbers floating",
         "steps/tensor.py",
-        "torch.tensor(value, dtype=kind, device=ctx.device)",
-        "torch.tensor(value, dtype=kind or torch.get_default_dtype(), device=ctx.device)",
+        "torch.tensor(value, dtype=kind, device=device)",
+        "torch.tensor(value, dtype=kind or torch.get_default_dtype(), device=device)",
         caught_by="article/01_tensors_create",
         at="a",
     ),

@@ -259,3 +259,11 @@ def test_what_is_no_tag_is_an_error(tags: object, message: str) -> None:
 def test_an_unknown_need_is_an_error() -> None:
     with pytest.raises(RecipeError, match="did you mean `cuda`"):
         flowrun.plan({"recipe": "r", "needs": "cdua", "steps": [MAKE]})
+
+
+def test_whole_numbers_are_compared_with_the_numbers_that_are_written() -> None:
+    steps = [{"tensor": {"n": [16777216]}}]  # the next one has no float32
+    for wanted, met in ((16777217.0, False), (16777216.0, True)):
+        expect = {"n": {"equals": [wanted], "rtol": 0, "atol": 0}}
+        recipe = {"recipe": "r", "steps": steps, "expect": expect}
+        assert flowrun.run(recipe, record=False).ok == met

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 
 import flowrun as fr
 from flowrun import StepError
+from tests import processes
 from tests.conftest import Flowrun
 from tests.processes import Python
 
@@ -431,9 +430,8 @@ def test_looking_back_loads_no_heavy_library(
         "try: main()\nexcept SystemExit: pass\n"
         "print('loaded', *(name for name in sys.modules if '.' not in name))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = processes.run(["-c", code], cwd=tmp_path, fresh=True)
+    assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not loaded & {"torch", "numpy", "rich", "pooch", "requests", "safetensors"}
 

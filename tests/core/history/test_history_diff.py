@@ -191,7 +191,7 @@ def test_changed_code_is_told_by_file_and_line(run: Run, flowrun: Flowrun, write
     run()
     line = changed[: changed.index("total = a")].count("\n") + 1
     code = section(compared(flowrun), "code")
-    assert code == [f"code changed in steps.py:{line}-{line + 1} (in `give`, `other`, `add`)"]
+    assert code == [f"code changed in steps.py:{line}-{line + 1} (in `add`)"]
 
 
 def test_a_changed_module_beside_the_plugin_is_told(flowrun: Flowrun, write: Write) -> None:
@@ -202,7 +202,7 @@ def test_a_changed_module_beside_the_plugin_is_told(flowrun: Flowrun, write: Wri
     write("helper.py", "def plus(a, b):\n    return b + a\n")
     flowrun("r.yaml")
     code = section(compared(flowrun, 0), "code")
-    assert code == ["code changed in helper.py:2 (in `give`, `other`, `add`)"]
+    assert code == ["code changed in helper.py:2 (in `add`)"]
 
 
 def test_a_changed_version_of_a_step_is_told(run: Run, flowrun: Flowrun, write: Write) -> None:

@@ -93,9 +93,20 @@ def test_options_are_converted_and_have_their_defaults(planned: Planned) -> None
     assert steps[2].options == {"at": 0.5}
 
 
+@pytest.mark.parametrize("written", ["1e23", "1e+23", "100000000000000000000000.0"])
+def test_a_whole_number_with_an_exponent_is_the_one_that_is_written(
+    written: str, planned: Planned
+) -> None:
+    (step,) = planned(f"  - make: {{rows: {written}}}").steps
+    assert step.options["rows"] == 10**23  # which no float is
+
+
 @pytest.mark.parametrize(
     ("steps", "place", "messages"),
     [
+        ("  - make\n  - cut: {at: 1.0}", "5:15", ["a fraction here", "number write 1"]),
+        ("  - make\n  - cut: {at: 2e1}", "5:15", ["`2e1` is a fraction", "number write 20"]),
+        ("  - make\n  - cut: {at: -0.0}", "5:15", ["a whole number >= 0 or a number > 0"]),
         ("  - mkae", "4:5", ["no step `mkae`", "did you mean `make`?"]),
         ("  - make: {row: 3}", "4:12", ["no option `row`", "did you mean `rows`?"]),
         ("  - make: {rows: many}", "4:18", ["`many` (a string)", "a whole number >= 1"]),

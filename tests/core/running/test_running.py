@@ -331,3 +331,15 @@ def test_numbers_json_does_not_have_are_kept_as_text(recipe: Make) -> None:
 def test_every_error_of_flowrun_is_a_flowrun_error() -> None:
     for name in ("RecipeError", "PluginError", "DeviceError", "StepError", "DataError"):
         assert issubclass(getattr(flowrun, name), FlowrunError)
+
+
+def test_two_keys_of_one_text_are_two_in_the_record(write: Write) -> None:
+    write(
+        "steps.py",
+        "from flowrun import step\n\n@step(outputs='metrics')\ndef score():\n"
+        "    return {1: 0.5, '1': 0.7}\n",
+    )
+    recipe = {"recipe": "r", "plugins": ["./steps.py"], "steps": ["score"]}
+    result = flowrun.run(recipe)
+    assert result.metrics == {1: 0.5, "1": 0.7}
+    assert result.record["metrics"] == {"1 (int)": 0.5, "1": 0.7}

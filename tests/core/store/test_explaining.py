@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
 
@@ -39,8 +39,8 @@ REASONS: dict[str, tuple[Callable[[World], None], list[str]]] = {
     ),
     "code": (
         replace("steps.py", "return x + by", "return by + x"),
-        ["  read          to run", "code changed in steps.py:20",
-         "  add           to run, unless `one` gives the same again"],
+        ["  add           to run", "code changed in steps.py:20",
+         "  round_down    to run, unless `add` gives the same again"],
     ),
     "data": (
         replace("t.txt", "a", "b"),
@@ -102,7 +102,7 @@ def test_a_recipe_that_has_never_run_says_so(world: World, flowrun: Flowrun) -> 
     world.recipe("[one, add]")
     done = flowrun("explain", "r.yaml")
     assert done.stdout.count("it has not run before") == 2
-    assert (world.folder / "calls.txt").exists() is False
+    assert Path(os.environ["CALLS"]).exists() is False
 
 
 def test_the_seed_and_settings_of_the_command_line_are_explained(
@@ -133,7 +133,7 @@ def test_explain_loads_no_torch(world: World) -> None:
         "from flowrun.cli.start import main\n"
         "try: main()\nexcept SystemExit: assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = processes.run(["-c", script], fresh=True)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 steps would be kept" in done.stdout
 

@@ -220,11 +220,12 @@ def test_processes_that_count_in_turns_lose_no_count(tmp_path: Path) -> None:
 def test_two_threads_that_run_one_recipe_call_a_step_once(world: World) -> None:
     (world.folder / "mine.py").write_text(
         "import time\nfrom flowrun import step\n\n@step(outputs='x')\ndef slow():\n"
-        "    open('calls.txt', 'a').write('slow\\n')\n    time.sleep(0.4)\n    return 1\n"
+        "    open(__import__('os').environ['CALLS'], 'a').write('slow\\n')\n"
+        "    time.sleep(0.4)\n    return 1\n"
     )
     world.path.write_text("recipe: r\nplugins: [./mine.py]\nsteps: [slow]\n")
     plans = [flowrun.plan(world.path) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda plan: flowrun.run_plan(plan, warn=lambda _: None), plans))
     assert [result.values["x"] for result in results] == [1, 1]
-    assert (world.folder / "calls.txt").read_text() == "slow\n"
+    assert Path(os.environ["CALLS"]).read_text() == "slow\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
 
@@ -32,13 +33,10 @@ def modules_of(flowrun_in: Callable[..., str], *arguments: str) -> set[str]:
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[..., str]:
     """Run a script in a process of its own; gives what it says on standard error."""
-    import subprocess
-    import sys
 
     def run(script: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
+        done = processes.run(["-c", script], cwd=tmp_path, fresh=True)
+        assert done.returncode == 0, done.stderr
         return done.stderr.splitlines()[-1]
 
     return run

@@ -73,8 +73,7 @@ def test_another_option_is_another_step_with_nothing_saved(world: World) -> None
 
 
 def test_changed_code_begins_anew(world: World) -> None:
-    with (world.folder / "steps.py").open("a") as file:
-        file.write("# changed\n")
+    (world.folder / "steps.py").write_text(COUNTING.replace("number]", "int(number)]"))
     assert begun() == 0
 
 
@@ -138,7 +137,7 @@ class Ender:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.campaign(every=3, kind=lambda options: options["engine"])
+@pytest.mark.campaign(every=6, kind=lambda options: options["engine"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -156,6 +155,7 @@ class Ender:
     ids=str,
 )
 def test_training_that_was_ended_goes_on_to_the_same_bits(options: dict[str, Any]) -> None:
+    steps = 1500 if options["engine"] == "autograd" else 4000  # enough to be ended in the midst
     recipe = {
         "recipe": "train",
         "steps": [
@@ -163,7 +163,7 @@ def test_training_that_was_ended_goes_on_to_the_same_bits(options: dict[str, Any
             {"split": {"train": 1000}},
             "normalize",
             {"init_params": {"layers": [8, 1], "scale": 0.1}},
-            {"gd_train": {"lr": 0.01, "steps": 4000, **options}},
+            {"gd_train": {"lr": 0.01, "steps": steps, **options}},
         ],
     }
     plan = flowrun.plan(recipe)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
 
 from flowrun import Unknown
 from flowrun_tensors.checking import check_mode
+from tests import processes
 
 
 def test_a_model_made_before_is_as_it_was() -> None:
@@ -87,7 +85,7 @@ assert torch.compile(torch.sin, backend="eager")(torch.zeros(2)).sum() == 0
 
 @pytest.mark.parametrize("code", [COMPILED, COMPILER_NEEDED_INSIDE])
 def test_the_compiler_works_after_a_check_as_ever(code: str) -> None:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.run(["-c", code])
     assert done.returncode == 0, done.stderr
 
 

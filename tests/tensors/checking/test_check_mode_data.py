@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from flowrun import CheckMode, NeedsDataError, Unknown
-from flowrun_tensors.checking import check_mode
+from flowrun_tensors.checking import check_mode, fake_tensors
+from tests import sampling
 
 Code = Callable[[], Any]
 
@@ -97,14 +100,18 @@ def test_tensors_of_a_file_come_as_shapes(tmp_path: Path) -> None:
         assert isinstance(weights.sum().item(), Unknown)
 
 
-def test_a_loop_without_an_end_is_left() -> None:
+@pytest.mark.campaign
+def test_a_loop_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     def loop() -> None:
         x = torch.zeros(1)
         while True:
             x.add_(1)
 
+    assert fake_tensors.MOST_OPERATIONS == 100_000
+    most = sampling.examples(fake_tensors.MOST_OPERATIONS, sample=1_000)
+    monkeypatch.setattr(fake_tensors, "MOST_OPERATIONS", most)
     mode = on_cpu()
-    with mode, mode.watching(), pytest.raises(NeedsDataError, match="100,000 operations"):
+    with mode, mode.watching(), pytest.raises(NeedsDataError, match=f" {most:,} operations"):
         loop()
 
 
@@ -122,3 +129,24 @@ def test_copies_are_tensors_of_their_own() -> None:
         assert isinstance(other.weight, nn.Parameter)
         assert other.weight is not model.weight
         assert copy.copy(torch.ones(3)).shape == (3,)
+
+
+@pytest.mark.parametrize("read", ["load_file", "safe_open"])
+def test_a_file_that_a_library_opens_itself_gives_what_is_unknown(
+    read: str, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "x.safetensors")
+    save_file({"x": torch.ones(3)}, file)
+
+    def opened() -> torch.Tensor:
+        if read == "load_file":
+            return load_file(file)["x"]
+        with safe_open(file, framework="pt") as tensors:
+            return torch.as_tensor(tensors.get_tensor("x"))
+
+    with on_cpu() as mode:
+        with pytest.raises(Exception, match="meta") as caught:
+            opened() + torch.ones(3)
+        found = mode.diagnose(caught.value)
+    assert found is not None
+    assert found.kind == "unsupported"

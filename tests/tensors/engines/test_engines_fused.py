@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +14,7 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from flowrun_tensors.engines.fused import Fused
+from tests import processes
 
 NUMBA = pytest.param(
     "numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
@@ -451,5 +451,5 @@ def test_the_engine_imports_torch_and_numba_at_its_first_use() -> None:
         "import sys, flowrun_tensors.engines.fused\n"
         "sys.exit(str(sorted({'torch', 'numba', 'numpy'} & set(sys.modules))))"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    ended = processes.run(["-c", code], fresh=True)
     assert ended.stderr.strip() == "[]"

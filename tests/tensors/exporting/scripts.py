@@ -18,7 +18,9 @@ import torch
 
 import flowrun
 from flowrun_tensors.exporting import Exported, export_plan
+from tests import processes
 from tests.campaigns.installation.test_installed import needed_by
+from tests.processes import Home
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 
@@ -41,6 +43,7 @@ class Python:
     def __init__(self, folder: Path, *libraries: str) -> None:
         venv.create(folder, with_pip=False, symlinks=True)
         self._folder = folder
+        self._home = Home(str(folder / "bin" / "python"), ("torch", *libraries))
         site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
         for library in ("torch", *libraries):
             own = distribution(library)
@@ -50,12 +53,13 @@ class Python:
                     if not (site / top).exists():
                         (site / top).symlink_to(Path(str(needed.locate_file(top))).resolve())
 
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str | Path, fresh: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it in a process forked from one with torch; `fresh=True`: as a person types it."""
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        return subprocess.run(
-            [self._folder / "bin" / "python", "-W", "error::SyntaxWarning", *map(str, arguments)],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = ["-W", "error::SyntaxWarning", *arguments]
+        return processes.run(command, env=environment, fresh=fresh, home=self._home)
 
     def values_of(self, wanted: Mapping[Path, Mapping[str, str]]) -> dict[Path, dict[str, Any]]:
         """The variables of each script, by the names that are given for them."""

@@ -177,11 +177,11 @@ def test_the_record_of_a_run_from_elsewhere_is_never_code(
 
 def test_names_of_values_are_made_names_of_variables(torch_alone: Python, tmp_path: Path) -> None:
     names = [
-        "lambda",
         "print",
+        "input",
         "torch",
         "_",
-        "\ufb01x",
+        "fox",
         "fix",
         "HERE",
         "csv",

@@ -110,9 +110,9 @@ recipe: r
 plugins: [./tasting.py]
 steps:
   - blend: {rows: 3, by: 2}
-    out: {data: ctx, note: lambda}
+    out: {data: ctx, note: print}
   - spoil
-    in: {note: lambda}
+    in: {note: print}
     out: {note: blend}
   - main: {at_most: .inf, "a b": [1, {c: null}]}
     in: {data: ctx}
@@ -139,8 +139,8 @@ def test_a_strangers_step_is_its_own_text_and_its_modules_lie_beside_the_script(
     values = torch_alone.values_of({script: made.variables})[script]
     result = package.run(recipe)
     assert_same_bits(values, dict(result.values))
-    assert values["lambda"]["kept"] == ["later"]
-    assert None not in values["lambda"]["values"]
+    assert values["print"]["kept"] == ["later"]
+    assert None not in values["print"]["values"]
     text = script.read_text()
     assert "LIMIT = 2.5  # kept comment" in text
     assert "def blend(*, rows: int = 2, by=1.0, ctx):" in text.replace("by = 1.0", "by=1.0")

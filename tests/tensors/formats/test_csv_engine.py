@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,9 @@ import pytest
 import torch
 
 import flowrun
+from flowrun import StepError
 from flowrun_tensors.formats.csv_engine import LARGE, read_large
+from tests import processes
 
 Write = Callable[[str, str], Path]
 
@@ -43,8 +44,9 @@ def same_both_ways(
     return data
 
 
-def long_table(rows: int = 30_000) -> list[list[str]]:
-    """Decimals of every length and size, many of them halfway between two numbers."""
+def long_table(dtype: str = "float64", rows: int = 30_000) -> list[list[str]]:
+    """Decimals of every length and every size that a dtype has, many halfway between two others."""
+    largest = torch.finfo(getattr(torch, dtype)).max
     draw = random.Random(5)
     forms = (
         lambda: repr(draw.gauss(0, 1)),
@@ -55,18 +57,41 @@ def long_table(rows: int = 30_000) -> list[list[str]]:
         lambda: str(2**54 + 2 * draw.randint(0, 10**6) + 1),  # halfway in float64
         lambda: str(2**25 + 2 * draw.randint(0, 10**6) + 1),  # halfway in float32
     )
-    return [[draw.choice(forms)() for _ in range(4)] for _ in range(rows)]
+
+    def cell() -> str:
+        while abs(float(text := draw.choice(forms)())) > largest:
+            pass
+        return text
+
+    return [[cell() for _ in range(4)] for _ in range(rows)]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_every_number_is_the_same_to_the_bit(
     dtype: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = long_table()
+    table = long_table(dtype)
     text = "\n".join(["a,b,c,d", *map(",".join, table)])
     data = same_both_ways(write("t.csv", text), monkeypatch, dtype)
     expected = torch.tensor([[float(cell) for cell in row] for row in table], dtype=torch.float64)
     assert torch.equal(data, expected.to(getattr(torch, dtype)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cell"), [("float32", "1e39"), ("float16", "70000"), ("bfloat16", "-3.4e38")]
+)
+@pytest.mark.parametrize("has_engine", [True, False])
+def test_a_number_too_large_for_the_dtype_is_refused_wherever_it_stands(
+    dtype: str, cell: str, has_engine: bool, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number % 1000}.25,1" for number in range(200_000)]
+    path = write("t.csv", "\n".join(["a,b", *rows[:150_000], f"{cell},1", *rows[150_000:]]))
+    assert path.stat().st_size >= LARGE
+    if not has_engine:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    message = rf"line 150002, column 1 \(a\): `{float(cell):g}` is larger than {dtype} can hold"
+    with pytest.raises(StepError, match=message.replace("+", r"\+")):
+        load(path, dtype)
 
 
 PLAIN = [f"{number}.25;-{number}e-3;{number}" for number in range(100_000)]
@@ -81,15 +106,16 @@ STYLES = {
 }
 
 
+@pytest.mark.campaign(pairs=True)
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "mark"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("style", STYLES)
 def test_common_styles_of_text_are_read_by_the_engine(
-    style: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    style: str, end: str, mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "t.csv"
-    for mark in ("", "\ufeff"):
-        path.write_bytes((mark + end.join(STYLES[style])).encode())
-        assert same_both_ways(path, monkeypatch).shape == (100_000, 3)
+    path.write_bytes((mark + end.join(STYLES[style])).encode())
+    assert same_both_ways(path, monkeypatch).shape == (100_000, 3)
     if not STYLES[style][0].strip('0123456789.;e- "'):  # no names: the whole text is the table
         table = read_large(path, 0, ";", 3, "float32")
         assert table is not None
@@ -173,7 +199,6 @@ print("pyarrow" in sys.modules, "pandas" in sys.modules)
 def test_a_small_text_costs_no_import_of_the_engine(write: Write) -> None:
     for rows, is_imported in ((1000, False), (100_000, True)):
         path = write("t.csv", "\n".join(PLAIN[:rows]))
-        command = [sys.executable, "-c", IMPORTED, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = processes.run(["-c", IMPORTED, path])
         assert done.stdout.split() == [str(is_imported), "False"]
         assert done.stderr == ""

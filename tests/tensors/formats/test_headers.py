@@ -213,7 +213,8 @@ def texts(draw: st.DrawFn) -> tuple[str, str]:
     delimiter, width = draw(st.sampled_from(",;\t|:")), draw(st.integers(1, 4))
     row = st.lists(cells, min_size=width, max_size=width).map(delimiter.join)
     name = st.sampled_from(["x", "ü", '"two\nlines"', 'a"b', '"say ""so"""', "c d"])
-    names = st.lists(name, min_size=width, max_size=width).map(delimiter.join)
+    different = st.lists(name, min_size=width, max_size=width, unique=True)
+    names = different.map(delimiter.join)
     ends = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     lines = [*draw(st.lists(names, max_size=1)), *draw(st.lists(row, min_size=1, max_size=40))]
     blank = st.integers(0, 9).map(lambda drawn: max(0, drawn - 7))

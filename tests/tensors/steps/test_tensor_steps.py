@@ -232,3 +232,9 @@ def test_numpy_computes_on_the_tensors_own_memory() -> None:
     assert values["std"].item() == pytest.approx(values["a"].std(correction=0).item())
     assert values["shape"] == [3]
     assert values["c"].tolist() == [2, 2, 4]
+
+
+def test_an_expression_that_begins_like_the_folder_of_a_user_is_one() -> None:
+    steps = [{"tensor": {"c": [True, False]}}, {"compute": {"no": "~c", "long": "c" + " & c" * 30}}]
+    values = flowrun.run({"recipe": "r", "steps": steps}).values
+    assert values["no"].tolist() == [False, True]

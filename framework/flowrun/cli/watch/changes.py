@@ -8,19 +8,21 @@ from pathlib import Path
 import msgspec
 
 from flowrun.errors import FlowrunError
+from flowrun.values.stamps import Stamp, stamp_of
 
 _SETTLE = 200  # ms: an editor writes a file in several goes
+_UNKNOWN = (0, 0, 0, 0, 0)  # the stamp of no file
 _LOOK = 1000  # ms after which the files are looked at though nothing was heard
 
 
 class Stamps(msgspec.Struct):
-    """How files were at a moment: time of change, size and node, by path."""
+    """The stamps of files at a moment, by path."""
 
-    of: dict[Path, tuple[int, int, int] | None]
+    of: dict[Path, Stamp | None]
 
     def changed(self) -> list[Path]:
         """The files that have changed."""
-        return [path for path, stamp in self.of.items() if _stamp(path) != stamp]
+        return [path for path, stamp in self.of.items() if stamp_of(path) != stamp]
 
     def extended(self, paths: Iterable[Path], moment: int) -> Stamps:
         """The stamps of further files; unknown if they changed since a moment.
@@ -30,14 +32,15 @@ class Stamps(msgspec.Struct):
         stamps = dict(self.of)
         for path in paths:
             if path not in stamps:
-                stamp = _stamp(path)
-                stamps[path] = stamp if stamp is None or stamp[0] < moment else (0, 0, 0)
+                stamp = stamp_of(path)
+                is_old = stamp is None or max(stamp[1], stamp[2]) < moment
+                stamps[path] = stamp if is_old else _UNKNOWN
         return Stamps(stamps)
 
 
 def stamps_of(paths: Iterable[Path]) -> Stamps:
     """How files are now."""
-    return Stamps({path: _stamp(path) for path in paths})
+    return Stamps({path: stamp_of(path) for path in paths})
 
 
 def wait_for_change(stamps: Stamps) -> list[Path]:
@@ -62,14 +65,6 @@ def require_watchfiles() -> None:
     except ImportError:
         hint = "install it: python -m pip install 'flowrun[watch]'"
         raise FlowrunError(f"watching needs the library watchfiles\n    {hint}") from None
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _nearest_folder(path: Path) -> Path:

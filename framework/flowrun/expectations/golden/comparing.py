@@ -15,7 +15,14 @@ from flowrun.expectations.golden.files import (
     golden_files,
     golden_path,
 )
-from flowrun.expectations.golden.leaves import described, from_text, is_in_file, is_plain, leaves
+from flowrun.expectations.golden.leaves import (
+    described,
+    from_text,
+    is_in_file,
+    is_plain,
+    leaves,
+    portable,
+)
 from flowrun.expectations.tolerances import GoldenTolerances
 from flowrun.recipes.recipe import Recipe
 from flowrun.store.files import digest_of
@@ -114,7 +121,7 @@ class Golden:
         if is_in_file(text):
             assert self._file is not None
             wanted = self._file.leaf(document, group, path)
-            if value_digest(leaf, self._values) == golden.digests.get(path):
+            if value_digest(portable(leaf, self._values), self._values) == golden.digests.get(path):
                 return None
             return self._values.difference(leaf, wanted, rtol, atol)
         if "values" not in text or 0 in now.get("shape", ()):

@@ -107,8 +107,8 @@ class GoldenFile:
     def write(self, document: Document, leaves: Mapping[str, Any]) -> None:
         """Write a document and the files of its leaves; if that fails, the old document stays.
 
-        leaves: by group and path, `group/path`. The document is replaced last: its digests say
-        whether the files of the leaves belong to it.
+        leaves: portable ones, by group and path, `group/path`. The document is replaced last: its
+        digests say whether the files of the leaves belong to it.
         """
         by_kind: dict[str, dict[str, Any]] = {}
         for group, golden in document.values.items():
@@ -121,9 +121,8 @@ class GoldenFile:
             codec = self._values.codec_named(kind)
             assert codec is not None
             assert codec.write is not None  # `leaves` gives only what can be written
-            portable = codec.portable or _unchanged
             with replacing(self.path.parent / name) as temporary:
-                codec.write(temporary, {key: portable(leaf) for key, leaf in by_kind[kind].items()})
+                codec.write(temporary, by_kind[kind])
         laid_out = _laid_out(msgspec.to_builtins(document), "") + "\n"
         write_text(self.path, laid_out)
         self._leaves = {}
@@ -146,10 +145,6 @@ class GoldenFile:
             name = f"{self.path.stem}{suffix}"
             names[kind] = f"{self.path.stem}.{kind}{suffix}" if name in names.values() else name
         return names
-
-
-def _unchanged(leaf: Any) -> Any:
-    return leaf
 
 
 def _laid_out(value: Any, indent: str) -> str:

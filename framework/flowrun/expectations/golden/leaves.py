@@ -38,6 +38,12 @@ def leaves(value: Any, values: Codecs, path: str) -> Iterator[tuple[str, Any]]:
         raise NotKeepableError(f"a {type(value).__qualname__} has no codec that keeps it")
 
 
+def portable(leaf: Any, values: Codecs) -> Any:
+    """A leaf as every machine can read it back, by its codec."""
+    codec = _codec(leaf, values)
+    return leaf if codec is None or codec.portable is None else codec.portable(leaf)
+
+
 def as_text(leaf: Any, values: Codecs) -> Any:
     """A leaf as JSON; for a large one, or one without a text, the description of its file."""
     codec = _codec(leaf, values)

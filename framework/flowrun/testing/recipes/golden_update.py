@@ -18,7 +18,7 @@ from flowrun.expectations.golden.files import (
     Group,
     golden_path,
 )
-from flowrun.expectations.golden.leaves import as_text, is_in_file, leaves
+from flowrun.expectations.golden.leaves import as_text, is_in_file, leaves, portable
 from flowrun.planning.plan import Plan
 from flowrun.store.home import home_folder
 from flowrun.store.value_files import NotKeepableError
@@ -100,11 +100,12 @@ def _made(name: str, value: Any, kind: str, values: Codecs, in_files: dict[str, 
     for path, leaf in leaves(value, values, name):
         made.leaves[path] = as_text(leaf, values)
         if is_in_file(made.leaves[path]):
-            digest = value_digest(leaf, values)
+            written = portable(leaf, values)
+            digest = value_digest(written, values)
             if digest is None:
                 raise NotKeepableError(f"{path} has no digest")
             made.digests[path] = digest
-            in_files[f"{name}/{path}"] = leaf
+            in_files[f"{name}/{path}"] = written
     return made
 
 

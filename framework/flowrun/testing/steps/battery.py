@@ -10,7 +10,12 @@ from flowrun.errors import FlowrunError
 from flowrun.plugins.steps import Step
 from flowrun.recipes.devices import choose_device
 from flowrun.testing.steps.call_rules import broken_by_calls
-from flowrun.testing.steps.declaration_rules import undocumented, unenforced, unfit_options
+from flowrun.testing.steps.declaration_rules import (
+    undeclared,
+    undocumented,
+    unenforced,
+    unfit_options,
+)
 from flowrun.testing.steps.examination import BrokenRulesError, Examination
 from flowrun.testing.steps.isolated import StepAlone
 from flowrun.testing.steps.on_shapes import ABSENT, broken_in_check
@@ -72,7 +77,7 @@ def examine_step(
     """
     alone = StepAlone(step, plugins=plugins, folder=Path(folder))
     examined = Examination(step.name, step.place)
-    examined.findings += [*undocumented(step), *unfit_options(step)]
+    examined.findings += [*undocumented(step), *unfit_options(step), *undeclared(step)]
     if not any(finding.rule == "bounds" for finding in examined.findings):
         examined.findings += unenforced(alone, inputs or {}, options or {})
     if uncalled is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from flowrun.errors import FlowrunError, Problem, listed
+from flowrun.errors import ExitError, FlowrunError, Problem, listed
 from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_value, write_value
 from flowrun.testing.steps.examination import Examination, broken_rule
 from flowrun.testing.steps.running import Outputs
@@ -56,7 +56,19 @@ def broken_by_calls(
                 hint="call it by run_step to see where, or give the inputs that it is made for",
             )
         if trial.outputs is not None and device == devices[0]:
+            yield from _unseen(trials, trial)
             yield from _unstorable(trials, trial.outputs)
+
+
+def _unseen(trials: Trials, trial: Trial) -> Iterator[Problem]:
+    if trial.undeclared:
+        yield broken_rule(
+            trials.step,
+            "reads",
+            f"it {' and '.join(trial.undeclared)}: what these read is not seen",
+            expected="the files they read, declared by ctx.reads",
+            hint="declare them, or mark the step by @step(..., effect=True) if it is to run anew",
+        )
 
 
 def _written_to(trials: Trials, trial: Trial, device: str) -> Problem:
@@ -163,7 +175,8 @@ def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
 
 def _is_on_purpose(trial: Trial) -> bool:
     """Whether the step itself refused, by an error of flowrun's."""
-    return trial.error is not None and isinstance(trial.error.__cause__, FlowrunError)
+    cause = None if trial.error is None else trial.error.__cause__
+    return isinstance(cause, FlowrunError) and not isinstance(cause, ExitError)
 
 
 def _message(trial: Trial) -> str:

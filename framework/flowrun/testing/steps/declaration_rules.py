@@ -1,4 +1,4 @@
-"""The rules about a step's declaration: docstring, descriptions, options and their bounds."""
+"""The rules about a step's declaration: docstring, options and their bounds, what it reads."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
+from flowrun.checking.placing import place_at
 from flowrun.errors import FlowrunError, Problem, RecipeError, listed
 from flowrun.plugins.option_types import annotation_text, convert, described_type, is_of_a_class
 from flowrun.plugins.steps import REQUIRED, Option, Step
+from flowrun.store.unseen_readers import HINT, undeclared_reads
 from flowrun.testing.steps.examination import broken_rule
 from flowrun.testing.steps.isolated import StepAlone
 from flowrun.testing.steps.out_of_bounds import out_of_bounds
@@ -82,6 +84,20 @@ def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
             found=listed(metas),
             expected="bounds on options: the parameters after the `*`",
             hint=f"put `{name}` after a `*` in the step's function if a recipe is to set it",
+        )
+
+
+def undeclared(step: Step[..., Any]) -> Iterator[Problem]:
+    """Files that a library reads itself, unseen, and that the step does not declare."""
+    for read in undeclared_reads(step):
+        line = place_at(read.file, read.line)
+        yield broken_rule(
+            step,
+            "reads",
+            read.message,
+            found=f"{line}: {line.text}",
+            expected="a path from an option, or one that is declared",
+            hint=HINT,
         )
 
 

@@ -13,6 +13,7 @@ from flowrun.plugins.steps import Step
 RULES = {
     "documented": "it has a docstring, and a description of each option",
     "bounds": "what is outside an option's bounds is refused before the step runs",
+    "reads": "the files it reads are seen, or declared",
     "devices": "it runs on every device that is there",
     "inputs": "it leaves its inputs as they were",
     "outputs": "it gives what it declares",

@@ -6,7 +6,6 @@ second is the step in question. So everything happens to the step that happens i
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 from flowrun.api import new_registry, plan
 from flowrun.errors import FlowrunError, did_you_mean, listed
 from flowrun.planning.plan import Plan, PlannedStep, load_plugins
+from flowrun.plugins.local_modules import module_of
 from flowrun.plugins.markers import hookimpl
 from flowrun.plugins.registry import Plugin, Registry
 from flowrun.plugins.steps import Step
@@ -145,7 +145,7 @@ def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Reg
     """All plugins with their hooks, but without their steps."""
     registry = new_registry()
     load_plugins(registry, plugins)
-    module = sys.modules.get(step.function.__module__)
+    module = module_of(step.function)
     if module is not None and not registry.manager.is_registered(module):
         name = f"module {module.__name__}"  # an installed plugin may have the bare name
         registry.plugins[name] = Plugin(name, "", "the step's module", module, ())

@@ -23,6 +23,7 @@ Culprit = Literal["function", "wrapper", "outputs"]
 class Trial(msgspec.Struct):
     """One call. changed: inputs whose content it changed; has_asked_seed: by `ctx.seed`.
 
+    undeclared: what it started that may read unseen, unless it declares what it reads.
     culprit: the source of an error: the step's function, a backend around it, or the comparison of
     the outputs with their declared names.
     """
@@ -32,6 +33,7 @@ class Trial(msgspec.Struct):
     culprit: Culprit = "function"
     changed: list[str] = []
     has_asked_seed: bool = False
+    undeclared: list[str] = []
 
 
 class Trials:
@@ -79,7 +81,9 @@ class Trials:
         if seen.call is not None:
             after = self._digests(seen.call)
             trial.changed = [name for name in before if before[name] != after.get(name)]
-            trial.has_asked_seed = "seed" in state_of(seen.call.ctx).noted
+            state = state_of(seen.call.ctx)
+            trial.has_asked_seed = "seed" in state.observation.seen
+            trial.undeclared = [] if state.has_declared else list(state.observation.unseen)
         return trial
 
     def _digests(self, call: Call) -> dict[str, str | None]:

@@ -14,6 +14,7 @@ from tests import processes
 from tests.core.cli.schema.language_client import LanguageClient, Message
 from tests.core.cli.schema.yaml_server import ROOT, server_command
 
+pytestmark = pytest.mark.campaign
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 
 
@@ -134,6 +135,7 @@ def test_the_keys_of_a_recipe_and_the_checks_of_a_value_are_completed(editor: Ed
     assert {"below", "above", "between", "equals", "shape", "rtol"} <= set(found)
 
 
+@pytest.mark.campaign(every=2)
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -174,6 +176,7 @@ WRONG = {
 }
 
 
+@pytest.mark.campaign(every=2)
 @pytest.mark.parametrize(("lines", "column", "said"), WRONG.values(), ids=WRONG)
 def test_a_mistake_is_marked_where_it_stands(
     lines: str, column: int, said: str, editor: Editor

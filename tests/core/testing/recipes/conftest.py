@@ -22,7 +22,7 @@ from flowrun import step
 @step(outputs="value")
 def give(*, value: Any):
     """Give a value of the recipe, and leave a trace of the call."""
-    with open("calls.txt", "a") as file:
+    with open(__import__("os").environ["CALLS"], "a") as file:
         file.write("give\\n")
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -204,16 +205,16 @@ def test_a_file_that_is_not_there_is_no_reason_to_skip(run_pytest: Pytest, write
 def test_a_recipe_runs_once_whatever_it_expects(run_pytest: Pytest, write: Write) -> None:
     write("good.yaml", GOOD)
     run_pytest("--recipe-fresh")
-    assert Path("calls.txt").read_text().count("give") == 1
+    assert Path(os.environ["CALLS"]).read_text().count("give") == 1
 
 
 def test_a_repeated_test_is_answered_from_the_store(run_pytest: Pytest, write: Write) -> None:
     write("good.yaml", GOOD)
     for _ in range(2):
         assert "2 passed" in run_pytest().stdout
-    assert Path("calls.txt").read_text().count("give") == 1
+    assert Path(os.environ["CALLS"]).read_text().count("give") == 1
     run_pytest("--recipe-fresh")
-    assert Path("calls.txt").read_text().count("give") == 2
+    assert Path(os.environ["CALLS"]).read_text().count("give") == 2
 
 
 @pytest.mark.parametrize("spread", ["load", "loadgroup", "loadfile"])
@@ -223,7 +224,7 @@ def test_xdist_spreads_the_tests_and_the_recipe_still_runs_once(
     write("good.yaml", GOOD)
     done = run_pytest("-n", "2", f"--dist={spread}", "--strict-markers")
     assert "2 passed" in done.stdout
-    assert Path("calls.txt").read_text().count("give") == 1
+    assert Path(os.environ["CALLS"]).read_text().count("give") == 1
 
 
 def test_the_report_in_xml_has_each_test_and_what_failed(run_pytest: Pytest, write: Write) -> None:

@@ -28,12 +28,6 @@ def seeded(table):
     return torch.randn(3)
 
 
-@step(outputs="order")
-def set_order(table):
-    """Give what differs between processes alone: the order of a set of texts."""
-    return list({f"name {number}" for number in range(50)})
-
-
 @step(outputs="bits")
 def unseeded(table):
     """Draw numbers that no seed decides."""
@@ -44,6 +38,22 @@ def unseeded(table):
 def total(bits):
     """Add up."""
     return float(bits.sum())
+'''
+
+SETS = '''
+from flowrun import step
+
+
+@step(outputs="names")
+def names():
+    """Give a list."""
+    return [f"name {number}" for number in range(50)]
+
+
+@step(outputs="order")
+def set_order(names):
+    """Give what differs between processes alone: the order of a set of texts."""
+    return list(set(names))
 '''
 
 
@@ -68,9 +78,9 @@ def test_the_first_step_that_differs_is_named(write: Write, flowrun: Flowrun) ->
 
 
 def test_what_differs_between_processes_alone_is_found(write: Write, flowrun: Flowrun) -> None:
-    write("steps.py", STEPS)
-    write("bad.yaml", "recipe: bad\nplugins: [./steps.py]\nsteps: [table, set_order]\n")
-    done = flowrun("test", "--flaky", "4", "bad.yaml")
+    write("sets.py", SETS)
+    write("bad.yaml", "recipe: bad\nplugins: [./sets.py]\nsteps: [names, set_order]\n")
+    done = flowrun("test", "--flaky", "4", "bad.yaml", fresh=True)
     assert "`set_order` does not give the same `order` each time" in done.stdout
 
 

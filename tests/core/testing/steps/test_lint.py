@@ -74,9 +74,9 @@ def test_each_step_is_called_on_what_a_recipe_beside_it_gives(
     done = flowrun("lint", "steps.py")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert "scale  8 of 8 rules held, as used.yaml uses it" in lines
-    assert lines[1].startswith("spoil  3 of 8 rules held, 1 finding")
-    assert any(line.startswith("alone  in part: 2 of 8 rules held") for line in lines)
+    assert "scale  9 of 9 rules held, as used.yaml uses it" in lines
+    assert lines[1].startswith("spoil  4 of 9 rules held, 1 finding")
+    assert any(line.startswith("alone  in part: 3 of 9 rules held") for line in lines)
     assert "no recipe uses it" in done.stdout
     assert "it acts outside, and lint calls no such step" in done.stdout
     assert "steps.py:15: spoil (inputs): it writes to what it was given" in done.stderr
@@ -131,7 +131,7 @@ def test_a_project_is_linted_by_its_entry_points(flowrun: Flowrun, write: Write)
     write("grapes/src/flowrun_grapes/__init__.py", STEPS)
     write("grapes/recipes/used.yaml", RECIPE.replace("./steps.py", "flowrun_grapes"))
     done = flowrun("lint", "grapes")
-    assert "scale  8 of 8 rules held, as grapes/recipes/used.yaml uses it" in done.stdout
+    assert "scale  9 of 9 rules held, as grapes/recipes/used.yaml uses it" in done.stdout
 
 
 def test_a_folder_is_linted_file_by_file(flowrun: Flowrun, write: Write) -> None:

@@ -18,13 +18,18 @@ from flowrun.testing import RULES, BrokenRulesError, check_step
 from tests.conftest import run_module
 
 BEGINNING = """import random as python_random
+import subprocess
+import tempfile
 import time
 from typing import Annotated
 
 import numpy as np
 import torch
 from flowrun import Meta, Unknown, step
+from safetensors.torch import load_file, save_file
 
+OFFSETS = f"{tempfile.mkdtemp()}/offsets.safetensors"
+save_file({"offsets": torch.ones(3)}, OFFSETS)
 SCALE = torch.tensor([1.0, 2.0, 3.0])
 calls = []
 
@@ -49,6 +54,27 @@ def a_number(data):
 
 # What is broken, by a title: the rule, the code, and fragments of the finding.
 BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "a file that a library opens itself": (
+        "reads",
+        """
+@step(outputs="y")
+def bad(data):
+    '''Add offsets.'''
+    return data + load_file(OFFSETS)["offsets"].to(data.device)
+""",
+        ("what `safetensors.torch.load_file` reads is not seen", "load_file(OFFSETS)", "ctx.reads"),
+    ),
+    "another program": (
+        "reads",
+        """
+@step(outputs="y")
+def bad(data):
+    '''Double.'''
+    subprocess.run(["true"], check=True)
+    return data * 2
+""",
+        ("it starts processes: what these read is not seen", "ctx.reads"),
+    ),
     "no docstring": (
         "documented",
         """

@@ -1,0 +1,148 @@
+"""Whether code keeps values in its module that a later call may use: caches and variables."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+# What a definition may keep: a function that stores values outside itself; a variable with an empty
+# container, to be filled by those who use it; an object, whose methods may store values in it; a
+# class with such methods, or a function that makes functions which store values in its variables.
+Keeping = Literal["nothing", "function", "container", "object", "methods"]
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_CACHES = frozenset({"cache", "lru_cache", "cached", "cachedmethod", "memoize", "memoized"})
+_CHANGING = frozenset(
+    "append extend insert add update setdefault pop popitem remove discard clear sort reverse "
+    "appendleft extendleft".split()
+)
+_CONTAINERS = frozenset(
+    "dict list set bytearray deque defaultdict OrderedDict Counter ChainMap UserDict UserList "
+    "WeakValueDictionary WeakKeyDictionary local Queue SimpleQueue".split()
+)
+
+
+def keeping_of(
+    statements: list[ast.stmt], names: set[str], is_pure: Callable[[ast.expr | None], bool]
+) -> Keeping:
+    """What the statements that define a name keep.
+
+    names: those that the module binds at its top. is_pure: whether a value is computed by functions
+    that are known to give plain values.
+    """
+    functions = [_Nodes(one) for statement in statements for one in _functions_in(statement)]
+    if any(function.keeps(names) for function in functions):
+        return "function"
+    values = [value for statement in statements for value in _assigned(statement)]
+    if any(map(_is_empty, values)):
+        return "container"
+    if not all(map(is_pure, values)):
+        return "object"
+    return "methods" if any(function.makes_keepers() for function in functions) else "nothing"
+
+
+def _functions_in(statement: ast.stmt) -> Iterator[_Function]:
+    """The outermost functions of a statement, and the methods of its classes."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _FUNCTIONS):
+            yield node
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+def _assigned(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The values that a statement assigns, outside functions."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            yield node.value
+        elif not isinstance(node, _FUNCTIONS):
+            waiting += ast.iter_child_nodes(node)
+
+
+class _Nodes:
+    """The nodes of a function's syntax, those of functions inside it among them."""
+
+    def __init__(self, function: _Function) -> None:
+        self._function = function
+        self._all = list(ast.walk(function))
+        self._own = {
+            node.arg if isinstance(node, ast.arg) else node.id
+            for node in self._all
+            if isinstance(node, ast.arg)
+            or (isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+        }
+
+    def keeps(self, names: set[str]) -> bool:
+        """Whether it stores values in itself, in its class, or in what these names stand for."""
+        return self._changes((names - self._own) | {"cls"}) or any(map(_has_memory, self._all))
+
+    def makes_keepers(self) -> bool:
+        """Whether it stores values in its object, or has functions that do so in its variables."""
+        inner = [_Nodes(one) for node in self._function.body for one in _functions_in(node)]
+        return (
+            self._changes({"self"})
+            or any("cached_property" in map(_last_name, _decorators(node)) for node in self._all)
+            or any(isinstance(node, ast.Nonlocal) for node in self._all)
+            or any(one._changes(self._own - one._own) for one in inner)
+        )
+
+    def _changes(self, names: set[str]) -> bool:
+        return any(
+            changed is not None and _root(changed) in names for changed in map(_changed, self._all)
+        )
+
+
+def _has_memory(node: ast.AST) -> bool:
+    """Whether a node says that values are kept: `global`, a cache, or an empty default."""
+    if not isinstance(node, (*_FUNCTIONS, ast.Lambda)):
+        return isinstance(node, ast.Global)
+    defaults = (*node.args.defaults, *filter(None, node.args.kw_defaults))
+    return not _CACHES.isdisjoint(map(_last_name, _decorators(node))) or any(
+        map(_is_empty, defaults)
+    )
+
+
+def _decorators(node: ast.AST) -> list[ast.expr]:
+    return getattr(node, "decorator_list", [])
+
+
+def _changed(node: ast.AST) -> ast.AST | None:
+    """The expression whose value a node changes, if it does."""
+    if isinstance(node, (ast.Attribute, ast.Subscript)):
+        return None if isinstance(node.ctx, ast.Load) else node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.value if node.func.attr in _CHANGING else None
+    return None
+
+
+def _is_empty(value: ast.expr) -> bool:
+    """Whether a value is a container without items, which is there to be filled."""
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if isinstance(value, ast.List):
+        return not value.elts
+    if isinstance(value, ast.Call) and _last_name(value) in _CONTAINERS:
+        return not any(isinstance(one, (ast.List, ast.Dict)) for one in value.args)
+    return False
+
+
+def _root(node: ast.AST) -> str | None:
+    """The name at which `a.b[c].d` begins."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _last_name(node: ast.AST) -> str:
+    """`c` of `a.b.c` and of `a.b.c()`."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""

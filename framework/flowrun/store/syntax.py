@@ -1,0 +1,388 @@
+"""The definitions of a module, and what each of them uses, from its text alone.
+
+A definition is digested by its syntax tree, so comments, docstrings and formatting do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+from collections.abc import Iterable, Iterator
+from typing import TypeGuard
+
+import msgspec
+from blake3 import blake3
+
+from flowrun.store.module_state import Keeping, keeping_of
+
+ACTING = ""  # the name of the statements that act when the module is imported
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "compile"})
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__"}
+
+# Decorators and functions that change nothing but their result.
+_PURE_DECORATORS = frozenset(
+    "step hookimpl hookspec staticmethod classmethod property dataclass cache cached_property "
+    "lru_cache wraps total_ordering contextmanager asynccontextmanager overload final override "
+    "no_grad inference_mode enable_grad njit jit vectorize compile runtime_checkable on_shapes "
+    "setter getter deleter".split()
+)
+_PLAIN_BASES = frozenset(name for name, one in vars(builtins).items() if isinstance(one, type)) | {
+    *"ABC Generic Protocol NamedTuple TypedDict Enum IntEnum StrEnum Flag IntFlag Struct Module "
+    "Dataset IterableDataset Sampler Function Thread Mapping MutableMapping Sequence Iterator "
+    "UserDict UserList OrderedDict defaultdict".split()
+}
+_BLIND_ATTRIBUTES = frozenset({"__subclasses__", "__globals__", "f_globals", "modules"})
+_PURE_CALLS = frozenset(
+    "int float str bool bytes complex dict list set tuple frozenset range len sorted reversed min "
+    "max sum abs round zip map filter enumerate slice object Path PurePath compile getLogger "
+    "TypeVar NewType namedtuple field MappingProxyType get getenv join split strip lower upper "
+    "format replace loads dumps read_text read_bytes open load tensor zeros ones arange linspace "
+    "eye full array asarray device Generator manual_seed timedelta datetime date Decimal Fraction "
+    "partial itemgetter attrgetter resolve absolute expanduser".split()
+)
+
+
+class Import(msgspec.Struct, frozen=True, array_like=True):
+    """An import of a module, of a name of a module, or of all its names (`*`)."""
+
+    module: str
+    attribute: str | None = None
+
+
+class Definition(msgspec.Struct, array_like=True):
+    """A function, class or variable of a module, or its statements that act.
+
+    digest: of its syntax. uses: the names that it uses, with the attributes asked of them
+    (`helper.read`). imports: those inside it. lines: its first and last lines. is_blind: whether it
+    may use names that its text does not show. keeping: whether it may keep values from one call to
+    the next.
+    """
+
+    digest: str
+    uses: list[str]
+    imports: list[Import]
+    lines: list[tuple[int, int]]
+    is_blind: bool
+    keeping: Keeping = "nothing"
+
+
+class Syntax(msgspec.Struct, array_like=True):
+    """What a module's text tells.
+
+    imports: the imports at its top level, by the name they bind. others: those whose names are not
+    bound there (`import a.b` binds `a` alone, `*` any). is_patching: whether it sets attributes of
+    what it imports.
+    """
+
+    definitions: dict[str, Definition]
+    imports: dict[str, Import]
+    others: list[Import]
+    is_patching: bool
+
+
+def syntax_of(text: bytes, package: str) -> Syntax:
+    """The definitions of a module; all of a text that is not Python counts as acting.
+
+    package: the package in which its relative imports start.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        acting = Definition(blake3(text).hexdigest(length=16), [], [], [], False)
+        return Syntax({ACTING: acting}, {}, [], False)
+    return _Reader(package, keeps_docstrings=b"__doc__" in text).read(tree)
+
+
+@functools.cache
+def parsed_syntax(text: bytes) -> Syntax:
+    """The definitions of a module that stands alone: its relative imports do not count."""
+    return syntax_of(text, "")
+
+
+class _Reader:
+    """Reads one module. package: as above. keeps_docstrings: whether the module looks at them."""
+
+    def __init__(self, package: str, *, keeps_docstrings: bool) -> None:
+        self._package = package
+        self._keeps_docstrings = keeps_docstrings
+        self._nodes: dict[str, list[ast.stmt]] = {ACTING: []}
+        self._imports: dict[str, Import] = {}
+        self._others: list[Import] = []
+        self._plain_classes: set[str] = set()
+        self._known: set[str] = set()
+
+    def read(self, tree: ast.Module) -> Syntax:
+        """All of the module's syntax."""
+        is_patching = any(self._patches(node) for node in ast.walk(tree))
+        for node in tree.body:
+            self._take(node)
+        self._known = {*self._nodes, *self._imports, *_BUILTINS}
+        definitions = {name: self._definition(nodes) for name, nodes in self._nodes.items()}
+        return Syntax(definitions, self._imports, self._others, is_patching)
+
+    def _take(self, node: ast.stmt) -> None:
+        if isinstance(node, _IMPORTS):
+            self._take_import(node)
+        elif isinstance(node, _DEFINITIONS):
+            self._take_definition(node)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            self._take_assignment(node)
+        elif _is_for_types(node):
+            for inner in node.body:  # names that annotations alone use
+                for name in _bound(inner):
+                    self._nodes.setdefault(name, [])
+        elif not _is_idle(node):
+            self._take_acting(node)
+
+    def _take_acting(self, node: ast.stmt) -> None:
+        self._nodes[ACTING].append(node)
+        for name in _bound(node):
+            self._nodes.setdefault(name, []).append(node)
+        for inner in ast.walk(node):
+            if isinstance(inner, _IMPORTS):
+                self._take_import(inner)
+
+    def _take_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for name, found in imported(node, self._package):
+            if name is None or name == "*":
+                self._others.append(found)
+            elif self._imports.setdefault(name, found) != found:
+                self._others.append(found)  # one of two, as in `try`
+
+    def _take_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self._nodes.setdefault(node.name, []).append(node)
+        for decorator in node.decorator_list:
+            call = decorator.func if isinstance(decorator, ast.Call) else decorator
+            owner = _base(call)
+            if owner in self._nodes and owner != node.name:  # `@step_name.on_shapes`
+                self._nodes[owner].append(node)
+            if _last(call) not in _PURE_DECORATORS:
+                self._nodes[ACTING].append(node)
+        if isinstance(node, ast.ClassDef):
+            if self._is_plain(node):
+                self._plain_classes.add(node.name)
+            else:
+                self._nodes[ACTING].append(node)
+
+    def _is_plain(self, node: ast.ClassDef) -> bool:
+        """Whether no base of a class can be seen to act when the class is made."""
+        bases = {_last(getattr(base, "value", base)) if isinstance(base, ast.Subscript)
+                 else _last(base) for base in node.bases}  # fmt: skip
+        is_known = bases <= self._plain_classes | _PLAIN_BASES
+        return is_known and not (node.keywords or _has_init_subclass(node))
+
+    def _take_assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for name in dict.fromkeys(name for target in targets for name in _stored(target)):
+            self._nodes.setdefault(name, []).append(node)
+        is_plain = all(isinstance(target, (ast.Name, ast.Tuple)) for target in targets)
+        if not is_plain or not _is_pure(node.value):
+            self._nodes[ACTING].append(node)
+
+    def _definition(self, nodes: list[ast.stmt]) -> Definition:
+        uses: dict[str, None] = {}
+        imports: dict[Import, None] = {}
+        bound: set[str] = set()
+        is_blind = False
+        for node in nodes:
+            inside = list(ast.walk(node))
+            bound |= set(_bound_in(inside))
+            uses |= dict.fromkeys(_uses(node))
+            for inner in inside:
+                if isinstance(inner, _IMPORTS):
+                    imports |= {found: None for _, found in imported(inner, self._package)}
+                elif isinstance(inner, ast.Call):
+                    found, is_hidden = _dynamic_import(inner)
+                    imports |= {} if found is None else {found: None}
+                    is_blind |= is_hidden
+                elif isinstance(inner, ast.Attribute):
+                    is_blind |= inner.attr in _BLIND_ATTRIBUTES
+        free = {use.partition(".")[0] for use in uses} - bound
+        is_blind |= not free <= self._known or any(found.attribute == "*" for found in imports)
+        shown = "\n".join(self._dump(node) for node in nodes)
+        lines = [(_first_line(node), node.end_lineno or node.lineno) for node in nodes]
+        digest = blake3(shown.encode("utf-8", "surrogatepass")).hexdigest(length=16)
+        keeping = keeping_of(nodes, self._known, is_pure=_is_pure)
+        return Definition(digest, list(uses), list(imports), lines, is_blind, keeping)
+
+    def _dump(self, node: ast.stmt) -> str:
+        if not self._keeps_docstrings:
+            for inner in ast.walk(node):
+                if isinstance(inner, _DEFINITIONS) and _is_docstring(inner.body[0]):
+                    inner.body[0] = ast.Pass()
+        return ast.dump(node)
+
+    def _patches(self, node: ast.AST) -> bool:
+        """Whether a node sets an attribute of something that the module imports."""
+        if isinstance(node, _IMPORTS):
+            self._take_import(node)  # those inside functions, too, are known from now on
+            return False
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            return _base(node) in self._imports
+        if not isinstance(node, ast.Call):
+            return False
+        name = dotted_name(node.func) or ""
+        is_set = name == "setattr" and bool(node.args) and _base(node.args[0]) in self._imports
+        return is_set or "patch" in name.split(".") or name.startswith("monkeypatch.")
+
+
+def imported(
+    node: ast.Import | ast.ImportFrom, package: str
+) -> Iterator[tuple[str | None, Import]]:
+    """What an import statement imports, each with the name that it binds."""
+    if isinstance(node, ast.Import):
+        for name in node.names:
+            if name.asname is not None or "." not in name.name:
+                yield name.asname or name.name, Import(name.name)
+            else:
+                yield name.name.partition(".")[0], Import(name.name.partition(".")[0])
+                yield None, Import(name.name)
+        return
+    parts = package.split(".")
+    parents = parts[: len(parts) - (node.level - 1)] if node.level else []
+    base = ".".join([*filter(None, parents), *([node.module] if node.module else [])])
+    for name in node.names if base else ():
+        yield name.asname or name.name, Import(base, name.name)
+
+
+def _uses(node: ast.AST) -> Iterator[str]:
+    """The names that a statement uses, each with the attributes asked of it."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        current = waiting.pop()
+        chain = dotted_name(current)
+        if chain is not None:
+            yield chain
+            continue
+        if isinstance(current, ast.Global):
+            yield from current.names
+        waiting += ast.iter_child_nodes(current)
+
+
+def dotted_name(node: ast.AST) -> str | None:
+    """`a.b.c` for such an expression; None for another one."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    return ".".join([node.id, *reversed(names)])
+
+
+def _base(node: ast.AST) -> str | None:
+    chain = dotted_name(node)
+    return None if chain is None else chain.partition(".")[0]
+
+
+def _last(node: ast.AST) -> str:
+    """The last name of `a.b.c`, or of a call's function."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _dynamic_import(call: ast.Call) -> tuple[Import | None, bool]:
+    """The module that a call imports by a literal name; and whether it may use hidden names."""
+    name = _last(call.func)
+    if name in ("import_module", "__import__"):
+        first = call.args[0] if call.args else None
+        text = first.value if isinstance(first, ast.Constant) else None
+        if isinstance(text, str) and not text.startswith("."):
+            return Import(text), False
+        return None, True
+    return None, isinstance(call.func, ast.Name) and name in BLIND
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    """Whether a statement does nothing when another module imports this one."""
+    if isinstance(node, ast.Pass) or _is_docstring(node):
+        return True
+    if not isinstance(node, ast.If) or node.orelse:
+        return False
+    return ast.unparse(node.test) in ("__name__ == '__main__'", "'__main__' == __name__")
+
+
+def _is_for_types(node: ast.stmt) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and not node.orelse and _last(node.test) == "TYPE_CHECKING"
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Every name that a statement binds, in itself or in functions inside it."""
+    return _bound_in(ast.walk(node))
+
+
+def _bound_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for inner in nodes:
+        if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
+            yield inner.id
+        elif isinstance(inner, ast.arg):
+            yield inner.arg
+        elif isinstance(inner, _DEFINITIONS):
+            yield inner.name
+        elif isinstance(inner, _IMPORTS):
+            yield from ((name.asname or name.name).partition(".")[0] for name in inner.names)
+        elif isinstance(inner, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+            yield from () if inner.name is None else (inner.name,)
+        elif isinstance(inner, ast.MatchMapping):
+            yield from () if inner.rest is None else (inner.rest,)
+
+
+def _is_pure(value: ast.expr | None) -> bool:
+    """Whether a value is computed by functions that are known to change nothing."""
+    if value is None:
+        return True
+    return all(
+        _last(node.func) in _PURE_CALLS
+        for node in _without_functions(value)
+        if isinstance(node, ast.Call)
+    ) and not any(
+        isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr))
+        for node in ast.walk(value)
+    )
+
+
+def _without_functions(value: ast.expr) -> Iterator[ast.AST]:
+    """The nodes of an expression that are evaluated: not the bodies of its lambdas."""
+    waiting: list[ast.AST] = [value]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _stored(target: ast.AST) -> Iterator[str]:
+    """The names that an assignment sets, or whose parts it sets."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for item in target.elts:
+            yield from _stored(item)
+    elif isinstance(target, ast.Starred):
+        yield from _stored(target.value)
+    else:
+        while isinstance(target, (ast.Attribute, ast.Subscript)):
+            target = target.value
+        if isinstance(target, ast.Name):
+            yield target.id
+
+
+def _has_init_subclass(node: ast.ClassDef) -> bool:
+    return any(getattr(inner, "name", "") == "__init_subclass__" for inner in node.body)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators: Iterable[ast.expr] = getattr(node, "decorator_list", ())
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])

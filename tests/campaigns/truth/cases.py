@@ -1,0 +1,33 @@
+"""All edits of the campaign."""
+
+from __future__ import annotations
+
+from tests.campaigns.truth import (
+    code,
+    existence,
+    imports,
+    memory,
+    notebooks,
+    readers,
+    same,
+    same_code,
+    stamps,
+    started,
+    values,
+    variables,
+)
+
+CASES = [
+    *readers.CASES,
+    *existence.CASES,
+    *stamps.CASES,
+    *variables.CASES,
+    *imports.CASES,
+    *code.CASES,
+    *values.CASES,
+    *started.CASES,
+    *memory.CASES,
+    *notebooks.CASES,
+    *same.CASES,
+    *same_code.CASES,
+]
