@@ -74,7 +74,7 @@ def test_a_variable_changes_how_often(clocked: World, monkeypatch: pytest.Monkey
     assert clocked.run()[0].values["saved"] == [3, 6, 9]
 
 
-def test_saving_takes_2_percent_of_the_time_between_two_savings_at_most(clocked: World) -> None:
+def test_after_a_save_a_step_goes_on_for_50_times_as_long(clocked: World) -> None:
     clocked.recipe("[{work: {seconds: 150, saving: 1}}]")
     saved = clocked.run()[0].values["saved"]
     assert saved == [10, 61, 112]  # each second of saving is followed by fifty without
