@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,28 +91,6 @@ def test_metrics_warnings_and_expectations_are_the_same(world: World, flowrun: F
     assert records[0]["warnings"] == records[1]["warnings"] == ["that is little"]
     assert records[0]["expectations"] == records[1]["expectations"]
     assert records[0]["steps"][1]["outputs"] == records[1]["steps"][1]["outputs"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="asks for the processor time of children")
-def test_a_rerun_takes_little_longer_than_the_start_of_python(
-    world: World, flowrun: Flowrun
-) -> None:
-    import resource
-
-    world.recipe("[one, add]")
-    flowrun("r.yaml")
-
-    def seconds(*arguments: str) -> float:
-        """The processor time of a new Python: the least of several, as others disturb it."""
-        found = []
-        for _ in range(5):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            processes.run(arguments, cwd=world.folder, fresh=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        return min(found)
-
-    assert seconds("-m", "flowrun", "r.yaml") < 3 * seconds("-c", "pass")
 
 
 CHANGES: dict[str, Callable[[World], None]] = {
