@@ -253,11 +253,12 @@ _installed: set[str] = set()  # top-level names of installed plugins, wherever t
 
 def _names_in(folder: Path) -> frozenset[str]:
     """The names of the top-level modules in a folder that no installed module has."""
-    found = set()
     with unobserved(), contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if path.suffix == ".py" or (path.is_dir() and path.name.isidentifier()):
-                found.add(path.stem)
+        paths = [path for path in folder.iterdir() if path.name != "__pycache__"]
+        found = {
+            path.stem for path in paths
+            if path.suffix == ".py" or (path.name.isidentifier() and path.is_dir())
+        }  # fmt: skip
         return frozenset(name for name in found if not _is_known_elsewhere(name))
     return frozenset()
 

@@ -24,7 +24,7 @@ from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.looking import changed_meanwhile, remember, seen_by
 from flowrun.running.record import read_run
 from flowrun.running.results import StepResult
-from flowrun.store.code import Code
+from flowrun.store.closure import Code
 from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.files import digest_of
 from flowrun.store.home import runs_folder
@@ -70,6 +70,7 @@ class Cache:
         self._run = run
         self._since = since
         self._records: dict[int, StepRecord] = {}
+        self._altering_on_import: dict[str, str] = {}  # filled with `_around`
         self._versions = {  # a local file has none, and its name may differ between two folders
             plugin.name: f"{plugin.name} {plugin.version}" if plugin.version else ""
             for plugin in plan.registry.plugins.values()
@@ -97,7 +98,7 @@ class Cache:
             version=planned.step.version,
             code=modules,
             packages=packages,
-            around=self._around,
+            around=self._around | self._altering(planned.plugin),
             options=planned.keywords,
             inputs=digests,
             dtype=planned.dtype or self._plan.recipe.dtype,
@@ -111,7 +112,9 @@ class Cache:
         assert self._store is not None
         planned = self._plan.steps[index]
         function = planned.step.function
-        code = self._store.code.of_function(function)
+        plugin = self._plan.registry.plugins[planned.plugin]
+        names = [name for name, one in vars(plugin.module).items() if one is planned.step]
+        code = self._store.code.of_step(function, plugin.module, names, plugin.local)
         return code if code.modules else live_code(function, self._store.code, self._codecs)
 
     def lock(self, key: Key | None, waiting: Callable[[], None]) -> AbstractContextManager[None]:
@@ -355,8 +358,16 @@ class Cache:
             if plugin.local is not None:
                 patching = self._store.code.patches(plugin.module.__name__, plugin.local)
                 if patching is not None:
-                    found[name] = parts_digest([patching.modules, patching.packages])
+                    code, is_called = patching
+                    digest = parts_digest([code.modules, code.packages])
+                    (found if is_called else self._altering_on_import)[name] = digest
         return found
+
+    def _altering(self, plugin: str) -> dict[str, str]:
+        """Of the other local plugins that alter others when they are imported; a step's code has
+        what its own plugin does so.
+        """
+        return {name: one for name, one in self._altering_on_import.items() if name != plugin}
 
 
 def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:

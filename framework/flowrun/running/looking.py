@@ -9,7 +9,7 @@ from flowrun.plugins.observation import OBSERVED, state_now
 from flowrun.plugins.ownership import code_folder
 from flowrun.plugins.process_memory import ProcessMemory, shared_memory
 from flowrun.running.context import ContextState
-from flowrun.store.code import Code
+from flowrun.store.closure import Code
 from flowrun.store.keeping import lines_that_keep_in
 from flowrun.store.syntax import Syntax
 

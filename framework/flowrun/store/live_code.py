@@ -15,7 +15,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from flowrun.plugins.ownership import is_installed
-from flowrun.store.code import Code, CodeIndex
+from flowrun.store.closure import Code
+from flowrun.store.code import CodeIndex
 from flowrun.store.syntax import BLIND
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest, value_digest

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from blake3 import blake3
 
-from flowrun.store.code import Code
+from flowrun.store.closure import Code
 from flowrun.store.database import Database
 from flowrun.values.digests import parts_digest
 
@@ -48,7 +48,8 @@ class KeyParts(msgspec.Struct):
 
 def code_parts(code: Code) -> tuple[dict[str, str], dict[str, str]]:
     """The digests of modules and the versions of packages, Python's own among them."""
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    optimized = f" -{'O' * sys.flags.optimize}" if sys.flags.optimize else ""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}{optimized}"
     return code.modules, {"python": python, **code.packages}
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from flowrun.store.code import Code, CodeIndex
+from flowrun.store.closure import Code
+from flowrun.store.code import CodeIndex
 from flowrun.store.database import Database, StoreErrors
 from flowrun.store.file_digests import FileDigests
 from flowrun.store.files import remove_abandoned

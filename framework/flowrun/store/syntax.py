@@ -15,8 +15,10 @@ import msgspec
 from blake3 import blake3
 
 from flowrun.store.module_state import Keeping, keeping_of
+from flowrun.store.purity import Purity, last_name
 
 ACTING = ""  # the name of the statements that act when the module is imported
+MAIN = "__main__"  # the package of a script: what it does only as a script was done
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -24,27 +26,7 @@ BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "c
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__"}
 
-# Decorators and functions that change nothing but their result.
-_PURE_DECORATORS = frozenset(
-    "step hookimpl hookspec staticmethod classmethod property dataclass cache cached_property "
-    "lru_cache wraps total_ordering contextmanager asynccontextmanager overload final override "
-    "no_grad inference_mode enable_grad njit jit vectorize compile runtime_checkable on_shapes "
-    "setter getter deleter".split()
-)
-_PLAIN_BASES = frozenset(name for name, one in vars(builtins).items() if isinstance(one, type)) | {
-    *"ABC Generic Protocol NamedTuple TypedDict Enum IntEnum StrEnum Flag IntFlag Struct Module "
-    "Dataset IterableDataset Sampler Function Thread Mapping MutableMapping Sequence Iterator "
-    "UserDict UserList OrderedDict defaultdict".split()
-}
 _BLIND_ATTRIBUTES = frozenset({"__subclasses__", "__globals__", "f_globals", "modules"})
-_PURE_CALLS = frozenset(
-    "int float str bool bytes complex dict list set tuple frozenset range len sorted reversed min "
-    "max sum abs round zip map filter enumerate slice object Path PurePath compile getLogger "
-    "TypeVar NewType namedtuple field MappingProxyType get getenv join split strip lower upper "
-    "format replace loads dumps read_text read_bytes open load tensor zeros ones arange linspace "
-    "eye full array asarray device Generator manual_seed timedelta datetime date Decimal Fraction "
-    "partial itemgetter attrgetter resolve absolute expanduser".split()
-)
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True):
@@ -113,12 +95,12 @@ class _Reader:
         self._nodes: dict[str, list[ast.stmt]] = {ACTING: []}
         self._imports: dict[str, Import] = {}
         self._others: list[Import] = []
-        self._plain_classes: set[str] = set()
         self._known: set[str] = set()
 
     def read(self, tree: ast.Module) -> Syntax:
         """All of the module's syntax."""
         is_patching = any(self._patches(node) for node in ast.walk(tree))
+        self._purity = Purity({name: found.module for name, found in self._imports.items()})
         for node in tree.body:
             self._take(node)
         self._known = {*self._nodes, *self._imports, *_BUILTINS}
@@ -127,7 +109,7 @@ class _Reader:
 
     def _take(self, node: ast.stmt) -> None:
         if isinstance(node, _IMPORTS):
-            self._take_import(node)
+            self._take_import(node, is_last=True)
         elif isinstance(node, _DEFINITIONS):
             self._take_definition(node)
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
@@ -136,7 +118,7 @@ class _Reader:
             for inner in node.body:  # names that annotations alone use
                 for name in _bound(inner):
                     self._nodes.setdefault(name, [])
-        elif not _is_idle(node):
+        elif self._package == MAIN or not _is_idle(node):
             self._take_acting(node)
 
     def _take_acting(self, node: ast.stmt) -> None:
@@ -147,10 +129,13 @@ class _Reader:
             if isinstance(inner, _IMPORTS):
                 self._take_import(inner)
 
-    def _take_import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _take_import(self, node: ast.Import | ast.ImportFrom, *, is_last: bool = False) -> None:
+        """is_last: whether the names mean this import from now on, whatever they meant before."""
         for name, found in imported(node, self._package):
             if name is None or name == "*":
                 self._others.append(found)
+            elif is_last:
+                self._imports[name] = found
             elif self._imports.setdefault(name, found) != found:
                 self._others.append(found)  # one of two, as in `try`
 
@@ -161,27 +146,14 @@ class _Reader:
             owner = _base(call)
             if owner in self._nodes and owner != node.name:  # `@step_name.on_shapes`
                 self._nodes[owner].append(node)
-            if _last(call) not in _PURE_DECORATORS:
-                self._nodes[ACTING].append(node)
-        if isinstance(node, ast.ClassDef):
-            if self._is_plain(node):
-                self._plain_classes.add(node.name)
-            else:
-                self._nodes[ACTING].append(node)
-
-    def _is_plain(self, node: ast.ClassDef) -> bool:
-        """Whether no base of a class can be seen to act when the class is made."""
-        bases = {_last(getattr(base, "value", base)) if isinstance(base, ast.Subscript)
-                 else _last(base) for base in node.bases}  # fmt: skip
-        is_known = bases <= self._plain_classes | _PLAIN_BASES
-        return is_known and not (node.keywords or _has_init_subclass(node))
+        if not self._purity.is_definition(node):
+            self._nodes[ACTING].append(node)
 
     def _take_assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for name in dict.fromkeys(name for target in targets for name in _stored(target)):
             self._nodes.setdefault(name, []).append(node)
-        is_plain = all(isinstance(target, (ast.Name, ast.Tuple)) for target in targets)
-        if not is_plain or not _is_pure(node.value):
+        if not all(map(_binds_alone, targets)) or not self._purity.is_pure(node.value):
             self._nodes[ACTING].append(node)
 
     def _definition(self, nodes: list[ast.stmt]) -> Definition:
@@ -207,7 +179,7 @@ class _Reader:
         shown = "\n".join(self._dump(node) for node in nodes)
         lines = [(_first_line(node), node.end_lineno or node.lineno) for node in nodes]
         digest = blake3(shown.encode("utf-8", "surrogatepass")).hexdigest(length=16)
-        keeping = keeping_of(nodes, self._known, is_pure=_is_pure)
+        keeping = keeping_of(nodes, self._known, is_pure=self._purity.is_pure)
         return Definition(digest, list(uses), list(imports), lines, is_blind, keeping)
 
     def _dump(self, node: ast.stmt) -> str:
@@ -222,8 +194,8 @@ class _Reader:
         if isinstance(node, _IMPORTS):
             self._take_import(node)  # those inside functions, too, are known from now on
             return False
-        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            return _base(node) in self._imports
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+            return any(name in self._imports for name in _stored(node))
         if not isinstance(node, ast.Call):
             return False
         name = dotted_name(node.func) or ""
@@ -280,16 +252,9 @@ def _base(node: ast.AST) -> str | None:
     return None if chain is None else chain.partition(".")[0]
 
 
-def _last(node: ast.AST) -> str:
-    """The last name of `a.b.c`, or of a call's function."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def _dynamic_import(call: ast.Call) -> tuple[Import | None, bool]:
     """The module that a call imports by a literal name; and whether it may use hidden names."""
-    name = _last(call.func)
+    name = last_name(call.func)
     if name in ("import_module", "__import__"):
         first = call.args[0] if call.args else None
         text = first.value if isinstance(first, ast.Constant) else None
@@ -309,7 +274,7 @@ def _is_idle(node: ast.stmt) -> bool:
 
 
 def _is_for_types(node: ast.stmt) -> TypeGuard[ast.If]:
-    return isinstance(node, ast.If) and not node.orelse and _last(node.test) == "TYPE_CHECKING"
+    return isinstance(node, ast.If) and not node.orelse and last_name(node.test) == "TYPE_CHECKING"
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
@@ -333,30 +298,6 @@ def _bound_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield from () if inner.rest is None else (inner.rest,)
 
 
-def _is_pure(value: ast.expr | None) -> bool:
-    """Whether a value is computed by functions that are known to change nothing."""
-    if value is None:
-        return True
-    return all(
-        _last(node.func) in _PURE_CALLS
-        for node in _without_functions(value)
-        if isinstance(node, ast.Call)
-    ) and not any(
-        isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr))
-        for node in ast.walk(value)
-    )
-
-
-def _without_functions(value: ast.expr) -> Iterator[ast.AST]:
-    """The nodes of an expression that are evaluated: not the bodies of its lambdas."""
-    waiting: list[ast.AST] = [value]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
-
-
 def _stored(target: ast.AST) -> Iterator[str]:
     """The names that an assignment sets, or whose parts it sets."""
     if isinstance(target, (ast.Tuple, ast.List)):
@@ -371,8 +312,10 @@ def _stored(target: ast.AST) -> Iterator[str]:
             yield target.id
 
 
-def _has_init_subclass(node: ast.ClassDef) -> bool:
-    return any(getattr(inner, "name", "") == "__init_subclass__" for inner in node.body)
+def _binds_alone(target: ast.expr) -> bool:
+    """Whether a target of an assignment binds names, and sets no part of anything."""
+    stored = (ast.Attribute, ast.Subscript)
+    return not any(isinstance(one, stored) for one in ast.walk(target))
 
 
 def _is_docstring(node: ast.stmt) -> bool:
