@@ -130,7 +130,7 @@ def _files(run: RunInfo) -> Iterator[tuple[str, Stamp | None, str | None]]:
     paths = [source.path for source in (recipe.source, *recipe.parents) if source.path is not None]
     paths += golden_files(recipe)
     paths += run.code
-    imported = [*_own_modules(), *_installed_folders()]
+    imported = [*_own_modules(), *_installed_folders(), *_preferred_packages(run)]
     for path in dict.fromkeys([*digests, *looked_at, *map(str, paths), *imported]):
         found = stamp_of(path)
         is_sure = found is None or is_settled(found)
@@ -156,6 +156,13 @@ def _own_modules() -> Iterator[str]:
                 with os.scandir(folder) as beside:
                     files = (one.path for one in beside if one.is_file())
                     yield from itertools.islice(files, _MOST_BESIDE)
+
+
+def _preferred_packages(run: RunInfo) -> Iterator[str]:
+    """The folders that Python would prefer, as packages, to local modules of their names."""
+    for plugin in run.plan.registry.plugins.values():
+        loaded = {} if plugin.local is None else plugin.local.loaded
+        yield from (module.path.removesuffix(".py") for module in loaded.values())
 
 
 def _installed_folders() -> Iterator[str]:

@@ -5,8 +5,7 @@ imported, its text and what it looked at meanwhile are remembered, so that the k
 of the code that runs even if the file has changed since.
 
 The modules beside a plugin stand in `sys.modules` only while code of their folder is imported or
-runs, so two folders may hold modules of one name. A plan that is made after a change imports all of
-its folder anew.
+runs, so two folders may hold modules of one name. After a change a plan imports all of them again.
 """
 
 from __future__ import annotations
@@ -253,12 +252,12 @@ _installed: set[str] = set()  # top-level names of installed plugins, wherever t
 
 def _names_in(folder: Path) -> frozenset[str]:
     """The names of the top-level modules in a folder that no installed module has."""
+    found = set()
     with unobserved(), contextlib.suppress(OSError):
-        paths = [path for path in folder.iterdir() if path.name != "__pycache__"]
-        found = {
-            path.stem for path in paths
-            if path.suffix == ".py" or (path.name.isidentifier() and path.is_dir())
-        }  # fmt: skip
+        for path in folder.iterdir():
+            is_package = path.name.isidentifier() and path.is_dir()
+            if (path.suffix == ".py" or is_package) and path.name != "__pycache__":
+                found.add(path.stem)
         return frozenset(name for name in found if not _is_known_elsewhere(name))
     return frozenset()
 

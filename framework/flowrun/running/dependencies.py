@@ -90,6 +90,8 @@ class Dependencies:
             value = self._tree_state(Path(name))
         elif kind == "module":
             value = self._code.packages.version(name)
+        elif kind == "folder of its code":
+            value = self._ctx.local.folder if self._ctx.local is not None else None
         elif kind in OBSERVED:
             value = state_now(what)
         elif kind == "format":

@@ -13,6 +13,8 @@ from flowrun.store.closure import Code
 from flowrun.store.keeping import lines_that_keep_in
 from flowrun.store.syntax import Syntax
 
+_OF_PATHS = ("file", "list", "sizes", "stat", "times", "tree")
+
 
 def seen_by(code: Code, ctx: ContextState, written: Iterable[str]) -> dict[str, Any]:
     """All that a step looked at, with the state in which it was.
@@ -30,6 +32,9 @@ def seen_by(code: Code, ctx: ContextState, written: Iterable[str]) -> dict[str, 
     for path in (*map(str, code.paths.values()), *written):
         seen.pop(f"file:{path}", None)
         seen.pop(f"stat:{path}", None)
+    # It may have found a path by its own (`__file__`), and a copy of the code then finds another.
+    if ctx.local is not None and any(what.partition(":")[0] in _OF_PATHS for what in seen):
+        seen["folder of its code:"] = str(ctx.local.folder)
     return seen
 
 

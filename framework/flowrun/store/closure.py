@@ -12,7 +12,7 @@ import msgspec
 from flowrun.plugins.local_modules import LoadedModule, LocalModules
 from flowrun.plugins.process_memory import Lines
 from flowrun.store.keeping import lines_that_keep
-from flowrun.store.packages import Packages
+from flowrun.store.packages import NOT_INSTALLED, Packages
 from flowrun.store.syntax import ACTING, MAIN, Definition, Import, Syntax
 from flowrun.values.digests import parts_digest
 
@@ -130,6 +130,8 @@ class Closure:
             )
             code.modules[module.name] = digest
             code.paths[module.name] = module.path
+            if any("__file__" in definition.uses for definition in module.reached.values()):
+                code.packages[f"folder of {module.name}"] = str(module.path.parent)
             if module.loaded is not None:
                 code.loaded.append(module.loaded)
             self._index.remember(module, digest)
@@ -162,6 +164,8 @@ class Closure:
         if path is None:
             if is_sure and top != home.name.partition(".")[0]:
                 self._packages[top] = self._index.packages.version(top)
+                if self._packages[top] == NOT_INSTALLED:
+                    self._index.packages.await_module(top, home.path.parent)
             return None
         if self._counts_as_a_whole(top, home):
             return None

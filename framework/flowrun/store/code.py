@@ -102,8 +102,8 @@ class CodeIndex:
 
     @property
     def files(self) -> list[Path]:
-        """Every file looked at."""
-        return list(self._files)
+        """Every file looked at, and the paths where modules were looked for in vain."""
+        return [*self._files, *self.packages.awaited]
 
     def text(self, digest: str) -> str | None:
         """The text of a module by the digest of what is reached; the other lines are empty."""

@@ -78,7 +78,7 @@ def identity(arguments: list[str]) -> Note:
     return {
         "arguments": arguments,
         "folder": os.getcwd(),
-        "python": sys.version,
+        "python": [sys.version, sys.flags.optimize],
         "path": _PATH,
         "variables": {name: os.environ[name] for name in sorted(variables)},
         "devices": _devices(),

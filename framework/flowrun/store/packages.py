@@ -12,6 +12,7 @@ from pathlib import Path
 from flowrun.plugins.ownership import is_installed
 from flowrun.values.stamps import stamp_of
 
+NOT_INSTALLED = "not installed"
 _MOST_MODULES = 50  # of a package whose definitions are followed: to read them takes 10 ms each
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(\w[\w ,.\t]*))", re.MULTILINE)
 
@@ -22,6 +23,12 @@ class Packages:
     def __init__(self) -> None:
         self._specs: dict[str, ModuleSpec | None] = {}
         self._versions: dict[str, str] = {}
+        self.awaited: dict[Path, None] = {}  # where modules would be that were not found
+
+    def await_module(self, name: str, folder: Path) -> None:
+        """Note where a module would be found if it came: in the folder, or on the path."""
+        for place in (folder, *map(Path, sys.path)):
+            self.awaited |= dict.fromkeys([place / name, place / f"{name}.py"])
 
     def version(self, top: str) -> str:
         """The version of the package that a module of this name comes from."""
@@ -97,7 +104,7 @@ def _version_of(top: str, spec: ModuleSpec | None) -> str:
     name, the stamp of its first file stands for a version.
     """
     if spec is None:
-        return "not installed"
+        return NOT_INSTALLED
     places = list(spec.submodule_search_locations or ())
     origin = Path(places[0] if places else spec.origin or top)
     installed = [folder for folder in sys.path if folder.endswith("-packages")]
