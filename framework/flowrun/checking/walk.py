@@ -124,7 +124,7 @@ class CheckWalk:
             self._uncalled.append(planned.id)
             if wires.outputs:
                 self._report_unknown(
-                    planned, unknown, "it acts outside, and is not called in a check"
+                    planned, unknown, "it acts outside of the recipe: a check does not call it"
                 )
             return ("unknown" if wires.outputs else "fits"), unknown
         call = Call(

@@ -138,10 +138,10 @@ class Cache:
         return [record for record in found if record.made >= since]
 
     def obstacle(self, index: int, record: StepRecord, ctx: ContextState) -> str | None:
-        """Why a step is called although its base key has a record; None if it is kept.
+        """The reason to call a step although its base key has a record; None if it is kept.
 
-        Everything the step looked at must be unchanged. If it acts outside, the files it wrote
-        must be as it left them; if it says `cache: true`, its values must be kept.
+        Everything the step looked at must be unchanged. If it acts outside of the recipe, the files
+        it wrote must be unchanged as well; with `cache: true`, its values must be kept.
         """
         assert self._store is not None
         changed = self._dependencies(ctx).changed(record.states)
@@ -149,7 +149,7 @@ class Cache:
             return in_words(changed, record.states[changed])
         planned = self._plan.steps[index]
         if planned.step.effect and not record.files:
-            return "it acts outside, and no file tells whether that still holds"
+            return "it acts outside of the recipe, and wrote no file that could be compared"
         for name, digest in record.files.items():
             path = Path(name)
             if digest is None or self._store.files.of(path) != digest:

@@ -260,14 +260,14 @@ class Runner:
         )
 
     def _advise(self, turn: _Turn) -> None:
-        """Say what the step does that its author should know of, or could declare."""
+        """Warn about reads and writes that the step's author should declare."""
         result, ctx = turn.result, turn.ctx
         if result.unseen and not ctx.has_declared:
-            ctx.warn(f"it {' and '.join(result.unseen)}: what these read is not seen, "
-                     "declare it by ctx.reads")  # fmt: skip
+            ctx.warn(f"it {' and '.join(result.unseen)}: the files these read are not seen, "
+                     "declare them with ctx.reads")  # fmt: skip
         if result.files_written and not self._plan.steps[turn.index].step.effect:
             names = ", ".join(shown_path(Path(path)) for path in result.files_written)
-            ctx.warn(f"it writes {names}: mark it by @step(..., effect=True)")
+            ctx.warn(f"it writes {names}: mark it with @step(..., effect=True)")
 
     def _keep(self, turn: _Turn, outputs: dict[str, Output]) -> None:
         if turn.key is None:
