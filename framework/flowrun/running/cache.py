@@ -47,7 +47,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Cache:
-    """Looks up and keeps what is known of a plan's steps and expectations.
+    """Finds and keeps the results of a plan's steps and expectations.
 
     store: without one nothing has a key, so nothing is found or kept.
     run: the id of the run that makes new records.
@@ -317,7 +317,7 @@ class Cache:
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
     def states(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, str]:
-        """The present states of what a step has looked at so far; none without a store.
+        """The present states of the things a step has looked at so far; none without a store.
 
         written: the files that it wrote, which are left out.
         """
@@ -329,7 +329,7 @@ class Cache:
         return seen_by(self.code(index), ctx, written)
 
     def remember(self, index: int, ctx: ContextState) -> None:
-        """Note what a step that was called may have left in its modules' variables and caches."""
+        """Note things that a called step may have left in its modules' variables and caches."""
         syntax = parsed_syntax if self._store is None else self._store.code.syntax
         remember(self._plan.steps[index].step.function, ctx, syntax)
 
@@ -339,10 +339,10 @@ class Cache:
 
     @cached_property
     def _around(self) -> dict[str, str]:
-        """The code beside a step's own that may change what it does, digested, by plugin.
+        """Digests of code other than a step's own that may change its behaviour, by plugin.
 
-        That in which backends call each step, and local plugins that set attributes of what they
-        import.
+        This is the code in which backends call each step, and that of local plugins that set
+        attributes of modules they import.
         """
         assert self._store is not None
         found: dict[str, str] = {}

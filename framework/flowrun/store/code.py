@@ -3,7 +3,7 @@
 A module belongs to a step's owner if it is in the same package, beside the same local file, or
 outside the folders of installed packages. Any other module counts by the version of its package.
 Of a module of its owner, those definitions count that the step reaches by name, and the statements
-that act when the module is imported; all of it counts if the text does not show what is reached. Of
+that act when the module is imported; all of it counts if its text does not show which. Of
 a package of many modules, and of an installed plugin, all modules count: so they are found at once.
 """
 
@@ -42,13 +42,13 @@ _T = TypeVar("_T")
 class Code(msgspec.Struct):
     """The code on which a step's result may depend.
 
-    modules: the digest of what is reached of each module, by the module's name.
+    modules: the digest of the reached part of each module, by the module's name.
     packages: the version of each package that these import.
     paths: the files of the modules.
     loaded: the local modules among them that this process has imported.
     is_blind: whether the code may import or use more than its text shows.
     keeping: the lines of the definitions that may keep values from one call to the next.
-    whole: the folders of packages that count as a whole; what of them may keep is not known.
+    whole: the folders of packages that count as a whole; which parts may keep values is unknown.
     """
 
     modules: dict[str, str] = {}
@@ -117,7 +117,7 @@ class CodeIndex:
         return self._syntax(blake3(text).hexdigest(), partial(bytes, text), package)
 
     def patches(self, name: str, local: LocalModules) -> Code | None:
-        """The whole code of a local plugin that sets attributes of what it imports, else None."""
+        """The whole code of a local plugin if it sets attributes of imported modules, else None."""
         closure = _Closure(self, local)
         if not closure.follow(name, _ALL):
             return None
@@ -130,7 +130,7 @@ class CodeIndex:
         return list(self._files)
 
     def text(self, digest: str) -> str | None:
-        """The text of a module by the digest of what is reached; the other lines are empty."""
+        """The text of a module by the digest of its reached part; the other lines are empty."""
         if digest in self._whole_files:
             return _bytes_of(self._whole_files[digest]).decode("utf-8", "replace")
         module = self._shown.get(digest)
@@ -155,7 +155,7 @@ class CodeIndex:
         return _Module(name, path, syntax, lambda: _bytes_of(path), loaded)
 
     def remember(self, module: _Module, digest: str) -> None:
-        """Have the text of a module be found by the digest of what is reached of it."""
+        """Make the text of a module available by the digest of its reached part."""
         self._shown[digest] = module
 
     def _of(self, module: str, name: str, local: LocalModules | None) -> Code:
@@ -249,7 +249,7 @@ class _Closure:
         return True
 
     def code(self) -> Code:
-        """All that was reached; all of each module, if the text does not show what is used."""
+        """All that was reached; whole modules, if a text does not show which parts are used."""
         for module in list(self.modules.values()) if self._is_blind else ():
             self._reach_all(module)
         code = Code(packages=self._packages, is_blind=self._is_blind)
@@ -269,7 +269,7 @@ class _Closure:
         return code
 
     def _visited(self, name: str, path: Path) -> _Module:
-        """A module that is imported: its statements that act count, and what it imports."""
+        """An imported module: its statements that act count, and the modules it imports."""
         if name not in self.modules:
             module = self.modules[name] = self._index.module(name, path, self._local)
             self._reach(module, ACTING)
@@ -336,7 +336,7 @@ class _Closure:
             self._reach_all(module)
 
     def _reach_import(self, home: _Module, found: Import, attributes: list[str]) -> None:
-        """Reach what an import brings, of which these attributes are used; none: all of it."""
+        """Reach the imported definitions: these attributes, or all if none are given."""
         name, wanted = found.module, list(attributes)
         if found.attribute == "*":
             wanted = []

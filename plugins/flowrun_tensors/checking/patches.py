@@ -67,7 +67,7 @@ def patch_data_access(replacements: Replacements) -> None:
         raise NeedsDataError("it writes a file")
 
     def unknown_array(number: Unknown, *arguments: Any, **keywords: Any) -> NoReturn:
-        raise NeedsDataError("it makes an array of a value that is known only in a run")
+        raise NeedsDataError("it makes an array of a value known only when the recipe runs")
 
     def compiled(model: Any = None, **keywords: Any) -> Any:
         return (lambda function: function) if model is None else model

@@ -62,7 +62,7 @@ def bad(data):
     '''Add offsets.'''
     return data + load_file(OFFSETS)["offsets"].to(data.device)
 """,
-        ("what `safetensors.torch.load_file` reads is not seen", "load_file(OFFSETS)", "ctx.reads"),
+        ("`safetensors.torch.load_file` reads is not seen", "load_file(OFFSETS)", "ctx.reads"),
     ),
     "another program": (
         "reads",
