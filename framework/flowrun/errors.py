@@ -217,7 +217,8 @@ class MissingDataError(DataError):
 class OptionError(FlowrunError):
     """What is wrong with an option, found by a step that names its inputs or outputs by it.
 
-    option: the keys and positions that lead to the value: `("a", 2)` is the third item of `a`.
+    option: its name, or the keys and positions that lead to the value: `("a", 2)` is the third item
+        of `a`.
     offset: the character of a text at which it is wrong, counted from 0. hint: a fix.
     """
 
@@ -227,12 +228,12 @@ class OptionError(FlowrunError):
         offset: int | None = None,
         hint: str | None = None,
         *,
-        option: tuple[str | int, ...] = (),
+        option: str | tuple[str | int, ...] = (),
     ) -> None:
         self.message = message
         self.offset = offset
         self.hint = hint
-        self.option = option
+        self.option = (option,) if isinstance(option, str) else option
         super().__init__(message if hint is None else f"{message}\n{hint}")
 
     def of_option(self, *option: str | int) -> Self:

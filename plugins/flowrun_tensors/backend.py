@@ -149,9 +149,7 @@ def _set_torch(stack: ExitStack, ctx: Context, call: Call) -> None:
     stack.enter_context(torch.random.fork_rng(indices, device_type=kind if indices else "cuda"))
     torch.manual_seed(ctx.seed)
     # What the caller of a run has set must not decide its result.
-    if (
-        torch.is_inference_mode_enabled()
-    ):  # entering it sets threads of autograd, which checks clear
+    if torch.is_inference_mode_enabled():  # only then: to leave it has threads of autograd set
         stack.enter_context(torch.inference_mode(False))
     stack.enter_context(torch.enable_grad())
     stack.callback(torch.set_default_dtype, torch.get_default_dtype())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -136,7 +136,21 @@ def _reached(function: FunctionType) -> Iterator[tuple[str, Any]]:
         )  # fmt: skip
     for name in names:
         if name in function.__globals__:
-            yield name, function.__globals__[name]
+            found = function.__globals__[name]
+            yield name, found
+            if isinstance(found, ModuleType):
+                yield from _set_in(found, name, names, function.__module__)
+
+
+def _set_in(
+    module: ModuleType, shown: str, names: Iterable[str], home: str
+) -> Iterator[tuple[str, Any]]:
+    """What a cell may have set in a module that it imported: constants, and what it defined."""
+    for name in names:
+        value = vars(module).get(name)
+        is_of_home = isinstance(value, (FunctionType, type)) and value.__module__ == home
+        if is_of_home or type(value) in (bool, int, float, complex, str, bytes):
+            yield f"{shown}.{name}", value
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -24,7 +24,7 @@ from flowrun_tensors.lazy_torch import torch
 
 # Messages of kernels about dtypes or numbers of dimensions, which the small operands share.
 _SAME_FOR_SMALL = re.compile(
-    "type|implemented for|[Ii]nteger|floating|[Bb]ool|complex|tensors but got|"
+    "type|implemented for|[Ii]nteger|floating|[Bb]ool|complex|tensors but got|long tensor|"
     r"supposed to be a vector|must be \d dimension|at least \d dimension|"
     r"non-zero size|numel\(\) == 0"
 )
@@ -114,7 +114,7 @@ class KernelRules:
             if is_cpu or not lacks_kernel or not (has_narrow or name in _CPU_ALONE):
                 raise error
         # A number may have become a tensor without dimensions, which counts less for the dtype.
-        is_sure = is_cpu and all(tensor.dim() for tensor in tensors)
+        is_sure = is_cpu and all(tensor.shape for tensor in tensors)
         dtypes = tuple(tensor.dtype for tensor in tensors_in(result))
         self._asked[key] = dtypes if is_sure and result is not None else None
         return self._asked[key]

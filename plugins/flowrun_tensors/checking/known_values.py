@@ -159,6 +159,6 @@ def _is_mask(tensor: torch.Tensor) -> bool:
 
 
 def _can_be_known(tensor: torch.Tensor) -> bool:
-    is_whole = not (tensor.is_floating_point() or tensor.is_complex())
-    is_plain = tensor.layout is torch.strided and not tensor.is_inference()  # has a version
-    return is_whole and is_plain and tensor.numel() <= _MOST_KNOWN
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.layout is not torch.strided:
+        return False
+    return tensor.numel() <= _MOST_KNOWN and not tensor.is_inference()  # it has no version

@@ -180,7 +180,7 @@ class Lint:
 
 
 def _is_column(tensor: Any) -> bool:
-    return isinstance(tensor, torch.Tensor) and tensor.dim() == 2 and tensor.shape[1] == 1
+    return isinstance(tensor, torch.Tensor) and len(tensor.shape) == 2 and tensor.shape[1] == 1
 
 
 def _fix(first: torch.Tensor, second: torch.Tensor) -> str | None:

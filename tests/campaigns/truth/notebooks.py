@@ -57,6 +57,9 @@ CASES = [
     _case("a wrapped function", "f()", "import functools\ndef wrap(g, k):\n"
           "    @functools.wraps(g)\n    def inner():\n        return g() * k\n    return inner\n"
           "def g():\n    return 1\nf = wrap(g, 1)", "f = wrap(g, 2)"),
+    _case("a constant of an installed module", "math.tau", "import math", "math.tau = 2"),
+    _case("a function of an installed module", "textwrap.dedent(' a')",
+          "import textwrap", "textwrap.dedent = lambda text: 'no'"),
     _case("a file", "open('a.txt').read()", "write = None\nopen('a.txt', 'w').write('1')",
           "open('a.txt', 'w').write('2')"),
     _case("a variable", "os.environ.get('LEVEL')", "import os", "os.environ['LEVEL'] = '2'"),

@@ -47,6 +47,16 @@ def test_a_number_with_a_point_is_never_a_number_of_rows(train: object) -> None:
     assert "a whole number >= 1 or a number > 0 and < 1" in str(one.value)
 
 
+@pytest.mark.parametrize(
+    "step", [{"split": {"train": 1.5}}, {"split": {"train": -1}}, {"init_params": {"scale": "1"}}]
+)
+def test_what_is_no_whole_number_gets_no_hint_to_write_one(step: dict[str, Any]) -> None:
+    steps = [{"random": {"data": {"randn": [9, 2]}}}, step]
+    with pytest.raises(RecipeError, match="does not fit") as one:
+        flowrun.plan({"recipe": "r", "steps": steps})
+    assert "for the whole number write" not in str(one.value)
+
+
 @pytest.mark.parametrize("reference", ["--set", "variable", "given to a variable"])
 def test_nor_is_one_that_comes_by_another_way(reference: str) -> None:
     train = 2 if reference == "--set" else "${train}"

@@ -28,7 +28,8 @@ import torch
 from flowrun import Meta, Unknown, step
 from safetensors.torch import load_file, save_file
 
-OFFSETS = f"{tempfile.mkdtemp()}/offsets.safetensors"
+FOLDER = tempfile.TemporaryDirectory()
+OFFSETS = f"{FOLDER.name}/offsets.safetensors"
 save_file({"offsets": torch.ones(3)}, OFFSETS)
 SCALE = torch.tensor([1.0, 2.0, 3.0])
 calls = []
