@@ -28,7 +28,7 @@ from flowrun.values.digests import value_digest
 
 INTERVAL = "FLOWRUN_CHECKPOINT_SECONDS"
 _USUAL_INTERVAL = 10.0  # seconds between two checkpoints
-_LARGEST_SHARE = 0.02  # of the time that may go into saving
+_LARGEST_SHARE = 0.02  # of the time from one save to the next
 
 
 class Interrupted(KeyboardInterrupt):

@@ -126,10 +126,10 @@ class Context:
         """Offer to save how far the step has come; cheap to call often.
 
         state: returns a value (tensors, numbers, lists and dicts of them) from which the step can
-        resume and give results identical to those of an uninterrupted run. It is called when there
-        is time to save: every 10 s (FLOWRUN_CHECKPOINT_SECONDS), and saving never takes more than
-        2 % of the time. If the user has interrupted the run, the state is saved and the step ends
-        here.
+        resume and give results identical to those of an uninterrupted run. It is called when it is
+        time to save: every 10 s (FLOWRUN_CHECKPOINT_SECONDS), or less often: after each save the
+        step goes on for at least 50 times as long as the save took. If the user has interrupted the
+        run, the state is saved and the step ends here.
         """
         if self._state.checkpoints is not None:
             with unobserved():

@@ -115,6 +115,18 @@ def test_the_seed_and_settings_of_the_command_line_are_explained(
     assert "option `value`: 1.0 -> 3.0" in done.stdout
 
 
+def test_it_compares_with_the_last_run_of_this_recipe(world: World, flowrun: Flowrun) -> None:
+    world.recipe("[one]")
+    for value in (2, 3):
+        world.called(set={"one.value": value})
+    (world.folder / "other.yaml").write_text(
+        "recipe: other\nplugins: [./steps.py]\nsteps: [{one: {value: 4}}]\n"
+    )
+    assert flowrun("other.yaml").returncode == 0
+    done = flowrun("explain", "r.yaml", "--set", "one.value=5")
+    assert "option `value`: 3.0 -> 5.0" in done.stdout
+
+
 def test_what_explain_says_is_what_a_run_does(world: World, flowrun: Flowrun) -> None:
     (world.folder / "t.txt").write_text("a")
     world.recipe(STEPS)

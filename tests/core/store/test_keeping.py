@@ -36,6 +36,13 @@ def test_a_change_that_gives_the_same_value_stops_there(world: World) -> None:
     assert world.called(set={"add.by": 1.4}) == ["add", "round_down"]
 
 
+def test_an_input_counts_by_its_content_and_not_by_its_origin(world: World) -> None:
+    world.recipe("[{one: {value: 2}}, round_down]")
+    assert world.called() == ["one", "round_down"]
+    world.recipe("[one, add, round_down]")
+    assert world.called() == ["one", "add"]
+
+
 def test_going_back_to_an_earlier_setting_runs_nothing(world: World) -> None:
     world.recipe("[one, add]")
     world.called()

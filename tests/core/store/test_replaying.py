@@ -75,6 +75,24 @@ def test_the_exit_code_and_what_quiet_says_are_the_same(world: World, flowrun: F
         assert done.stderr == "r: expected x above 5, found 1\n"
 
 
+def test_metrics_warnings_and_expectations_are_the_same(world: World, flowrun: Flowrun) -> None:
+    _append(
+        world.folder / "steps.py",
+        "\n@step(outputs='metrics')\ndef measure(x, *, ctx):\n    ctx.warn('that is little')\n"
+        "    return {'mean': x}\n",
+    )
+    world.recipe("[one, measure]", "expect: {metrics.mean: {above: 5}}")
+    first, again = flowrun("r.yaml"), flowrun("r.yaml")
+    assert first.returncode == again.returncode == 1
+    for text in ("that is little", "metrics {mean 1}", "metrics.mean 1, above 5: NOT MET"):
+        assert text in first.stdout
+        assert text in again.stdout
+    records = [json.loads(path.read_text()) for path in Path(".flowrun/runs").glob("*/run.json")]
+    assert records[0]["warnings"] == records[1]["warnings"] == ["that is little"]
+    assert records[0]["expectations"] == records[1]["expectations"]
+    assert records[0]["steps"][1]["outputs"] == records[1]["steps"][1]["outputs"]
+
+
 CHANGES: dict[str, Callable[[World], None]] = {
     "recipe": lambda world: world.path.write_text(world.path.read_text() + "# a comment\n"),
     "code": lambda world: _append(world.folder / "steps.py", "\nX = 1\n"),

@@ -314,3 +314,9 @@ def test_bench_measures(measure: str, keys: set[str]) -> None:
         assert cpu["gflops"] == pytest.approx(2 * 200**3 / cpu["seconds"] / 1e9)
     else:
         assert timings["ratio"] == pytest.approx(timings["lists"] / timings["tensors"])
+
+
+def test_bench_measures_each_time() -> None:
+    recipe = {"recipe": "b", "steps": [{"bench": {"measure": "add", "n": 9, "seconds": 0.001}}]}
+    kept = [flowrun.run(recipe).record["steps"][0]["kept"] for _ in range(2)]
+    assert kept == [None, None]
