@@ -39,7 +39,7 @@ def plan(
 ) -> Plan:
     """Plan a recipe with the registered steps.
 
-    recipe: a path, a mapping, or what `load_recipe` gave.
+    recipe: a path, a mapping, or the result of `load_recipe`.
     set: settings that change it, as `--set` does.
     device, seed: take the place of the recipe's own.
     plugins: further plugins: paths of .py files (from the current folder) or module names.
@@ -74,7 +74,7 @@ def plan_of_run(
     included, even if the recipe's file has changed since; paths start from the same folders. The
     device is that of the run. The steps' code is today's.
 
-    Raises FlowrunError if there is no such run, if its record holds no recipe, or if the run used
+    Raises FlowrunError if there is no such run, if its record has no recipe, or if the run used
     plugins that are neither installed nor given; and what `plan` raises if the recipe no longer
     fits the registered steps.
     """
@@ -97,7 +97,7 @@ def check(
     standin: bool = True,
     memory: int | None = None,
 ) -> Checked:
-    """Run every step of a recipe on shapes alone, and give what is wrong with it.
+    """Run every step of a recipe on shapes alone, and return the problems found.
 
     The arguments are those of `run`; the device need not be there. memory: the bytes that the
     recipe's device has; by default those that it does have, if it is there. Nothing is
@@ -155,8 +155,8 @@ def run_plan(
 
     verify: whether every step is called, and kept results that differ from that are replaced; each
         is a warning of the record.
-    warn: is called with a sentence about each listener that failed and about what could not be
-        kept; by default a Python warning.
+    warn: called with a sentence about each listener that failed, and about results that could not
+        be kept; by default a Python warning.
     """
     warn = warn or _as_warning
     store = open_store(warn) if record else None

@@ -1,4 +1,4 @@
-"""What is wrong, where, and what to do: a `Problem`, and the errors that flowrun raises."""
+"""A `Problem` (a mistake, its place and its fix), and the errors that flowrun raises."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Source:
         return self.text.splitlines()
 
 
-# msgspec.Struct, here and elsewhere, for the sake of start-up and of recipes of many steps: against
-# a dataclass, which compiles its methods, it is defined in a thirtieth of the time and made in a
-# fifth. `gc=False` is for what can be part of no cycle.
+# msgspec.Struct is used here and elsewhere for a fast start and for recipes of many steps: compared
+# with a dataclass, which compiles its methods, it is defined in a thirtieth of the time and made in
+# a fifth. `gc=False` is for objects that can be in no reference cycle.
 class Mark(msgspec.Struct, frozen=True, gc=False):
     """A place in a source: line and column, both counted from 0 (and shown from 1)."""
 
@@ -69,7 +69,7 @@ class CodeLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong: where, what was found, what was expected, what to do.
+    """One mistake: its place, the value found, the value expected, and a fix.
 
     mark: the place in the recipe.
     severity: `error` if a run would fail; `warning` if it would not, but does something that is
@@ -77,7 +77,7 @@ class Problem(msgspec.Struct, frozen=True):
     step: the step's id in a recipe; its name if the problem is a broken rule.
     rule: the rule that the step breaks, a key of flowrun.testing.RULES.
     place: the line of the step's code; for a broken rule, its first one.
-    operation: the function that was called, with its operands. inputs: the step's, in words.
+    operation: the function that was called, with its operands. inputs: the step's, as text.
     """
 
     message: str
@@ -177,7 +177,7 @@ def listed(names: Iterable[str], *, limit: int = 12) -> str:
 
 
 def shown_path(path: Path) -> str:
-    """A path as a person would type it here: relative to the current folder where it is inside."""
+    """A path as a person would type it here: relative to the current folder if it is inside."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
@@ -187,7 +187,7 @@ class FlowrunError(Exception):
 
 
 class RecipeError(FlowrunError):
-    """A recipe that cannot be planned; `problems` holds everything wrong with it at once."""
+    """A recipe that cannot be planned; `problems` has all its mistakes."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -207,7 +207,7 @@ class DeviceError(FlowrunError):
 
 
 class DataError(FlowrunError):
-    """A file or data set that is not available, or is not what it should be."""
+    """A file or data set that is not available, or has the wrong content."""
 
 
 class MissingDataError(DataError):
@@ -219,7 +219,7 @@ class OptionError(FlowrunError):
 
     option: its name, or the keys and positions that lead to the value: `("a", 2)` is the third item
         of `a`.
-    offset: the character of a text at which it is wrong, counted from 0. hint: what to do.
+    offset: the character of a text at which it is wrong, counted from 0. hint: a fix.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class OptionError(FlowrunError):
 class StepError(FlowrunError):
     """A step that failed while running.
 
-    `message` says what happened; the text adds the recipe's line, the step and its inputs. The
+    `message` describes the failure; the text adds the recipe's line, the step and its inputs. The
     exception of the step's own code, if there was one, is `__cause__`.
     """
 
@@ -279,9 +279,9 @@ _END = "code that flowrun calls ends by `return`, or by an error if it fails"
 
 
 def error_line(error: BaseException) -> str:
-    """An exception in one line: its type, its message's first line, and where it was raised.
+    """An exception in one line: its type, its message's first line, and the place that raised it.
 
-    An error of flowrun's own is its message alone, which says where.
+    An error of flowrun's own is its message alone, which names the place.
     """
     message = str(error).strip().partition("\n")[0]
     if isinstance(error, FlowrunError):
@@ -300,7 +300,7 @@ def error_line(error: BaseException) -> str:
 
 
 class NeedsDataError(FlowrunError):
-    """A step looks at data that a check does not have: what follows from it is not known.
+    """A step looks at data that a check does not have, so its result is not known.
 
     Raised in a check by a value that is not there, or by a step's own `on_shapes` function.
     """

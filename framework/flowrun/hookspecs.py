@@ -61,7 +61,7 @@ def flowrun_codecs() -> Iterable[Codec]:
 
 @hookspec
 def flowrun_backend() -> Backend:
-    """Devices, a mode for checks, and a context round each call of a step.
+    """Devices, a mode for checks, and a context around each call of a step.
 
     Called once, before the first run or check. An exception ends that run or check. `Backend` says
     when each of its methods is called.

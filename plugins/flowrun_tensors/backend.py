@@ -79,8 +79,8 @@ def _place_inputs(ctx: Context, call: Call) -> None:
 def _inputs_unwritten(call: Call) -> Iterator[None]:
     """Raise FlowrunError if the step writes to a tensor that it was given.
 
-    Other steps may take the same tensor, and its record would no longer say what it holds. torch
-    counts what is written to each tensor.
+    Other steps may take the same tensor, and its record would no longer describe its content. torch
+    counts the writes to each tensor.
     """
     before = [(name, tensor, tensor._version) for name, tensor in _input_tensors(call)]
     yield
@@ -198,14 +198,14 @@ def _changed(
 
 
 def _input_tensors(call: Call) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every tensor that a step was given, with the name of the input that holds it."""
+    """Every tensor that a step was given, with the name of its input."""
     for name, value in {**call.inputs, **(call.named or {})}.items():
         for tensor in _tensors(value):
             yield name, tensor
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in a value that counts what is written to it."""
+    """Every tensor in a value that counts the writes to it."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, (list, tuple)):

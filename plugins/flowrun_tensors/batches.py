@@ -11,7 +11,7 @@ from flowrun_tensors.lazy_torch import torch
 class Batches:
     """The rows of one update after the other, each pass over them in a new random order.
 
-    The last batch of a pass holds the remaining rows. Raises FlowrunError if one batch would hold
+    The last batch of a pass has the remaining rows. Raises FlowrunError if one batch would have
     more rows than there are.
     """
 

@@ -39,7 +39,7 @@ def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def as_tensor(parameter: torch.nn.Parameter) -> torch.Tensor:
-    """The tensor in a Parameter, with all that a step can tell of it but the class."""
+    """The tensor in a Parameter, with everything that a step can see of it except the class."""
     tensor = parameter.detach().requires_grad_(parameter.requires_grad)
     tensor.grad = parameter.grad
     vars(tensor).update(vars(parameter))

@@ -1,9 +1,9 @@
 """torch's compiler, `torch._dynamo`, not loaded until something needs it.
 
-Optimizers import `torch._dynamo` to mark what it must not compile, and FakeTensorMode two small
+Optimizers import `torch._dynamo` to mark code it must not compile, and FakeTensorMode two small
 modules of it. Python loads a package before its modules, and this one is the whole compiler: it
-takes as long to load as the rest of torch. Until something else of it is used, a module stands for
-the package, which does what the package does outside of compilation.
+takes as long to load as the rest of torch. Until something else of it is used, a module replaces
+the package, and behaves as the package does outside of compilation.
 
 This is the only file that uses private names of the compiler: the modules in `_NEEDED`, and
 `disable` and `graph_break`, which torch's optimizers call. Tested with torch 2.13; `make oldest`
@@ -69,7 +69,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.Loader):
-    """Loads a module that FakeTensorMode needs, with what it imports."""
+    """Loads a module that FakeTensorMode needs, with its imports."""
 
     def __init__(self, loader: importlib.abc.Loader, finder: _Finder) -> None:
         self._loader = loader

@@ -50,7 +50,7 @@ def when_torch_is_imported(then: Callable[[], None]) -> Iterator[None]:
 
 
 class _Watching:
-    """A finder that leaves torch to those after it, and tells when it has been executed."""
+    """A finder that leaves torch to the next ones, and calls a function once torch is executed."""
 
     def __init__(self, then: Callable[[], None]) -> None:
         self._then = then

@@ -51,7 +51,7 @@ def known_model(name: str, ctx: Context) -> Model:
     if name not in models:
         known = listed(sorted(models)) if models else "none"
         hint = did_you_mean(name, models) or "name its plugin in the recipe's `plugins:`"
-        raise FlowrunError(f"there is no model `{name}`; the plugins at hand give: {known}\n{hint}")
+        raise FlowrunError(f"there is no model `{name}`; the loaded plugins give: {known}\n{hint}")
     return models[name]
 
 

@@ -30,7 +30,7 @@ def count_lost(numbers: torch.Tensor, cast: torch.Tensor) -> int:
         infinite = cast.isinf()
         return int((infinite & numbers.isfinite()).sum()) if infinite.any() else 0
     if numbers.is_floating_point():
-        # Both bounds are powers of two, which float32 holds; nan is not between them.
+        # Both bounds are powers of two, which float32 can represent; nan is not between them.
         whole = (numbers if numbers.dtype is torch.float64 else numbers.float()).trunc()
         least = float(torch.iinfo(cast.dtype).min)
         return int((~((whole >= least) & (whole < -least))).sum())

@@ -84,7 +84,7 @@ def _folder_values(
 ) -> dict[str, Any]:
     index = folder / _INDEX
     if not index.is_file():
-        raise DataError(f"{folder} holds no saved values (no {_INDEX}); a `save` step makes them")
+        raise DataError(f"{folder} has no saved values (no {_INDEX}); a `save` step makes them")
     try:
         document = json.loads(index.read_text(encoding="utf-8"))
         tensors = tensors_of(folder / document["tensors"])

@@ -1,9 +1,9 @@
-"""Digests and files of tensors: all that a step can tell of one, except for where it lies.
+"""Digests and files of tensors, with everything that a step can see of one except its address.
 
 Beside dtype, shape and elements a tensor has traits: strides and alignment, by which kernels choose
 their order of adding, its device, whether it requires a gradient, and the rest of `_traits`. They
-are part of its digest, and it is read with the traits that it was written with. Not part of it are
-its address, the size of its storage, and what else lies there: each tensor comes back on its own.
+are part of its digest, and it is read with the traits that it was written with. Its address, and
+the size and other content of its storage, are not: each tensor is read back alone.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _restored(tensor: torch.Tensor, traits: dict[str, Any]) -> torch.Tensor:
     with torch.inference_mode(traits.get("inference", False)):
         if "dtype" in traits:
             tensor = tensor.view(getattr(torch, traits["dtype"])).reshape(traits["shape"])
-        # A bit says that the memory holds the conjugate, or the negative, of the value.
+        # A bit says that the memory has the conjugate, or the negative, of the value.
         if traits.get("conj"):
             tensor = tensor.conj_physical()
         if traits.get("neg"):

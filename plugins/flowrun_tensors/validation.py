@@ -14,7 +14,7 @@ LossOf = Callable[[Params], "torch.Tensor"]
 
 
 class Validation:
-    """Follows a descent, and tells when it has stopped to improve.
+    """Follows a descent, and detects when it no longer improves.
 
     loss_of: the loss of parameters on the rows to validate with. losses: of `(steps,)`, before each
     update. patience: stop after so many updates without a lower loss; None never stops.
@@ -46,7 +46,7 @@ class Validation:
         if self._patience is None:
             return False
         loss = float(self.losses[step])
-        if math.isnan(loss):  # `finished` tells of it, unless the loss on X_train does first
+        if math.isnan(loss):  # `finished` reports it, unless the loss on X_train does first
             return True
         if loss < self._least:
             self._least, self._waited = loss, 0

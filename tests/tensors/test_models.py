@@ -114,7 +114,7 @@ def test_a_saved_model_predicts_where_its_plugin_is_at_hand(own: Path, write: Wr
     expected = torch.tanh(row @ params["inner"]) @ params["outer"] + row @ params["direct"]
     torch.testing.assert_close(flowrun.run(score).values["y_hat"], expected)
     score.write_text(score.read_text().replace("plugins: [./own.py]\n", ""))
-    with pytest.raises(StepError, match="there is no model `wide`; the plugins at hand give: none"):
+    with pytest.raises(StepError, match="there is no model `wide`; the loaded plugins give: none"):
         flowrun.run(score)
 
 

@@ -26,7 +26,7 @@ def check_plan(
     memory: int | None = None,
     promised: dict[Path, dict[str, Any]] | None = None,
 ) -> Checked:
-    """Check a plan. promised: what recipes checked before will write; this one's is added."""
+    """Check a plan. promised: values that recipes checked before will write; adds this recipe's."""
     present = planned.registry.devices
     device = meant_device(planned.recipe.device, present)
     devices = [meant_device(step.device or device, present) for step in planned.steps]

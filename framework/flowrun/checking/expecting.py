@@ -55,5 +55,5 @@ def _meets_unknown(path: ValuePath, value: Any) -> bool:
 
 
 def _problem(expectation: Expectation, message: str) -> Problem:
-    text = f"what is expected of `{expectation.path.text}` cannot be met: {message}"
+    text = f"the expectation of `{expectation.path.text}` cannot be met: {message}"
     return Problem(text, expectation.mark)

@@ -10,7 +10,7 @@ from flowrun.running.cache import records_of_last_run
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 
-CHECK_SECONDS = 2.0  # what a check is likely to take, without the imports that the run needs too
+CHECK_SECONDS = 2.0  # the usual time of a check, without the imports that the run needs too
 
 
 def is_worth_checking(plan: Plan, store: Store, *, standin: bool, fresh: bool) -> bool:

@@ -35,7 +35,7 @@ _BLOCKED = _Blocked()
 class CheckWalk:
     """Calls the steps of one plan in a mode, and collects the problems.
 
-    devices: the full name of each step's device. promised: what steps will write, by path.
+    devices: the full name of each step's device. promised: values that steps will write, by path.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class CheckWalk:
             self._uncalled.append(planned.id)
             if wires.outputs:
                 self._report_unknown(
-                    planned, unknown, "it acts outside, and is not called in a check"
+                    planned, unknown, "it acts outside of the recipe: a check does not call it"
                 )
             return ("unknown" if wires.outputs else "fits"), unknown
         call = Call(
@@ -187,7 +187,7 @@ class CheckWalk:
         else:
             found = self._mode.diagnose(error) or Diagnosis("error", error_line(error))
         if found.kind == "error" and any(holds_unknown(value) for value in taken):
-            return Diagnosis("data", f"it takes what is known only in a run ({error})")
+            return Diagnosis("data", f"it takes a value that is known only in a run ({error})")
         return found
 
     def _summary(self, value: object) -> dict[str, Any]:

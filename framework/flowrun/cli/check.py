@@ -37,9 +37,9 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
     "--memory",
     type=_Size(),
     metavar="SIZE",
-    help="The memory of the recipe's device (8GiB), in place of what this machine has.",
+    help="The memory of the recipe's device (8GiB), in place of this machine's.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print what was found, and not the flow.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the problems, and not the flow.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.pass_obj
 def check_command(

@@ -40,10 +40,10 @@ def _given(step: CheckedStep, gives: str) -> str:
     if step.state == "fails":
         return click.style("fails", fg="red")
     if step.state == "blocked":
-        return click.style("not checked: it takes what a failed step would give", dim=True)
+        return click.style("not checked: it takes a value of a failed step", dim=True)
     if step.state == "unknown":
         return click.style(
-            f"gives what is unknown before a run: {', '.join(step.outputs)}", dim=True
+            f"gives values unknown before a run: {', '.join(step.outputs)}", dim=True
         )
     return gives and f"gives {gives}"
 

@@ -24,9 +24,9 @@ def check_first(
 ) -> list[dict[str, Any]]:
     """The errors that `flowrun check` finds in a recipe.
 
-    Steps that are called in a check may change what their modules hold, and an absent device is
-    stood for by what torch cannot forget: neither reaches the run. show: whether errors and
-    warnings are printed. warn: is called if the check itself fails; then nothing is known.
+    The check runs in a process of its own: steps called in it may change values in their modules,
+    and torch cannot unregister the stand-in of an absent device. show: whether errors and warnings
+    are printed. warn: called if the check itself fails; then no errors are known.
     """
     # Modules are looked for in the current folder only if they are here too.
     own = [] if str(Path.cwd()) in sys.path else ["-P"]

@@ -26,7 +26,7 @@ _INDENT = "  "
 def diff_command(
     registry: Registry, first: str, second: str, plugins: tuple[str, ...], as_json: bool
 ) -> int:
-    """Show what differs between two runs.
+    """Show the differences between two runs.
 
     Recipe, options, code, data, environment, result, down to the first output that differs.
     A and B are ids, unambiguous beginnings of them, `last`, or `last~1` for the one before. A

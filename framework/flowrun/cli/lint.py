@@ -21,10 +21,10 @@ OK, BROKEN = 0, 1
 def lint_command(registry: Registry, plugin: str, recipes: tuple[str, ...], as_json: bool) -> int:
     """Check the steps of PLUGIN against the rules that recipes rely on.
 
-    PLUGIN is a .py file, a folder, or the name of an installed plugin. Each step is called, on what
-    a recipe gives it: one of RECIPE, or of those beside the plugin. A step that no recipe uses, or
-    that acts outside, is checked only in part. Exit code: 0 nothing is broken, 1 a rule is, 2 the
-    plugin or a recipe cannot be loaded.
+    PLUGIN is a .py file, a folder, or the name of an installed plugin. Each step is called with
+    inputs from a recipe: one of RECIPE, or of those beside the plugin. A step that no recipe uses,
+    or that acts outside of the recipe, is checked only in part. Exit code: 0 if no rule is broken,
+    1 if one is, 2 if the plugin or a recipe cannot be loaded.
     """
     registry = registry.copy()
     found = find_plugins(registry, plugin)

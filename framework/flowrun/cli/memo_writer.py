@@ -37,7 +37,7 @@ _MOST_BESIDE = 200  # files in the folder of a package that are looked at
 def write_note(run: RunInfo, arguments: list[str], code: int, *, quiet: bool, errors: str) -> None:
     """Leave a note of a command that ran one recipe; none if a note could not answer it.
 
-    quiet: whether nothing goes to standard output. errors: what goes to standard error.
+    quiet: whether nothing goes to standard output. errors: the text that goes to standard error.
     """
     if not _can_be_replayed(run):
         return
@@ -89,7 +89,7 @@ def _is_keepable(run: RunInfo, index: int) -> bool:
     return result.key is not None and is_done and not kinds & _WITHOUT_STAMP
 
 
-_WITHOUT_STAMP = frozenset({"link", "names", "sizes"})  # states that no stamp of a file tells
+_WITHOUT_STAMP = frozenset({"link", "names", "sizes"})  # states that no stamp of a file shows
 
 
 def _variables(run: RunInfo) -> Iterator[tuple[str, str | None]]:
@@ -108,7 +108,7 @@ def _folders(run: RunInfo) -> Iterator[str]:
 
 
 def _looked_at(what: str, state: str) -> Iterator[str]:
-    """The paths, beside files that were read, whose stamps tell that a state is as it was."""
+    """The paths, beside files that were read, whose stamps show that a state is unchanged."""
     kind, _, name = what.partition(":")
     if kind in ("list", "mode", "times") or (kind == "stat" and state != "folder"):
         yield name

@@ -38,7 +38,7 @@ OK, UNMET, BAD_RECIPE, STEP_FAILED = 0, 1, 2, 3
 @click.option(
     "--verify",
     is_flag=True,
-    help="Call every step, and compare with what is kept; what was wrong is said and replaced.",
+    help="Call every step, compare with the kept results, and report and replace wrong ones.",
 )
 @click.option(
     "--check/--no-check",
@@ -155,7 +155,7 @@ class _Runner(msgspec.Struct):
         return code
 
     def _is_true(self, summary: RunSummary) -> bool:
-        """Whether every kept result was as a call gives it; says what was not."""
+        """Whether every kept result equals that of a call; reports those that do not."""
         run = summary.run
         if not self.verify or run is None:
             return True
@@ -222,9 +222,9 @@ class _Runner(msgspec.Struct):
         self.documents.append({"recipe": summary.recipe, "status": "refused", "errors": problems})
         if not self.as_json:
             count = len(problems)
-            what = "1 problem" if count == 1 else f"{count} problems"
+            counted = "1 problem" if count == 1 else f"{count} problems"
             more = f" ({hint})" if hint else ""
-            click.echo(f"{what}; nothing was run{more}", err=True)
+            click.echo(f"{counted}; nothing was run{more}", err=True)
 
     def _show(self, error: StepError) -> None:
         if self.show_traceback and error.__cause__ is not None:

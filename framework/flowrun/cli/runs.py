@@ -29,8 +29,8 @@ _STATUSES = (
     "conditions",
     multiple=True,
     metavar="CONDITION",
-    help="Only runs for which this holds: 'metrics.mae<0.5', 'seed=7', 'gd_train.lr>=0.01', "
-    "'when>=2026-11-20'. May be repeated; all must hold.",
+    help="Only runs that meet this condition: 'metrics.mae<0.5', 'seed=7', 'gd_train.lr>=0.01', "
+    "'when>=2026-11-20'. May be repeated; all must be met.",
 )
 @click.option("-n", "--count", type=click.IntRange(min=0), help="How many runs, the latest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document: a list of runs.")
@@ -62,8 +62,8 @@ def runs_command(
         click.echo(msgspec.json.format(document, indent=2))
         return
     if not selected:
-        where = shown_path(runs_folder())
-        click.echo(f"no run in {where} fits" if rows else f"there are no runs in {where}")
+        folder = shown_path(runs_folder())
+        click.echo(f"no run in {folder} fits" if rows else f"there are no runs in {folder}")
         return
     width = shutil.get_terminal_size().columns if is_terminal else None
     lines = table(shown, [condition.path.text for condition in parsed], width)

@@ -1,4 +1,4 @@
-"""The console script: a command is answered from its note if that holds, else it runs."""
+"""The console script: answers a command from its note if that is valid, else runs it."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def store_command(ctx: click.Context) -> None:
     click.echo(f"  {'in all':<24}{'':>8}  {size_text(sum(part.bytes for part in parts)):>10}")
     holders = maintenance.holders(_MOST_HOLDERS)
     if holders:
-        click.echo("what the values belong to, the largest first")
+        click.echo("the owners of the values, the largest first")
     for holder in holders:
         where = f"{holder.recipe} {holder.run}".strip()
         click.echo(f"  {holder.step:<24}{size_text(holder.bytes):>18}  {where}")
@@ -76,7 +76,7 @@ def store_command(ctx: click.Context) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 def gc_command(keep_days: float | None, max_size: int | None, dry_run: bool) -> None:
-    """Remove what is not needed any more; never a record that a remaining run names."""
+    """Remove records and values that are not needed; never a record that a remaining run names."""
     if keep_days is None and max_size is None:
         raise click.UsageError(
             "say what may be removed: --keep-days DAYS, --max-size SIZE, or both"
@@ -103,6 +103,6 @@ def verify_command(registry: Registry) -> int:
         click.echo(text)
     count = len(store.objects.least_used())
     store.close()
-    found = f"found wrong: {len(wrong)}" if wrong else "all records and values are what was kept"
+    found = f"found damaged: {len(wrong)}" if wrong else "all records and values are undamaged"
     click.echo(f"{found} ({count} values read)")
     return 1 if wrong else 0

@@ -24,7 +24,7 @@ _PYTEST_CODES = {4: 2, 5: 2}  # usage, and nothing found: as bad as a bad recipe
 @click.option(
     "--update-golden",
     is_flag=True,
-    help="Write or update the golden values, and show what changed and by how much.",
+    help="Write or update the golden values, and show the changes and their size.",
 )
 @click.option("--fresh", is_flag=True, help="Call every step, even if its result is in the store.")
 @click.option(

@@ -1,7 +1,7 @@
 """A check of `expect`: how it is read, judged, and described. A subclass is a key of the language.
 
 A new check is one module in `flowrun.expectations.checks`: the reader, the messages, `flowrun
-check`, the JSON Schema and the documentation use what its class says.
+check`, the JSON Schema and the documentation take their information from its class.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHECKS: dict[str, type[Check]] = {}
 
 
 class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The result of one check after a run: what was found, what was wanted, whether it is met.
+    """The result of one check after a run: the value found, the value wanted, whether it is met.
 
     check: the name of the check; empty for a step that is expected to fail. difference: if values
     were compared, the largest difference and its place. sizes: those that the names in the pattern
@@ -41,9 +41,9 @@ class CheckResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JudgeContext:
-    """What checks may use beside the value: the recipe, the codecs, the kind of the run's device.
+    """Information for checks beside the value: the recipe, the codecs, the run's kind of device.
 
-    shared: what the checks of one run leave for each other, by the name of the check.
+    shared: values that the checks of one run leave for each other, by the name of the check.
     """
 
     def __init__(self, recipe: Recipe, kind: str, codecs: Codecs) -> None:
@@ -120,7 +120,7 @@ class Check(msgspec.Struct, frozen=True):
         return msgspec.structs.astuple(self)
 
     def judge(self, path: str, value: Any, context: JudgeContext) -> CheckResult:
-        """The result of the check for a value; path: where the value is found."""
+        """The result of the check for a value; path: the place of the value."""
         raise NotImplementedError
 
     def among_others(self, result: CheckResult, shared: dict[str, Any]) -> CheckResult:
@@ -164,5 +164,5 @@ def plain_text(value: Any) -> str:
 
 
 def short(text: str) -> str:
-    """A text, cut to what a line shows of it."""
+    """A text, cut to fit in a line."""
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -96,7 +96,7 @@ def _read_value(
     else:
         hint = f"write `{{equals: {node.text}}}`" if isinstance(node, Scalar) else None
         expected = f"`{_BARE[0]}`, or a mapping with {listed(CHECKS)}"
-        message = f"what is expected of `{path.text}` is a mapping"
+        message = f"the expectation of `{path.text}` is a mapping"
         problems.append(Problem(message, node.mark, reading.described(node), expected, hint))
         return None
     fitting = {name: check for name, check in checks.items() if check is not None}

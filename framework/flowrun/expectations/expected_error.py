@@ -1,4 +1,4 @@
-"""`error` of `expect`: the step that must fail, and what its message says."""
+"""`error` of `expect`: the step that must fail, and the text of its message."""
 
 from __future__ import annotations
 

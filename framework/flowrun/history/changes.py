@@ -1,4 +1,4 @@
-"""One thing that differs between two runs, old beside new, as data and as a line."""
+"""One difference between two runs, with the old and the new value, as data and as a line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What differs. old, new: its value in either run, unset if the sentence is complete.
+    """One difference. what: its name, or a whole sentence, and then old and new are unset.
 
-    difference: of two numbers, if it is worth showing. details: further lines. is_unknown: whether
-    it cannot be known if it differs.
+    old, new: the values in the two runs. difference: of two numbers, if it is worth showing.
+    details: further lines. is_unknown: whether the values could not be compared.
     """
 
     what: str
@@ -46,7 +46,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 def changed_values(
     old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[Change]:
-    """The changes between two mappings, down to the values that are no mappings: `a.b: 1 -> 2`."""
+    """The changes between two mappings, followed into inner mappings: `a.b: 1 -> 2`."""
     for path, before, after in differing(old, new):
         yield Change(".".join([prefix, *path] if prefix else path), before, after)
 

@@ -1,4 +1,4 @@
-"""Two runs compared, from the recipe down to the first output that differs."""
+"""Compares two runs, from the recipe down to the first output that differs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_STEPS = 4  # listed by name if one cause makes all of them differ
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What differs between two runs, by section.
+    """The differences between two runs, by section.
 
     is_same: whether the results are the same: status, metrics, expectations, and every output.
     """
@@ -41,7 +41,8 @@ def compare(
 ) -> Comparison:
     """Compare two runs.
 
-    registry: returns the plugins whose codecs read kept values; called only to compare bytes.
+    registry: a function that returns the plugins whose codecs read kept values; called only if
+    bytes are compared.
     """
 
     def record(step: StepRun) -> StepRecord | None:
@@ -104,7 +105,7 @@ def _options(old: RunRecord, new: RunRecord) -> Iterator[Change]:
 
 
 def _code(old: RunRecord, new: RunRecord, pairs: Pairs, store: Store) -> Iterator[Change]:
-    """The code by which the steps of the runs went, each change once, with its steps."""
+    """Changes of the code that the steps ran: each change once, with the steps it concerns."""
     concerned: dict[CodeChange, list[str]] = {}
     for step, (one, other) in pairs.items():
         if one is not None and other is not None and one.key != other.key:
@@ -120,12 +121,12 @@ def _code(old: RunRecord, new: RunRecord, pairs: Pairs, store: Store) -> Iterato
         if None in records and (keys[0][step] is None or keys[0][step] != keys[1][step])
     ]
     if unknown:
-        message = f"not known of {', '.join(unknown)}: the store has no record of it in both runs"
+        message = f"unknown for {', '.join(unknown)}: the store has no record of it for both runs"
         yield Change(message, is_unknown=True)
 
 
 def _file_of(module: str, run: RunRecord) -> str:
-    """The file of a module as it is found now; its name if there is none. Imports nothing."""
+    """The file of a module as found now; the module's name if there is none. Imports nothing."""
     for place in run.plugins:
         if Path(place.name).name == module:
             return shown_path(Path(place.name))
@@ -145,13 +146,13 @@ def _file_of(module: str, run: RunRecord) -> str:
 
 
 def _data(old: RunRecord, new: RunRecord, pairs: Pairs) -> Iterator[Change]:
-    """Files read whose content differs, other things looked at, and inputs that differ."""
+    """Files read whose content differs, other things that steps looked at, and changed inputs."""
     before = {path: digest for step in old.steps for path, digest in step.files_read.items()}
     after = {path: digest for step in new.steps for path, digest in step.files_read.items()}
     for (path,), one, other in differing(before, after):
         name = shown_path(Path(path))
         if one is UNSET or other is UNSET:
-            yield Change(f"file {name} was read by {'B' if one is UNSET else 'A'} alone")
+            yield Change(f"only {'B' if one is UNSET else 'A'} read the file {name}")
         else:
             yield Change(f"file {name}, digest", one, other)
     inputs: list[str] = []
@@ -165,7 +166,7 @@ def _data(old: RunRecord, new: RunRecord, pairs: Pairs) -> Iterator[Change]:
         names = [name.removeprefix(NAMED) for name in input_changes(earlier.parts, record.parts)]
         inputs += [f"`{step}` ({', '.join(names)})"] if names else []
     if inputs:
-        yield Change(f"inputs of another content: {listed(inputs, limit=_MOST_STEPS)}")
+        yield Change(f"inputs whose content differs: {listed(inputs, limit=_MOST_STEPS)}")
 
 
 def _environment(old: RunRecord, new: RunRecord) -> Iterator[Change]:
@@ -201,14 +202,14 @@ def _verdict(outcome: CheckResult) -> str:
 
 
 def _values(old: RunRecord, new: RunRecord) -> Iterator[Change]:
-    """Named values that only one run has in the end, or that come from different steps."""
+    """Named values that only one run gives, or that come from different steps."""
     before, after = (
         {name: step for step in run.steps for name in step.outputs} for run in (old, new)
     )
     for which, some, others in (("A", before, after), ("B", after, before)):
         alone = [f"`{name}`" for name in some if name not in others]
         if alone:
-            yield Change(f"values that {which} alone gives: {listed(alone)}")
+            yield Change(f"values that only {which} gives: {listed(alone)}")
     for name, one in before.items():
         other = after.get(name)
         if other is None or one.id == other.id:
@@ -219,7 +220,7 @@ def _values(old: RunRecord, new: RunRecord) -> Iterator[Change]:
 
 
 def _outputs(both: list[tuple[StepRun, StepRun]], details: OutputDetails) -> Iterator[Change]:
-    """The outputs of the first step that differ, and the further steps whose outputs do."""
+    """The outputs that differ, of the first step that has any; then the further such steps."""
     unknown: list[str] = []
     apart: list[tuple[StepRun, StepRun, list[str]]] = []
     for old, new in both:
@@ -232,7 +233,8 @@ def _outputs(both: list[tuple[StepRun, StepRun]], details: OutputDetails) -> Ite
         ]
         apart += [(old, new, differ)] if differ else []
     if unknown:
-        yield Change(f"no digest tells whether these differ: {listed(unknown)}", is_unknown=True)
+        message = f"without a digest it is unknown whether these differ: {listed(unknown)}"
+        yield Change(message, is_unknown=True)
     for old, new, names in apart[:1]:
         for name in names:
             what = f"first output that differs: `{name}` of `{new.id}`, digest"

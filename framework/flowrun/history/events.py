@@ -1,4 +1,4 @@
-"""The progress of a run that did not write its end, from `events.jsonl`."""
+"""Reads the progress of a run that did not finish its record, from `events.jsonl`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DECODER = msgspec.json.Decoder(_Event)
 
 
 def follow_events(run: RunRecord, folder: Path) -> None:
-    """Add to a run's record the steps that its events show as started or finished."""
+    """Add to a run's record the steps that started or finished by its events."""
     names = {step.id: step.step for step in run.plan}
     steps = {step.id: step for step in run.steps}
     for event in _events(folder / "events.jsonl"):

@@ -27,13 +27,13 @@ _SIGN = re.compile("|".join(SIGNS))
 _ORDER = ("<", "<=", ">", ">=")
 _PREFIX = "--where "
 _EXAMPLE = "a path, one of < <= > >= = !=, and a number or a text: --where 'metrics.mae<0.5'"
-_NOT_FINITE = ("inf", "-inf", "nan")  # numbers that a record holds as texts
+_NOT_FINITE = ("inf", "-inf", "nan")  # numbers that a record stores as texts
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A path into what is known of a run, a comparison, and what it is compared with.
+    """A path to a value of a run, a comparison, and the value to compare with.
 
-    wanted: the value by YAML's rules: `7` is a number, `cpu` a text. written: as it was written.
+    wanted: the latter as YAML reads it: `7` is a number, `cpu` a text. written: its text.
     """
 
     text: str
@@ -43,7 +43,10 @@ class Condition(msgspec.Struct, frozen=True):
     written: str
 
     def holds(self, found: Any) -> bool:
-        """Whether a value found at the path is as wanted; raises FlowrunError if none can be."""
+        """Whether the value found at the path meets the condition.
+
+        Raises FlowrunError if it cannot be compared.
+        """
         compare = SIGNS[self.sign]
         if isinstance(found, (list, dict)):
             kind = "a list" if isinstance(found, list) else "a mapping"
@@ -69,7 +72,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 def parse_condition(text: str) -> Condition:
-    """Read a condition; raises FlowrunError that says where it stops being one."""
+    """Read a condition; raises FlowrunError that marks the place of a mistake."""
     start = len(_PREFIX)
     sign = _SIGN.search(text)
     if sign is None:
@@ -97,7 +100,7 @@ def parse_condition(text: str) -> Condition:
 
 
 def unknown_path(condition: Condition, known: list[str]) -> FlowrunError:
-    """The error that no run has anything at a condition's path."""
+    """The error that no run has a value at a condition's path."""
     from flowrun.errors import did_you_mean, listed
 
     path = condition.path.text

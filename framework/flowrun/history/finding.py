@@ -1,4 +1,4 @@
-"""A run found by the name that a person types: its id, a beginning of it, or `last`."""
+"""Finds a run by the name that a person types: its id, a beginning of it, or `last`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SHOWN = 5  # runs that a message lists
 
 
 def find_run(name: str) -> RunRecord:
-    """The run of a name; raises FlowrunError if there is none, more than one, or no record.
+    """The run of a name; raises FlowrunError if no run, or more than one, or no record matches.
 
-    name: an id, an unambiguous beginning of one, `last`, or `last~2` for the second before it.
+    name: an id, an unambiguous beginning of one, `last`, or `last~2` for the second run before it.
     """
     store = Store(home_folder(), lambda text: None)
     try:
@@ -32,8 +32,8 @@ def run_id(runs: RunIndex, name: str) -> str:
     if name in there:
         return name
     if not there:
-        where = shown_path(runs_folder())
-        raise FlowrunError(f"there are no runs in {where}\n    `flowrun RECIPE` makes one")
+        folder = shown_path(runs_folder())
+        raise FlowrunError(f"there are no runs in {folder}\n    `flowrun RECIPE` makes one")
     last = _LAST.fullmatch(name)
     if last is not None:
         return _back(runs.rows(), name, int(last[1] or 0))
@@ -48,7 +48,7 @@ def run_id(runs: RunIndex, name: str) -> str:
 
 
 def _back(rows: list[RunRow], name: str, steps: int) -> str:
-    """The run that many before the latest one."""
+    """The id of the run `steps` runs before the latest."""
     if steps < len(rows):
         return rows[steps].id
     farthest = f"last~{len(rows) - 1}" if len(rows) > 1 else "last"
@@ -56,7 +56,7 @@ def _back(rows: list[RunRow], name: str, steps: int) -> str:
 
 
 def _unknown(name: str, rows: list[RunRow]) -> str:
-    """The message that there is no such run, with those that may have been meant."""
+    """The message that there is no such run, with similar ones."""
     import difflib  # only a mistake needs it
 
     message = f"there is no run `{name}`"

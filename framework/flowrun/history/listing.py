@@ -1,4 +1,4 @@
-"""The table of runs: a line for each, with the figures that were requested."""
+"""The table of runs: a line for each, with the requested values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Column = tuple[str, list[str]]
 def table(selected: Sequence[Selected], asked: Sequence[str], width: int | None) -> str:
     """The runs as lines below a line of headings.
 
-    asked: paths whose values are shown. If there are none, the first few metrics are shown, as
-    far as they fit into `width` columns (None: any width).
+    asked: paths whose values are shown. If empty, the first few metrics are shown that fit into
+    `width` columns (None: any width).
     """
     rows = [one.row for one in selected]
     columns: list[Column] = [
@@ -60,7 +60,7 @@ def as_document(selected: Sequence[Selected]) -> list[dict[str, Any]]:
 def _with_metrics(
     columns: list[Column], selected: Sequence[Selected], width: int | None
 ) -> list[Column]:
-    """The columns, and a few of metrics: those of the latest runs come first."""
+    """The columns, and a few more for metrics, those of the latest runs first."""
     found = [dict(flat(one.row.metrics)) for one in selected]
     names = list(dict.fromkeys(name for metrics in found for name in metrics))
     for name in names[:_MOST_METRICS]:
@@ -86,7 +86,7 @@ def _width(columns: list[Column]) -> int:
 
 
 def _text(value: Any) -> str:
-    """A figure in a cell; empty if the run has none."""
+    """A value in a cell; empty if the run has none."""
     if value is None:
         return ""
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What the steps of two runs gave, compared: by digest, by what the records say, by the bytes."""
+"""Compares the outputs of two runs: by their digests, their summaries, and their bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_CODECS = Codecs({})
 
 
 def content(step: StepRun, output: str) -> str | bytes | None:
-    """What identifies an output: its digest; its summary if it has none; None if not given."""
+    """Identifies an output: by its digest, or its summary if it has none; None if not given."""
     if output not in step.outputs:
         return None
     digest = step.digests.get(output)
@@ -33,14 +33,14 @@ def content(step: StepRun, output: str) -> str | bytes | None:
 
 
 class StepPair(NamedTuple):
-    """A step of one run, and the step of the same id in another one, if that ran there."""
+    """A step of one run, and the step of the same id in another; None if it did not run there."""
 
     old: StepRun
     new: StepRun | None
 
     @property
     def differing(self) -> list[str]:
-        """The outputs that differ, or that only one of the two gave."""
+        """The outputs that differ, or that only one of the two steps gave."""
         if self.new is None:
             return list(self.old.outputs)
         new = self.new
@@ -60,7 +60,7 @@ def step_pairs(old: RunRecord, new: RunRecord) -> list[StepPair]:
 
 
 def recorded_differences(pair: StepPair, bounds: Bounds) -> Iterator[str]:
-    """What two records say of a step's outputs that differs by more than the bounds."""
+    """Yield the differences between two records of a step's outputs that exceed the bounds."""
     old, new = pair
     if new is None:
         yield f"{old.id} did not run here"
@@ -76,15 +76,15 @@ def recorded_differences(pair: StepPair, bounds: Bounds) -> Iterator[str]:
 
 
 def count_numbers(step: StepRun) -> int:
-    """How many numbers a record holds of a step's outputs."""
+    """How many numbers a record has of a step's outputs."""
     return sum(_count(told_by(summary)) for summary in step.outputs.values())
 
 
 class OutputDetails:
-    """How far an output differs between two runs, as far as its bytes are kept.
+    """Describes how an output differs between two runs; in detail if its bytes are kept.
 
-    pairs: what the store knows of each step that both runs have, by the step's id. registry:
-    returns the plugins whose codecs read kept values; called only if there are any.
+    pairs: the store's records of each step that both runs have, by the step's id. registry: a
+    function that returns the plugins whose codecs read kept values; called only if there are any.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class OutputDetails:
         self._texts = Codecs({}, new.dtype)
 
     def lines(self, old: StepRun, new: StepRun, name: str) -> list[str]:
-        """The two outputs in words, and the parts of them that differ."""
+        """The two outputs as text, and the parts of them that differ."""
         texts = [self._texts.text(step.outputs[name]) for step in (old, new)]
         shown = [] if texts[0] == texts[1] else [f"{texts[0]} -> {texts[1]}"]
         summaries = old.outputs[name], new.outputs[name]
@@ -125,7 +125,7 @@ class OutputDetails:
         return lines or ["the same numbers; the layout in memory differs"]
 
     def _outputs(self, step: str, name: str) -> list[OutputRecord | None]:
-        """What the store knows of an output in either run; there it has the step's own name."""
+        """The store's records of an output in the two runs, where it has the step's own name."""
         found: list[OutputRecord | None] = []
         for run, record in zip(self._runs, self._pairs[step], strict=True):
             planned = next((one for one in run.plan if one.id == step), None)
@@ -135,7 +135,7 @@ class OutputDetails:
         return found
 
     def _value(self, output: OutputRecord | None, digest: str | None) -> Any:
-        """An output; MISSING if the store has none, or another one by now."""
+        """An output; MISSING if the store does not have it, or has another one by now."""
         if output is None or output.digest != digest or digest is None:
             return MISSING
         if output.plain is not None:
@@ -151,15 +151,15 @@ class OutputDetails:
 
 
 def _missing_lines(runs: list[int], records: list[OutputRecord | None]) -> list[str]:
-    """Why values cannot be compared, and what to do. runs: 0 for A, 1 for B."""
+    """The reason why values cannot be compared, and a fix. runs: 0 for A, 1 for B."""
     which = " and ".join("AB"[run] for run in runs)
     if all(record is not None and record.object is not None for record in records):
-        return [f"the bytes of {which} cannot be read: if a plugin's codec does, add -p PLUGIN"]
-    return [f"the bytes of {which} are not kept, so how far they differ is not known", _HINT]
+        return [f"the bytes of {which} cannot be read: if a plugin can read them, add -p PLUGIN"]
+    return [f"the bytes of {which} are not kept, so the difference is not known", _HINT]
 
 
 def _kind(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What a summary says of types, shapes and dtypes, whatever the numbers and the device."""
+    """The types, shapes and dtypes of a summary, without its numbers and device."""
     items = {name: _kind(item) for name, item in (summary.get("items") or {}).items()}
     kind = {name: summary.get(name) for name in ("type", "shape", "dtype", "length")}
     return kind | {"items": items}

@@ -1,7 +1,7 @@
-"""The recipe of a past run, read again from its record; and the plugins that it needs.
+"""Reads the recipe of a past run from its record, and checks for the plugins that it needs.
 
-A record is data: it may come from a stranger. So a plugin that only the record names is never
-loaded; the caller names those to trust.
+A record is data, and may come from a stranger. So a plugin that only the record names is never
+loaded: the caller names the plugins to trust.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from flowrun.recipes.recipe import Recipe, read_recipe
 from flowrun.running.record import PluginPlace, RunRecord
 
 _LISTS = ("steps", "needs", "tags")
-_LEFT_OUT = ("plugins", "extends")  # what names code, or a recipe that names code
+_LEFT_OUT = ("plugins", "extends")  # keys that name code, or a recipe that names code
 _NUMBERS = {f'"${{{number}}}"': number for number in (".inf", "-.inf", ".nan")}
 
 
 def recipe_of(run: RunRecord) -> Recipe:
-    """The recipe of a run after every setting, its paths starting from where they did in the run.
+    """The recipe of a run with all settings applied, and paths from the same folders as in the run.
 
-    The plugins of the run are left out. Raises FlowrunError if the record holds no recipe, and
-    RecipeError if what it holds is none.
+    The plugins of the run are left out. Raises FlowrunError if the record has no recipe, and
+    RecipeError if that is not a valid one.
     """
     if run.resolved is None:
         raise FlowrunError(
-            f"the record of the run {run.id} does not hold its recipe\n"
-            "    an earlier flowrun made it: run the recipe again"
+            f"the record of the run {run.id} does not have its recipe\n"
+            "    an earlier version of flowrun made the record: run the recipe again"
         )
     resolved = {key: value for key, value in run.resolved.items() if key not in _LEFT_OUT}
     if run.status != "skipped" and run.device:  # a run that was skipped chose no device
@@ -60,7 +60,7 @@ def require_plugins(run: RunRecord, given: Sequence[str]) -> None:
         options = shlex.join(part for name in [*given, *shown] for part in ("-p", name))
         lines = [
             f"the run {run.id} used plugins that are not installed: {', '.join(shown)}",
-            "    the code that a record names is not run unless you name it yourself",
+            "    code that only a record names is not run; you have to name it yourself",
             f"    if you trust it, add  {options}",
             f"    or in Python  plugins={(*given, *shown)!r}",
         ]
@@ -68,19 +68,19 @@ def require_plugins(run: RunRecord, given: Sequence[str]) -> None:
 
 
 def _identity(plugin: str) -> tuple[str, str]:
-    """A plugin as given by name: a module, or a file by the last part of its path."""
+    """Identifies a plugin by its name: a module, or the last part of a file's path."""
     is_file = plugin.endswith(".py") or "/" in plugin
     return ("file", Path(plugin).name) if is_file else ("module", plugin)
 
 
 def _shown(place: PluginPlace) -> str:
-    """The plugin as a person would give it to `-p` here."""
+    """The plugin's name as an argument of `-p`."""
     kind, name = _identity(place.name)
     return shown_path(Path(place.name)) if kind == "file" else name
 
 
 def _placed_steps(recipe: Recipe, run: RunRecord) -> Iterator[StepEntry]:
-    """The steps of the recipe, their paths starting from the folders in which they did so."""
+    """The steps of the recipe, with the folders from which their paths started in the run."""
     folders = {step.id: step.folder for step in run.plan if step.folder}
     file = "recipe" if recipe.path is None else recipe.path.name
     name, text = recipe.source.name, recipe.source.text
@@ -93,7 +93,7 @@ def _placed_steps(recipe: Recipe, run: RunRecord) -> Iterator[StepEntry]:
 
 
 def _text(resolved: AnyMapping[str, Any]) -> str:
-    """A resolved recipe as YAML, each step and each expectation in a line, for messages."""
+    """A resolved recipe as YAML with each step and each expectation in one line, for messages."""
     lines = []
     for key, value in resolved.items():
         if isinstance(value, list) and value and key in _LISTS:
@@ -107,7 +107,7 @@ def _text(resolved: AnyMapping[str, Any]) -> str:
 
 
 def _in_line(value: object) -> str:
-    """A value as JSON, which is YAML; numbers that JSON does not have, as YAML writes them."""
+    """A value as JSON, which is YAML as well; numbers that JSON lacks, as YAML writes them."""
     text = as_json(value)
     for written, number in _NUMBERS.items():
         text = text.replace(written, number)

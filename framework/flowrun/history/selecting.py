@@ -1,4 +1,4 @@
-"""Runs selected by recipe, by status, by conditions on their figures."""
+"""Selects runs by recipe, by status, and by conditions on their values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Planned(msgspec.Struct):
 
 
 class _Queried(msgspec.Struct):
-    """The part of a record that conditions may name: reading all of it takes ten times as long."""
+    """The part of a record that conditions may name; to read all of it takes ten times as long."""
 
     seed: int = 0
     device: str = ""
@@ -63,12 +63,12 @@ def select(
 ) -> list[Selected]:
     """The runs that meet every condition, in the order of `rows`.
 
-    recipe: a recipe's name or file. conditions: a run that has nothing at a path does not meet it.
-    Raises FlowrunError if no run at all is of the recipe or has a path.
+    recipe: a recipe's name or file. conditions: a run without a value at the path does not meet
+    it. Raises FlowrunError if there is no run of the recipe, or none has a value at a path.
     """
     chosen = list(rows) if recipe is None else _of_recipe(rows, recipe)
     selected = [Selected(row, {}) for row in chosen if status in (None, row.status)]
-    # Rows are at hand, and each record must be read: so conditions on rows come first.
+    # Conditions on rows come first: rows are in memory, and records must be read from files.
     for condition in sorted(conditions, key=lambda one: one.path.root not in _OF_ROW):
         finder = _Finder(condition.path, runs_folder)
         selected = [
@@ -90,7 +90,7 @@ def _of_recipe(rows: Sequence[RunRow], recipe: str) -> list[RunRow]:
         hint = did_you_mean(recipe, (*names, *files))
         raise FlowrunError(
             f"there is no run of the recipe `{recipe}`\n"
-            f"    expected  a recipe's name or file; there are runs of: {listed(names)}"
+            f"    expected  a recipe's name or file that has runs: {listed(names)}"
             + (f"\n    {hint}" if hint else "")
         )
     return found
@@ -118,7 +118,7 @@ class _Finder:
         return found
 
     def lacks(self, row: RunRow) -> bool:
-        """Whether the run has nothing at the path."""
+        """Whether the run has no value at the path."""
         return self.find(row) is _MISSING
 
     def _in_record(self, run: str) -> Any:
@@ -126,7 +126,7 @@ class _Finder:
 
 
 def _queried(folder: Path) -> dict[str, Any]:
-    """The values of a record by the root of a path: a step's options by its id, and more."""
+    """The values of a record by the first part of a path, such as a step's options by its id."""
     try:
         found = _DECODER.decode((folder / RECORD).read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -136,7 +136,7 @@ def _queried(folder: Path) -> dict[str, Any]:
 
 
 def _known_paths(rows: Sequence[RunRow], runs_folder: Path) -> list[str]:
-    """Paths that runs have: the metrics of all, and what the latest record holds."""
+    """Paths that runs have: the metrics of all runs, and the paths of the latest record."""
     metrics = dict.fromkeys(path for row in rows for path, _ in flat(row.metrics, "metrics"))
     plain = [name for name in _OF_ROW if name != "metrics"]
     return [*metrics, *plain, *_paths_of_latest(rows, runs_folder)]

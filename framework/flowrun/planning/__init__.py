@@ -1,4 +1,4 @@
-"""A recipe and the registered steps become a plan.
+"""Makes a plan from a recipe and the registered steps.
 
 In: a `Recipe` and the `Registry` of steps. Out: a `Plan` (each step with validated options, its
 inputs and outputs bound to names, its seed), or a RecipeError with every problem at once. Read

@@ -1,4 +1,4 @@
-"""The options of a step as a recipe gives them, compared with what the step declares."""
+"""Checks and converts the options that a recipe gives to a step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PATH_PART = re.compile(r"\[(\d+)\]|\.([^.\[]+)")
 def read_options(
     step: Step[..., Any], node: Node | None, mark: Mark, problems: list[Problem]
 ) -> dict[str, Any] | None:
-    """The options of one step, converted and with defaults; None if one of them is wrong."""
+    """The options of one step, converted, and with defaults; None if one of them is wrong."""
     count = len(problems)
     if node is not None and is_broken(node):
         return None
@@ -85,7 +85,7 @@ def read_options(
 
 
 def _meant(name: str, known: list[str]) -> str | None:
-    """The option that an unknown name stands for: the nearest one, or `train` in `train:1000`."""
+    """The option probably meant by an unknown name: the nearest, or `train` for `train:1000`."""
     before = name.partition(":")[0]
     return before if before in known else nearest(name, known)
 
@@ -96,7 +96,7 @@ def _unknown_option(step: Step[..., Any], entry: Entry, known: list[str]) -> Pro
     if any(item.name == name for item in step.inputs):
         hint = f"`{name}` is an input: wire it with `in: {{{name}: other_name}}` beside the step"
         if isinstance(value, Scalar) and isinstance(value.value, (int, float)):
-            hint += f";\n    an option stands after a `*` in the step's function ({step.place})"
+            hint += f";\n    options are declared after a `*` in the step's function ({step.place})"
     elif colon and before in known:
         hint = f"a colon needs a space after it: write `{before}: {after}`"
     else:
@@ -146,7 +146,7 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
 
 
 def _not_for_recipes(step: Step[..., Any], option: Option, mark: Mark) -> Problem:
-    """The problem of an option annotated with a class that YAML has no values of."""
+    """The problem of an option annotated with a class that YAML cannot express."""
     return Problem(
         f"{step.name}: a recipe cannot give the option `{option.name}`, because of its type",
         mark,
@@ -157,7 +157,7 @@ def _not_for_recipes(step: Step[..., Any], option: Option, mark: Mark) -> Proble
 
 
 def _whole_hint(node: Scalar, annotation: Any) -> str | None:
-    """How to write the whole number for which a number with a point is no other spelling."""
+    """How to write a whole number, if it was given with a decimal point and so is a fraction."""
     whole = whole_number(node.value)
     takes_both = takes_a_fraction(annotation) and takes_a_whole_number(annotation)
     if whole is None or not takes_both:
@@ -166,7 +166,7 @@ def _whole_hint(node: Scalar, annotation: Any) -> str | None:
 
 
 def _meant_hint(text: str, annotation: Any) -> str | None:
-    """What to write where a string looks like a bool or a number meant otherwise."""
+    """What to write instead of a string that looks like a misspelled bool or number."""
     if text[:1] in _CURLY_QUOTES:
         return "these are typographic quotation marks: write straight ones, or none for a number"
     if text.lower() in _BOOLS and "true or false" in described_type(annotation):

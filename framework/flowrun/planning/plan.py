@@ -1,4 +1,4 @@
-"""A plan: a recipe compared with the registered steps. Nothing has run, and everything fits."""
+"""A plan: a recipe checked against the registered steps. Everything fits; nothing has run yet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """The options as the step's function takes them, those of any name among the others."""
+        """The options as keyword arguments of the step's function, including those of any name."""
         keywords = dict(self.options)
         if self.step.others is not None:
             keywords.update(keywords.pop(self.step.others.name))
@@ -70,22 +70,21 @@ def make_plan(
 ) -> Plan:
     """Plan a recipe with the registered steps.
 
-    recipe: a path, a mapping, or what `load_recipe` gave.
+    recipe: a path, a mapping, or the result of `load_recipe`.
     set: settings that change it, as `--set` does.
-    device, seed: take the place of the recipe's own.
+    device, seed: replace the recipe's own.
     plugins: further plugins: paths of .py files (from the current folder) or module names.
-    given: values by name that its steps take, as if steps above them had made these.
+    given: values by name that its steps take, as if steps above had given them.
     registry: the plugins to use, to which those of the recipe are added.
 
-    Raises RecipeError with everything that is wrong at once: unknown steps, unknown or ill-typed
-    options, missing inputs, values that nobody gives, bad device names. PluginError where one of
-    `plugins` cannot be loaded.
+    Raises RecipeError with all problems at once: unknown steps, unknown or ill-typed options,
+    missing inputs, unknown device names. Raises PluginError if one of `plugins` cannot be loaded.
     """
     load_plugins(registry, plugins)
     problems: list[Problem] = []
     if isinstance(recipe, Recipe) and set:
         hint = "give the settings to load_recipe(..., set=...)"
-        problems.append(Problem("a recipe that is read already cannot be set", hint=hint))
+        problems.append(Problem("a recipe that was already read takes no settings", hint=hint))
     read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, set, problems)
     if read is None:
         raise RecipeError(problems)
@@ -129,14 +128,14 @@ def _with_arguments(
 def step_seed(recipe_seed: int, step_id: str) -> int:
     """The seed of one step: 63 bits of the digest of the recipe's seed and the step's id.
 
-    So a step that is inserted changes no other step's random numbers.
+    So inserting a step does not change the random numbers of other steps.
     """
     digest = blake3(f"{recipe_seed}/{step_id}".encode()).digest(length=8)
     return int.from_bytes(digest, "big") & LARGEST_SEED
 
 
 class _Planner:
-    """Plans the steps in order, going on after each problem so that all are found at once."""
+    """Plans the steps in order, and continues after a problem, so that all are found at once."""
 
     def __init__(
         self,
@@ -163,7 +162,7 @@ class _Planner:
             [entry.id for entry in self._recipe.steps],
             self._problems,
         )
-        if not self._problems:  # what could not be read may have taken a given value
+        if not self._problems:  # a step that could not be planned may take a given value
             expected = {one.path.root for one in expectations.values}
             self._problems += self._wiring.unused(expected)
         return Plan(
@@ -217,7 +216,7 @@ class _Planner:
         failures = "\n    ".join(map(str, self._registry.failures))
         hint = did_you_mean(entry.name, self._known)
         if hint is None and self._lacks_a_plugin:
-            return None  # that plugin may have given it, and what failed there has been said
+            return None  # that plugin may have the step, and its failure is reported already
         if hint is None:
             hint = "`flowrun steps` lists all; a step of your own needs `plugins: [./file.py]`"
         self._problems.append(

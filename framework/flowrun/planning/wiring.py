@@ -1,4 +1,4 @@
-"""Wiring: each step's inputs bound to the values the steps above it give, by name."""
+"""Wiring: binds each step's inputs, by name, to the values that the steps above it give."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NAME = "letters, digits and `_`, and no word of Python such as True or lambda"
 class Wires(msgspec.Struct, frozen=True):
     """How one step is wired.
 
-    inputs: parameter name to the name of the value it takes (fixed inputs; optional ones that
-        have no value are left out, and the function's default holds).
-    named: the same for inputs that follow from the options; None if the step has none.
+    inputs: parameter name to the name of the value it takes (fixed inputs; optional ones without
+        a value are left out, so the function uses its default).
+    named: the same for inputs that depend on the options; None if the step has none.
     outputs: output name to the name under which it is published, in the step's order.
     """
 
@@ -33,7 +33,7 @@ class Wires(msgspec.Struct, frozen=True):
 
 
 class Wiring:
-    """The values available from step to step, and the problems met while connecting."""
+    """The values available to each step, and the problems found while connecting."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class Wiring:
         self._problems = problems
 
     def give_unknown(self) -> None:
-        """A step could not be planned: what it would give is not known."""
+        """Note that a step could not be planned, so its outputs are unknown."""
         self.is_uncertain = True
 
     def unused(self, expected: set[str]) -> Iterator[Problem]:
-        """The given values that no step takes, and no expectation is about."""
+        """Yield a problem for each given value that no step takes and no expectation checks."""
         for name in self._given:
             if name not in self._taken and name not in expected:
                 taken = sorted(self._taken) or ["none"]
@@ -66,7 +66,7 @@ class Wiring:
     def connect(
         self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
     ) -> Wires | None:
-        """Bind one step's inputs and publish its outputs; None if that is not possible."""
+        """Bind one step's inputs and publish its outputs; None if there is a problem."""
         count = len(self._problems)
         wires = None
         if not self._options_fit(step, entry, options):
@@ -100,7 +100,7 @@ class Wiring:
         options: types.SimpleNamespace | None,
         what: str,
     ) -> list[str] | None:
-        """The names a step's options ask for; None if they cannot be told."""
+        """The names that follow from a step's options; None if they are not known."""
         if names_of is None:
             return []
         if options is None:
@@ -109,7 +109,8 @@ class Wiring:
             with contained():
                 names = [str(name) for name in names_of(options)]
         except Exception as error:
-            self._report(error, step, entry, f"{step.name} cannot tell its {what} from its options")
+            about = f"{step.name} cannot derive its {what} from its options"
+            self._report(error, step, entry, about)
             return None
         bad = [name for name in names if not is_value_name(name.removesuffix("?"))]
         twice = [name for name in set(names) if names.count(name) > 1]
@@ -123,7 +124,7 @@ class Wiring:
     def _options_fit(
         self, step: Step[..., Any], entry: StepEntry, options: types.SimpleNamespace | None
     ) -> bool:
-        """Whether a step's options go together, as far as the step says."""
+        """Whether a step's options go together, by the step's own check."""
         if step.options_check is None or options is None:
             return True
         try:
@@ -135,7 +136,7 @@ class Wiring:
         return True
 
     def _report(self, error: Exception, step: Step[..., Any], entry: StepEntry, what: str) -> None:
-        """Note what a function of a step's options raised, each wrong option at its place."""
+        """Report what a function of a step's options raised: each wrong option at its place."""
         wrong = error.exceptions if isinstance(error, ExceptionGroup) else [error]
         found = [_option_problem(one, entry) for one in wrong if isinstance(one, OptionError)]
         if len(found) < len(wrong):
@@ -151,7 +152,7 @@ class Wiring:
                 renamed, mark = renames[value.name]
                 if renamed is None:
                     if value.required:
-                        message = f"{step.name} cannot do without its input `{value.name}`"
+                        message = f"{step.name} needs its input `{value.name}`"
                         self._problems.append(Problem(message, mark))
                     continue
                 source = renamed
@@ -197,7 +198,7 @@ class Wiring:
                 self._problems.append(Problem(message, mark))
             elif target in published.values():
                 message = f"{step.name} would give two outputs the name `{target}`"
-                hint = "give one of the two another name, or leave one under its own"
+                hint = "give one of the two another name, or let one have its own name"
                 self._problems.append(Problem(message, mark, hint=hint))
             else:
                 published[name] = target
@@ -206,7 +207,7 @@ class Wiring:
     def _renames(
         self, step: Step[..., Any], entry: StepEntry, key: str, known: Iterable[str]
     ) -> dict[str, tuple[str | None, Mark]]:
-        """The `in:` or `out:` beside a step: own name to the recipe's name (None for null)."""
+        """The `in:` or `out:` of a step: the step's name to the recipe's name (None for null)."""
         if key not in entry.beside:
             return {}
         known = list(known)
@@ -245,7 +246,7 @@ class Wiring:
 
 
 def _option_problem(error: OptionError, entry: StepEntry) -> Problem:
-    """The problem of an option at its place in the recipe, to the character if that is known."""
+    """The problem of an option, at its place in the recipe, to the character if known."""
     node = reach(entry.options, error.option) if entry.options is not None else None
     mark = entry.mark if node is None else node.mark
     if isinstance(node, Scalar) and error.offset is not None and "\n" not in node.text:

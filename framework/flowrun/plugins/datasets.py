@@ -19,7 +19,7 @@ _QUICKLY_SUMMED = 16 * 2**20  # bytes of a file whose sha256 takes no time worth
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A file that holds a data set: the real one, or the simulated stand-in and why.
+    """A file with a data set: the real one, or the simulated stand-in and the reason.
 
     missed: the paths at which it was looked for before, in vain.
     """
@@ -34,13 +34,13 @@ def locate(dataset: Dataset, *, standin: bool = True, fetch: bool = True) -> Fou
     """The file of a data set.
 
     Looked for in the folders of `FLOWRUN_DATA_PATH`, then in the cache, then downloaded (not with
-    `FLOWRUN_OFFLINE` set); every copy must have the right sha256. Where all three fail the
-    simulated stand-in is given, unless `standin` is False: then DataError is raised, as it is for
-    a file in `FLOWRUN_DATA_PATH` whose checksum is wrong.
+    `FLOWRUN_OFFLINE` set); every copy must have the right sha256. If all three fail, the simulated
+    stand-in is returned, unless `standin` is False: then DataError is raised, as it is for a file
+    in `FLOWRUN_DATA_PATH` whose checksum is wrong.
 
     Without `fetch`, as in a check, nothing is downloaded, and the sha256 of a file larger than
-    16 MiB is taken to be right. The stand-in is given where a download might yet give the real
-    data; if there is none, NeedsDataError is raised.
+    16 MiB is assumed to be right. If a download might give the real data, the stand-in is returned;
+    if there is none, NeedsDataError is raised.
     """
     missed: list[Path] = []
     for folder in filter(None, os.environ.get(DATA_PATH, "").split(os.pathsep)):
@@ -72,11 +72,11 @@ def locate(dataset: Dataset, *, standin: bool = True, fetch: bool = True) -> Fou
 
 
 def download(url: str, sha256: str, filename: str | None = None, *, fetch: bool = True) -> Path:
-    """A file from an https address, in the cache; downloaded only where the cache lacks it.
+    """A file from an https address, in the cache; downloaded only if the cache lacks it.
 
     Raises DataError if the address is not https, cannot be reached, or gives other bytes than
     `sha256` says. pooch does the fetching and the checking, under a temporary name. Without
-    `fetch`, as in a check, NeedsDataError is raised where the cache lacks it.
+    `fetch`, as in a check, NeedsDataError is raised if the cache lacks it.
     """
     if not url.startswith("https://"):
         raise DataError(f"{url}: only https addresses are fetched")

@@ -1,7 +1,7 @@
-"""What is installed: the entry points of plugins, and the versions of distributions.
+"""Installed packages: the entry points of plugins, and the versions of distributions.
 
 importlib.metadata reads the metadata of all distributions on the path each time (8 ms for a
-hundred), so a process keeps what it found until a folder on the path changes.
+hundred), so a process keeps the result until a folder on the path changes.
 """
 
 from __future__ import annotations

@@ -14,14 +14,14 @@ from flowrun.errors import PluginError
 class Format(msgspec.Struct, frozen=True):
     """A file format for `load` and `save`, chosen by a file's suffix.
 
-    read: called with the path, and with `settings` as keywords where the recipe gives them;
-        returns a dict of named values, of which `data` is what `load` gives by default.
+    read: called with the path, and with `settings` as keywords if the recipe gives them; returns a
+        dict of named values, of which `load` gives `data` by default.
     write: called with the path and a dict of named values; None if a format is only read.
     settings: the names of the settings that `read` understands (`delimiter`, ...); `dtype`, the
         name of the recipe's, is given to a format that lists it.
-    header: called as `read` is, gives the same names from what the file's beginning says, without
-        reading its data: tensors made with torch.empty, which in a check take no memory. Where it
-        cannot tell, it raises NeedsDataError; without it, a check reads small files alone.
+    header: called as `read` is, returns the same names from the beginning of the file, without
+        reading its data: tensors made with torch.empty, which in a check take no memory. If that is
+        not possible, it raises NeedsDataError; without it, a check reads only small files.
     mapped: whether the tensors that `read` gives lie in the file itself, and take no memory.
     """
 
@@ -45,11 +45,11 @@ class Format(msgspec.Struct, frozen=True):
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Named data: where it is to be had, how it is known to be whole, and what stands in for it.
+    """Named data: its address, its checksum, and a simulated file to use in its place.
 
     filename: its name in the folders of `FLOWRUN_DATA_PATH` and in the cache.
     sha256: the checksum, in hexadecimal, that any copy must have.
-    standin: a simulated file that takes its place where the data is not available.
+    standin: a simulated file that takes its place if the data is not available.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""The user's own modules: imported from a text that is remembered, and apart by folder.
+"""The user's own modules: imported separately for each folder, and their texts remembered.
 
-A module that belongs neither to Python nor to an installed package is local. For each one that is
-imported, its text and what it looked at meanwhile are remembered, so that the key of a step is made
-of the code that runs even if the file has changed since.
+A module that belongs neither to Python nor to an installed package is local. For each imported one,
+its text and the things it looked at during the import are remembered, so that the key of a step is
+made of the code that runs even if the file has changed since.
 
 The modules beside a plugin stand in `sys.modules` only while code of their folder is imported or
 runs, so two folders may hold modules of one name. After a change a plan imports all of them again.
@@ -48,7 +48,7 @@ class LoadedModule(msgspec.Struct):
     """A local module that was imported.
 
     text: of its file as it was imported; None if it has none (an extension, or one in a zip file).
-    observation: what it looked at while it was imported. is_of_plugin: whether a local plugin
+    observation: of its import. is_of_plugin: whether a local plugin
     imported it, and not other code of this process.
     """
 
@@ -60,7 +60,7 @@ class LoadedModule(msgspec.Struct):
     observation: Observation = msgspec.field(default_factory=Observation)
 
     def is_current(self) -> bool:
-        """Whether importing it anew would give the same."""
+        """Whether importing it again would give the same."""
         if stamp_of(self.path) != self.stamp:
             return False
         is_sure = self.text is None or (self.stamp is not None and is_settled(self.stamp))
@@ -95,7 +95,7 @@ def turn() -> Iterator[None]:
 
 
 class LocalModules:
-    """The modules of one folder. imported: those imported so far, and loaded: what each was."""
+    """The modules of one folder. imported: those imported so far, and loaded: their description."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -106,7 +106,7 @@ class LocalModules:
         self._names = _names_in(folder)
 
     def import_file(self, path: Path) -> ModuleType:
-        """The module of a file of the folder; raises what importing it raises.
+        """The module of a file of the folder; raises the error of its import, if any.
 
         It has the file's name, by which other processes can import it, unless an installed module
         has that name.
@@ -170,7 +170,7 @@ class LocalModules:
         return next((path for path in found if path.is_file()), None)
 
     def is_current(self) -> bool:
-        """Whether importing everything anew would give the same."""
+        """Whether importing everything again would give the same."""
         if _names_in(self.folder) != self._names or not self.memory.is_current():
             return False
         return all(module.is_current() for module in self.loaded.values())
@@ -271,7 +271,7 @@ def _is_known_elsewhere(name: str) -> bool:
 
 
 def _forgot_changed() -> bool:
-    """Have shared local modules that plugins imported be imported anew if one has changed."""
+    """Make shared local modules that plugins imported be imported again if one has changed."""
     if all(module.is_current() for module in _shared.values() if module.is_of_plugin):
         return False
     for name in [name for name, module in _shared.items() if module.is_of_plugin]:
@@ -369,7 +369,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Observed:
-    """A loader of another kind, such as that of zip files; what its module looks at is observed."""
+    """A loader of another kind, such as that of zip files; it observes the import of its module."""
 
     def __init__(self, module: LoadedModule, loaded: dict[str, LoadedModule], loader: Any) -> None:
         self._module = module
@@ -389,7 +389,7 @@ class _Observed:
 
 @contextmanager
 def _attributed(module: LoadedModule) -> Iterator[None]:
-    """Note what is looked at as a module's; then it is also that of the code that imports it."""
+    """Attribute observations to a module, and then also to the code that imports it."""
     outer = present_observation()
     try:
         with observed(module.observation):

@@ -46,10 +46,10 @@ def specifications(hooks: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def given_steps(module: Any, hooks: Mapping[str, Any]) -> tuple[Step[..., Any], ...]:
-    """The steps of a plugin: those that stand in its module, and those `flowrun_steps` gives.
+    """The steps of a plugin: those in its module, and those `flowrun_steps` gives.
 
-    hooks: every specification at hand, by name. Raises PluginError if what it gives is no step, or
-    if it implements a hook that nobody specifies.
+    hooks: every loaded specification, by name. Raises PluginError if it gives an object that is no
+    step, or if it implements an unknown hook.
     """
     if isinstance(module, ModuleType):
         _check_hooks(module, hooks)
@@ -71,13 +71,13 @@ def given_steps(module: Any, hooks: Mapping[str, Any]) -> tuple[Step[..., Any], 
 
 
 def near_file(folder: Path, name: str) -> str | None:
-    """The question whether the most similar Python file beside a missing one was meant."""
+    """A hint that names the most similar Python file beside a missing one."""
     near = nearest(name, (found.name for found in folder.glob("*.py")))
     return f"did you mean `./{near}`?" if near else None
 
 
 def _check_hooks(module: ModuleType, known: Mapping[str, Any]) -> None:
-    """Raise PluginError for a hook that nobody specifies, or an argument it does not have."""
+    """Raise PluginError for an unknown hook, or an argument that its hook does not have."""
     for hook, function in vars(module).items():
         if getattr(function, "flowrun_impl", None) is None:
             if (
@@ -88,11 +88,11 @@ def _check_hooks(module: ModuleType, known: Mapping[str, Any]) -> None:
                 raise PluginError(f"its `{hook}` is no hook yet: put @flowrun.hookimpl above it")
             continue
         if hook not in known:
-            hint = did_you_mean(hook, known) or "flowrun.hookspecs holds all"
+            hint = did_you_mean(hook, known) or "flowrun.hookspecs has all hooks"
             raise PluginError(f"it implements `{hook}`, which is no hook of flowrun; {hint}")
         given = list(inspect.signature(known[hook]).parameters)
         for name in inspect.signature(function).parameters:
             if name not in given:
                 raise PluginError(
-                    f"its `{hook}` asks for `{name}`; what this hook is given: {listed(given)}"
+                    f"its `{hook}` asks for `{name}`; the arguments of this hook: {listed(given)}"
                 )

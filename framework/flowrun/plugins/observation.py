@@ -1,7 +1,7 @@
-"""What code looks at, writes and starts while it runs, seen without its help.
+"""Observes what code reads, writes and starts while it runs, without its help.
 
-CPython tells an audit hook (PEP 578) of each file that is opened and each folder that is listed, of
-processes and connections. Variables, sizes of files and the current folder are seen through the
+CPython calls an audit hook (PEP 578) for each file that is opened and each folder that is listed,
+for processes and connections. Variables, sizes of files and the current folder are seen through the
 functions of `os` by which Python code asks for them. A file that a library opens in C++ or Rust is
 not seen.
 """
@@ -93,7 +93,7 @@ class observed:  # noqa: N801 - a context, used as a function is
 
 @contextmanager
 def unobserved() -> Iterator[None]:
-    """Leave out what happens inside: it is flowrun's own work in the middle of a step."""
+    """Observe nothing inside, which is flowrun's own work in the middle of a step."""
     global _current
     before, _current = _current, None
     try:
@@ -156,7 +156,7 @@ OBSERVED = frozenset(_STATES)  # the kinds of things of which an observation has
 @functools.cache
 def _install() -> None:
     """Have CPython call `_audit` from now on: a hook can never be removed."""
-    places(), entry_name()  # what they remember is found by functions that are then observed
+    places(), entry_name()  # they cache results of functions that are observed from now on
     os._Environ.__getitem__ = _observed_getitem  # type: ignore[method-assign]
     os._Environ.__iter__ = _observed_iter  # type: ignore[method-assign]
     for functions in (os.supports_follow_symlinks, os.supports_fd, os.supports_dir_fd):
@@ -171,7 +171,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _current is not None and event in _HANDLERS:
         observation = _current
         if event in _CHANGING and not _is_of(observation):
-            return  # the thread of a listener, say, that writes what it heard
+            return  # the thread of a listener, for example, that writes its log
         try:
             _HANDLERS[event](observation, arguments)
         except (TypeError, ValueError, UnicodeError, OSError):
@@ -234,7 +234,7 @@ def _is_of_library(observation: Observation) -> bool:
 
 
 def _observed_start(thread: threading.Thread) -> None:
-    """`Thread.start`: before Python 3.12 no hook is told of a thread."""
+    """`Thread.start`: before Python 3.12 no hook is called for a thread."""
     if _current is not None and _is_of(_current):
         _current.threads[thread] = callers(_current.bottom)
     _real_start(thread)

@@ -29,16 +29,16 @@ real_getcwd = os.getcwd
 
 
 class Observation(msgspec.Struct):
-    """What was seen of some code.
+    """The observed behaviour of some code.
 
     seen: how each thing was when it was first looked at, by kind and name: `file:PATH` its stamp,
         `list:PATH`, `stat:PATH`, `env:NAME` and `cwd:` their states, `module:NAME` None.
     written: `file` or `folder` for each path that was opened for writing, made or removed.
-    unseen: what was started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
+    unseen: things started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
     threads: the threads that the code has started, itself in the thread `starter`, each with the
         functions that started it.
-    callers: the functions inside which each thing was first looked at, up to `bottom`, that which
-        observes. astray: what was looked at in a thread that the code has not started.
+    callers: the functions inside which each thing was first looked at, up to `bottom`, which
+        observes. astray: things looked at in a thread that the code has not started.
     """
 
     seen: dict[str, Any] = {}
@@ -62,7 +62,7 @@ class Observation(msgspec.Struct):
                 self.astray.add(what)
 
     def add(self, other: Observation) -> None:
-        """Add what another observation saw."""
+        """Add everything that another observation saw."""
         self.seen = {**other.seen, **self.seen}
         self.callers = {**other.callers, **self.callers}
         self.astray |= other.astray
@@ -77,8 +77,8 @@ class Observation(msgspec.Struct):
     def files_written(self, projects: Iterable[str]) -> list[str]:
         """The files written that are to last.
 
-        projects: folders of the user's; what is written into temporary and cache folders outside
-            these is nobody's business.
+        projects: folders of the user's; files written into temporary and cache folders outside
+            these are ignored.
         """
         own = below(projects)
         return [
@@ -137,7 +137,7 @@ def is_ones_own(observation: Observation, name: str) -> bool:
 
 
 def processes_started() -> str:
-    """A mark that changes with each process of `multiprocessing`, which may tell no hook of it."""
+    """A mark that changes with each process of `multiprocessing`, which may call no hook."""
     module = sys.modules.get("multiprocessing.process")
     counter = getattr(module, "_process_counter", None)
     return "count(1)" if counter is None else repr(counter)  # that shows its next number

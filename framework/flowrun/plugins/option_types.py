@@ -34,12 +34,12 @@ def whole_number(value: Any) -> int | None:
 
 
 def takes_a_fraction(annotation: Any) -> bool:
-    """Whether a float is what is annotated, alone or beside other types."""
+    """Whether the annotation is float, alone or with other types."""
     return any(isinstance(part, types.FloatType) for part in _members(annotation))
 
 
 def takes_a_whole_number(annotation: Any) -> bool:
-    """Whether a whole number is what is annotated, alone or beside other types."""
+    """Whether the annotation is int, alone or with other types."""
     return any(isinstance(part, types.IntType) for part in _members(annotation))
 
 
@@ -113,12 +113,12 @@ def annotation_text(annotation: Any) -> str:
 
 
 def is_of_a_class(annotation: Any) -> bool:
-    """Whether a class that YAML knows nothing of (a torch.dtype, a Path) is what is annotated."""
+    """Whether the annotation has a class that YAML cannot express (a torch.dtype, a Path)."""
     return any(isinstance(part, types.CustomType) for part in _members(annotation))
 
 
 def takes_a_list(annotation: Any) -> bool:
-    """Whether a list is what is annotated, or a list or null."""
+    """Whether the annotation is a list, or a list or null."""
     return all(
         isinstance(part, (types.ListType, types.VarTupleType))
         for part in _members(annotation)

@@ -91,7 +91,7 @@ def is_cache(path: str) -> bool:
     return path.endswith(_CACHE_SUFFIXES) or any(part in path for part in _CACHES)
 
 
-# What a terminal or a test runner sets anew each time, and the folder of the store.
+# Variables that a terminal or a test runner sets each time, and the folder of the store.
 SESSION = frozenset(
     "FLOWRUN_HOME _ SHLVL PWD OLDPWD COLUMNS LINES TERM COLORTERM WINDOWID DISPLAY "
     "PYTEST_CURRENT_TEST SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK XDG_SESSION_ID "

@@ -1,4 +1,4 @@
-"""The states of folders and paths that code asks for, each as far as the question can tell.
+"""The states of folders and paths that code asks for, each limited to the question.
 
 A path's existence and size are asked for all the time, and its times seldom: so they are states of
 their own, and a file that was touched differs only for code that looks at times.
@@ -55,7 +55,7 @@ def mode_state(path: str) -> str | None:
 
 
 def link_state(path: str) -> str | None:
-    """Where a link leads; what a path is that is none."""
+    """The target of a link; the kind of any other path."""
     try:
         mode = real_lstat(path).st_mode
         return f"link to {real_readlink(path)}" if stat.S_ISLNK(mode) else stat_state(path)

@@ -1,7 +1,7 @@
-"""What the variables and caches of a module may still hold of what an earlier call looked at.
+"""Remembers the things earlier calls looked at that variables and caches of modules may still have.
 
 A function that keeps values in its module (`functools.cache`, a dictionary at its top) looks at a
-file once in a process. What it then saw counts for each later step that reaches the function.
+file once in a process. The file then counts for each later step that reaches the function.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Lines = tuple[str, int, int]  # a file, and the first and last lines of a defini
 
 
 class ProcessMemory:
-    """What was looked at inside definitions that keep values, by their file."""
+    """The things looked at inside definitions that keep values, by their file."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, Any]] = {}
 
     def note(self, observation: Observation, keeping: Collection[Lines]) -> None:
-        """Remember what a call looked at inside definitions that keep values."""
+        """Remember the things a call looked at inside definitions that keep values."""
         files = {file for file, _, _ in keeping}
         for what, callers in observation.callers.items():
             keepers = _keepers(callers, keeping)
@@ -33,7 +33,7 @@ class ProcessMemory:
                 self._seen.setdefault(file, {})[what] = observation.seen[what]
 
     def of(self, keeping: Collection[Lines], packages: Collection[str]) -> dict[str, Any]:
-        """What these definitions, or those below the folders of packages, may still hold."""
+        """The things that these definitions, or those below folders of packages, may still have."""
         files = {file for file, _, _ in keeping}
         found: dict[str, Any] = {}
         for file, seen in self._seen.items() if files or packages else ():

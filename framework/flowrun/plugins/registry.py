@@ -1,4 +1,4 @@
-"""Plugins: found, loaded, and asked what they give. One that fails stops only those who need it."""
+"""Finds and loads plugins, and calls their hooks. One that fails affects only recipes using it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ PluginSource = Literal["installed", "file", "module"]
 
 
 class Plugin(msgspec.Struct, frozen=True):
-    """A loaded plugin: its name, its version, where it came from, and its steps.
+    """A loaded plugin: its name, its version, its origin, and its steps.
 
-    origin: where it came from, for messages; source: how it was found. local: the modules beside
+    origin: its origin, for messages; source: how it was found. local: the modules beside
     it; None if it is installed.
     """
 
@@ -59,7 +59,7 @@ class Failure(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         hint = ""
         if isinstance(self.error, ModuleNotFoundError):
-            hint = "\n    install what is missing (pip install ...), or take the import out"
+            hint = "\n    install the missing module (pip install ...), or remove the import"
         what = f"the plugin `{self.name}` ({self.origin}) failed to load:"
         return f"{what}\n    {error_line(self.error)}{hint}"
 
@@ -120,12 +120,12 @@ class Registry(msgspec.Struct, dict=True):
         return found
 
     def items(self, hook: str) -> dict[str, Any]:
-        """What plugins give by a hook that another plugin declares, by name.
+        """The items that plugins give by a hook that another plugin declares, by name.
 
-        Raises PluginError if no plugin at hand declares it, or if an item has no `name`.
+        Raises PluginError if no loaded plugin declares it, or if an item has no `name`.
         """
         if hook not in specifications(self.hooks):
-            raise PluginError(f"no plugin at hand declares the hook `{hook}`")
+            raise PluginError(f"no loaded plugin declares the hook `{hook}`")
         found: dict[str, Any] = {}
         for plugin, items in self.ask(hook):
             for item in items:
@@ -299,7 +299,7 @@ def _folder_with(name: str, folder: Path) -> LocalModules | None:
 
 @contextmanager
 def _blaming(plugin: str, hook: str) -> Iterator[None]:
-    """Raise PluginError that names the plugin in place of what its hook raises."""
+    """Raise PluginError that names the plugin in place of the exception of its hook."""
     try:
         with contained():
             yield

@@ -87,8 +87,8 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
 
         It takes the step's own parameters, returns tensors that have shape, dtype and device, and
         an `Unknown` for a number that only a run can give. A step needs one if its own code looks
-        at its data, or acts outside. Its `ctx` is a `CheckContext`. It raises NeedsDataError if it
-        cannot give the shapes either.
+        at its data, or acts outside of the recipe. Its `ctx` is a `CheckContext`. It raises
+        NeedsDataError if it cannot give the shapes either.
 
         Raises StepDefinitionError if its parameters differ from the step's, or if there is one.
         """
@@ -123,7 +123,7 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
 
     @property
     def usual_outputs(self) -> Names:
-        """The fixed outputs, or those that the options' defaults ask for, where they do."""
+        """The fixed outputs, or those that follow from the options' defaults, if any."""
         if self.outputs_of is None:
             return self.outputs
         defaults = {o.name: o.default for o in self.options if o.default is not REQUIRED}
@@ -152,17 +152,17 @@ def step(
     run's `Context`. `**named: str` takes options of any name, all of one type; to the functions
     of the options below they are one dict, `options.named`.
 
-    outputs: the names of what is returned, in order: `("data",)`, `("X", "y")`, `()`. A function
-        of the options (`lambda options: options.values`) where the names depend on them; the
-        step then returns a dict with exactly these names.
+    outputs: the names of the returned values, in order: `("data",)`, `("X", "y")`, `()`. A function
+        of the options (`lambda options: options.values`) if the names depend on them; the step then
+        returns a dict with exactly these names.
     inputs: a function of the options that gives further input names; one that ends in `?` is
         optional. The step receives the values as a dict, its first positional parameter.
     random: the step draws random numbers, so its seed belongs to its key.
-    effect: the step acts outside (it writes files): it is never skipped blindly.
+    effect: the step acts outside of the recipe (it writes files): it is never skipped blindly.
     version: change it to make earlier results of this step invalid.
 
-    What stands for the step in a check, and what checks its options against each other, are
-    decorators on the step: `@name.on_shapes` and `@name.check_options`.
+    Two decorators add functions to the step: `@name.on_shapes` one that replaces it in a check, and
+    `@name.check_options` one that checks its options against each other.
 
     Raises StepDefinitionError if the function cannot be a step.
     """
@@ -299,7 +299,7 @@ def _place(function: Callable[..., Any]) -> CodeLine:
 
 
 def _where(decorated: object) -> str:
-    """The beginning of a message about what `@step` was put on."""
+    """The beginning of a message about the object that `@step` decorates."""
     if isinstance(decorated, types.FunctionType):
         return f"{_place(decorated)}: step `{decorated.__name__}`: "
     return ""

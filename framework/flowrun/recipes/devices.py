@@ -30,7 +30,7 @@ class Needs(msgspec.Struct, frozen=True):
 
 
 def device_problem(name: object) -> tuple[str, str | None] | None:
-    """None for a well-formed device name; else what is expected, and the nearest name."""
+    """None for a well-formed device name; else the expected form, and the nearest name."""
     expected = "auto, cpu, cuda, cuda:N, mps or xpu"
     if not isinstance(name, str):
         return expected, None

@@ -33,7 +33,7 @@ class Kind(msgspec.Struct, frozen=True):
     """What values a key takes: in words for the documentation, and as JSON Schema.
 
     read: the value of a node, called with the key's name; None (and a problem) if it does not fit.
-        Without it the value is read where its parts are used.
+        Without it the code that uses the value's parts reads it.
     """
 
     text: str
@@ -68,7 +68,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 def misfit(name: str, node: Node, expected: str) -> Problem:
-    """The problem of a key whose value is not what the key takes."""
+    """The problem of a key whose value is of the wrong kind."""
     return Problem(f"`{name}` does not fit", node.mark, described(node), expected)
 
 
@@ -272,7 +272,7 @@ TOP_KEYS = _table(
     ),
     Key(
         "device",
-        "Where load puts its values; later steps work where their inputs are.",
+        "The device that load puts its values on; later steps work on the device of their inputs.",
         _DEVICE,
         default=AUTO,
         see="Devices and dtypes",

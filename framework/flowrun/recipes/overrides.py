@@ -33,7 +33,7 @@ _PREFIX = "--set "
 def apply_overrides(draft: Draft, settings: Settings, problems: list[Problem]) -> Draft:
     """The draft with each setting applied.
 
-    `settings` holds `PATH=VALUE` texts, or paths with their values. A path is `seed`, `device`,
+    `settings` has `PATH=VALUE` texts, or paths with their values. A path is `seed`, `device`,
     `dtype`, `about`, `vars.NAME`, `expect.VALUE.CHECK`, `STEP.OPTION`, or `STEP.KEY` for a key
     beside a step. A path that does not exist is a problem, with the nearest known one.
     """
@@ -161,7 +161,7 @@ def _with_option(entry: StepEntry, name: str, setting: Entry, problems: list[Pro
     top = name.partition(".")[0].partition("[")[0]
     key = Scalar(setting.key.mark, name, name)
     if name == "id":
-        message = f"the id of `{entry.id}` is what steps are found by, and cannot be set"
+        message = f"the id of `{entry.id}` identifies the step, and cannot be set"
         problems.append(Problem(message, setting.key.mark))
         return entry
     if name in STEP_KEYS and name not in written:

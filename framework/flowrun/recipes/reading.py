@@ -40,8 +40,8 @@ def read_source(path: Path) -> Source:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except IsADirectoryError:
-        held = [shown_path(found) for found in sorted(path.glob("*.y*ml"))]
-        hint = f"it holds: {listed(held)}"
+        inside = [shown_path(found) for found in sorted(path.glob("*.y*ml"))]
+        hint = f"it contains: {listed(inside)}"
         problem = Problem(f"{name} is a folder, and a recipe is a file", hint=hint)
         raise RecipeError([problem]) from None
     except OSError as error:
@@ -147,7 +147,7 @@ class _Reader:
         elif isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                message = "a recipe file holds one document; a second one begins here"
+                message = "a recipe file has one document; a second one begins here"
                 hint = "give each recipe a file of its own"
                 raise _ReadingError(Problem(message, mark, hint=hint))
 
@@ -361,7 +361,7 @@ def is_broken(node: Node) -> bool:
 
 
 def described(node: Node) -> str:
-    """A node as a message shows what was found: its text, shortened, with its kind."""
+    """A node as messages show it: its text, shortened, with its kind."""
     if isinstance(node, Sequence):
         return f"a list of {len(node.items)}"
     if isinstance(node, Mapping):
@@ -381,4 +381,4 @@ def _strange_space(text: str, mark: Mark) -> Problem | None:
 
     name = unicodedata.name(text[0], f"U+{ord(text[0]):04X}").lower()
     hint = "indent with ordinary spaces; text copied from a web page may hold others"
-    return Problem(f"a {name} where YAML expects ordinary ones", mark, hint=hint)
+    return Problem(f"a {name} in a place for ordinary spaces", mark, hint=hint)

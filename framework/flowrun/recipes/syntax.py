@@ -1,4 +1,4 @@
-"""A YAML syntax error as a problem: the place of the mistake, and what to do."""
+"""A YAML syntax error as a problem: the place of the mistake, and a fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def syntax_problem(error: Exception, source: Source) -> Problem:
-    """The error of the YAML parser, at the place where the mistake is."""
+    """The error of the YAML parser, at the place of the mistake."""
     what = str(getattr(error, "problem", None) or "cannot be read here")
     began = getattr(error, "context_mark", None)
     place = getattr(error, "problem_mark", None) or began
@@ -113,6 +113,6 @@ def _unreadable(error: Exception, source: Source) -> Problem:
     code = character if isinstance(character, int) else ord(character)
     line = source.text.encode()[:position].count(b"\n") + 1
     return Problem(
-        f"{source.name}:{line}: not a recipe: it holds the control character 0x{code:02x}",
+        f"{source.name}:{line}: not a recipe: it contains the control character 0x{code:02x}",
         hint="a recipe is a YAML text; a data file is named in `- load: {source: ...}`",
     )

@@ -1,5 +1,5 @@
 """A plan is run: each step is found in the store or called, and a record is left.
 
 In: a `Plan` and a `Store`. Out: a `Result`, events for listeners, `run.json`. Read first:
-`runner.py` (the loop), `cache.py` (what is known of a step), `step_caller.py` (how it is called).
+`runner.py` (the loop), `cache.py` (finding results), `step_caller.py` (calling steps).
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Backend:
-    """What `flowrun_backend` returns; a subclass overrides what it has something to say about.
+    """The class of the object that `flowrun_backend` returns; a subclass overrides some methods.
 
     One is made for each registry, before the first run or check; it must be cheap to make.
     """

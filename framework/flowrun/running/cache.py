@@ -47,7 +47,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Cache:
-    """Looks up and keeps what is known of a plan's steps and expectations.
+    """Finds and keeps the results of a plan's steps and expectations.
 
     store: without one nothing has a key, so nothing is found or kept.
     run: the id of the run that makes new records.
@@ -141,10 +141,10 @@ class Cache:
         return [record for record in found if record.made >= since]
 
     def obstacle(self, index: int, record: StepRecord, ctx: ContextState) -> str | None:
-        """Why a step is called although its base key has a record; None if it is kept.
+        """The reason to call a step although its base key has a record; None if it is kept.
 
-        Everything the step looked at must be unchanged. If it acts outside, the files it wrote
-        must be as it left them; if it says `cache: true`, its values must be kept.
+        Everything the step looked at must be unchanged. If it acts outside of the recipe, the files
+        it wrote must be unchanged as well; with `cache: true`, its values must be kept.
         """
         assert self._store is not None
         changed = self._dependencies(ctx).changed(record.states)
@@ -152,7 +152,7 @@ class Cache:
             return in_words(changed, record.states[changed])
         planned = self._plan.steps[index]
         if planned.step.effect and not record.files:
-            return "it acts outside, and no file tells whether that still holds"
+            return "it acts outside of the recipe, and wrote no file that could be compared"
         for name, digest in record.files.items():
             path = Path(name)
             if digest is None or self._store.files.of(path) != digest:
@@ -320,7 +320,7 @@ class Cache:
             record.is_keepable = record.object is not None or not self._store.errors.may_write
 
     def states(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, str]:
-        """The present states of what a step has looked at so far; none without a store.
+        """The present states of the things a step has looked at so far; none without a store.
 
         written: the files that it wrote, which are left out.
         """
@@ -332,7 +332,7 @@ class Cache:
         return seen_by(self.code(index), ctx, written)
 
     def remember(self, index: int, ctx: ContextState) -> None:
-        """Note what a step that was called may have left in its modules' variables and caches."""
+        """Note things that a called step may have left in its modules' variables and caches."""
         syntax = parsed_syntax if self._store is None else self._store.code.syntax
         remember(self._plan.steps[index].step.function, ctx, syntax)
 
@@ -342,10 +342,10 @@ class Cache:
 
     @cached_property
     def _around(self) -> dict[str, str]:
-        """The code beside a step's own that may change what it does, digested, by plugin.
+        """Digests of code other than a step's own that may change its behaviour, by plugin.
 
-        That in which backends call each step, and local plugins that set attributes of what they
-        import.
+        This is the code in which backends call each step, and that of local plugins that set
+        attributes of modules they import.
         """
         assert self._store is not None
         found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""One call of a step: what it gets, what it must return, and the report if it fails."""
+"""One call of a step: its arguments, the check of its results, and the report if it fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Call(msgspec.Struct):
     inputs: the values by parameter name; named: those of inputs that follow from the options, or
     None; options: the converted options. on_shapes: whether this is a check, in which the values
     are shapes alone, and the step's `on_shapes` function is called if it has one. Calling it calls
-    the step's function. returned: what that returned, and what the step counts as having returned.
+    the step's function. returned: its result, which a backend may replace.
     work: the seconds it took. peak_bytes: the most memory it took, if a backend measures that.
     """
 
@@ -80,9 +80,9 @@ def context_of(
 
 
 def call_in_backends(call: Call, registry: Registry) -> Any:
-    """Call a step within the contexts of all backends; returns what it counts as returning.
+    """Call a step within the contexts of all backends; returns its result.
 
-    One step of a process at a time: seeds, default types and what is observed are the process's.
+    One step of a process at a time: seeds, default types and the observation are the process's.
     """
     with turn(), contained(), ExitStack() as stack:
         for _, backend in registry.backends:

@@ -99,7 +99,7 @@ class Interrupts:
 class Checkpoints:
     """The checkpoint of one step, named by the step's base key.
 
-    states: gives the states of what the step has looked at so far; each checkpoint holds them.
+    states: returns the states of things the step has looked at so far; each checkpoint has them.
     """
 
     def __init__(
@@ -123,9 +123,9 @@ class Checkpoints:
         self.restored: Any = None
 
     def restore(self, holds: Callable[[dict[str, str]], bool]) -> None:
-        """Look for what an earlier run of the step has saved; a damaged checkpoint is none.
+        """Look for the state that an earlier run of the step saved; damaged ones are ignored.
 
-        holds: whether what that run had looked at is as it was.
+        holds: returns whether the things that run had looked at are unchanged.
         """
         path = self._folder / f"{self._name}.json"
         try:
@@ -137,7 +137,7 @@ class Checkpoints:
             if holds(saved["states"]):
                 self.restored = saved["state"]
         except (OSError, DamagedValueError) as error:
-            self._errors.warn(f"a checkpoint cannot be read, so its step begins anew: {error}")
+            self._errors.warn(f"a checkpoint cannot be read, so its step starts over: {error}")
 
     def offer(self, state: Callable[[], Any]) -> None:
         """Save the state if it is time to, or if the user wants to end here."""
@@ -153,7 +153,7 @@ class Checkpoints:
 
     @property
     def restored_age(self) -> float | None:
-        """Seconds since what was restored was saved; None if nothing was."""
+        """The age of the restored state in seconds; None if nothing was restored."""
         return None if self.restored is None else self._age
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""What a step that takes `ctx` is given, and what flowrun itself knows of the call through it."""
+"""The `ctx` of a step, and the state of the call behind it, which flowrun itself uses."""
 
 from __future__ import annotations
 
@@ -140,9 +140,9 @@ class Context:
         """Whether the run is to end early, because the user interrupted it; cheap to read often.
 
         A step that reads it is not ended in the middle by a first Ctrl-C or SIGTERM: it sees True,
-        releases what it holds, and returns as soon as it can. What it returns then is discarded,
-        the run ends as interrupted, and the next run calls the step again. A second signal ends
-        the step at once.
+        releases its resources, and returns as soon as it can. Its result is then discarded, the
+        run ends as interrupted, and the next run calls the step again. A second signal ends the
+        step at once.
         """
         interrupts = self._state.interrupts
         if interrupts is None or not interrupts.look():
@@ -173,7 +173,7 @@ class Context:
 
 
 class CheckContext(Context):
-    """The `ctx` of a step in a check, with what a function on shapes needs beside it.
+    """The `ctx` of a step in a check, with additions for functions on shapes.
 
     promised: the values, by path and name, of the files and folders that the steps above will have
         written. A function on shapes of a step that writes a file adds to it.
@@ -214,18 +214,18 @@ _PROGRESS_INTERVAL = 0.1  # seconds between two reports of progress
 
 
 class ContextState(msgspec.Struct):
-    """The settings of one call of a step, and what the step looked at, wrote and said.
+    """The settings of one call of a step, and the things it looked at, wrote and reported.
 
     step: the step's id. seed: its own. device: a full name. dtype: a name. folder: that of the
         recipe. standin: whether stand-ins may replace missing data. present: the devices of this
         machine. registry: the plugins; None only in tests.
     local: the modules beside the step's own.
     messages, files_written: as the step said, in order. peak_bytes: as a backend measured it.
-    observation: what the step looked at and wrote, seen or said; added to only while `is_noting`.
+    observation: the things it looked at and wrote, seen or declared; changed only if `is_noting`.
     named_files: files that its options name, with their stamps before the call. has_declared:
-        whether it has said what it reads.
+        whether it has declared its reads.
     checkpoints, report, interrupts: None if nothing is saved, shown or interrupted.
-    saw_stop: whether the step was told to end early.
+    saw_stop: whether the step has seen that it should end early.
     """
 
     step: str
@@ -262,7 +262,7 @@ class ContextState(msgspec.Struct):
         self.interrupts = interrupts
 
     def note(self, what: str) -> None:
-        """Add what the step looked at to its record (`seed`, `env:NAME`, `file:PATH`)."""
+        """Add a thing that the step looked at to its record (`seed`, `env:NAME`, `file:PATH`)."""
         if self.is_noting and what not in self.observation.seen:
             kind, _, name = what.partition(":")
             state = _AT_FIRST[kind](name) if kind in _AT_FIRST else None
@@ -355,9 +355,9 @@ class PluginItems:
         return self._state.present
 
     def items(self, hook: str) -> Mapping[str, Any]:
-        """What plugins give by a hook that another plugin declares, by the `name` of each item.
+        """The items that plugins give by a hook that another plugin declares, by their `name`.
 
-        Raises PluginError if no plugin at hand declares this hook.
+        Raises PluginError if no loaded plugin declares this hook.
         """
         registry, note = self._state.registry, self._state.note
         items = {} if registry is None else registry.items(hook)

@@ -1,4 +1,4 @@
-"""The values that flow through a run: what is known of each, and who gives it to whom."""
+"""The values that flow through a run: their records, and the steps that give and take them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Output:
     """One output of one step.
 
     maker: the step's position in the plan, or OUTSIDE for a value that the plan was given.
-    record: what the store knows of the value. value: the value itself, or MISSING if it has to be
+    record: the store's record of the value. value: the value itself, or MISSING if it has to be
     read or recomputed.
     """
 
@@ -44,9 +44,9 @@ class Output:
 
 
 class Dataflow:
-    """Where every value of a run comes from, step by step.
+    """The origin of every value of a run, step by step.
 
-    named: what each name of the recipe means after the steps so far. given: the outputs of each
+    named: the value of each name of the recipe after the steps so far. given: the outputs of each
     step so far, by the step's own names. bound: its inputs, by parameter. outside: the values that
     the plan was given.
     """

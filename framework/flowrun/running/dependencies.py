@@ -1,7 +1,7 @@
-"""What a step looked at beside its inputs and options, and how that is now.
+"""The things that a step looked at beside its inputs and options, and their present states.
 
 A step's record holds, for each thing it looked at, the state in which it was: a file's digest, a
-variable's value, the code of a file format. A kept result holds only if each is the same.
+variable's value, the code of a file format. A kept result is valid only if each is the same.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def in_words(what: str, state: str) -> str:
 
 
 class Dependencies:
-    """The present states of what one step may look at."""
+    """The present states of the things that one step may look at."""
 
     def __init__(
         self, ctx: ContextState, registry: Registry, files: FileDigests, code: CodeIndex
@@ -108,7 +108,7 @@ class Dependencies:
         return MISSING if value is None else str(value)
 
     def _item_state(self, hook: str, name: str) -> str | None:
-        """The digest of what a plugin gives by a hook of another one: code, and settings."""
+        """The digest of an item that a plugin gives by another one's hook: code, and settings."""
         item = self._registry.items(hook).get(name)
         if item is None:
             return None

@@ -22,7 +22,7 @@ class StepStatus(msgspec.Struct, frozen=True):
     """Whether one step would be kept or run, and why.
 
     is_kept: whether it would be kept. unless: the steps above it that run first; if their
-    outputs stay the same, this one is kept after all. reasons: what changed, old beside new.
+    outputs stay the same, this one is kept as well. reasons: the changes, old and new.
     """
 
     id: str
@@ -93,7 +93,7 @@ class _Explaining:
         return StepStatus(planned.id, False, unless, reasons)
 
     def _reasons(self, index: int, key: Key) -> Iterator[str]:
-        """Why no record holds for a step all of whose inputs are known."""
+        """The reasons why no record is valid for a step whose inputs are all known."""
         same_base = self._cache.records_of(key)
         if same_base:
             context = self._contexts[index]

@@ -54,7 +54,7 @@ def changed_meanwhile(seen: Mapping[str, Any], ctx: ContextState) -> str | None:
 def remember(
     function: Callable[..., Any], ctx: ContextState, syntax: Callable[[bytes], Syntax]
 ) -> None:
-    """Note what a call may have left in the variables and caches of its modules.
+    """Note the things that a call looked at and may have left in variables and caches of modules.
 
     Of installed plugins, whose modules stay for as long as the process, caches count and variables
     that are filled; most of their objects hold no file. function: of the step that was called.

@@ -29,7 +29,7 @@ class ValueSummary(TypedDict, total=False):
 
 
 class StepPlan(msgspec.Struct, rename={"inputs": "in", "outputs": "out"}):
-    """A step as it was planned. folder: where its relative paths start."""
+    """A step as it was planned. folder: the start of its relative paths."""
 
     id: str
     step: str
@@ -49,7 +49,7 @@ class StepRun(msgspec.Struct):
 
     key: the step's key in the store. kept: the run whose result was used; None if the step was
     called. files_read, files_written: digests by absolute path. looked_at: the states of other
-    things it looked at, by kind and name. unseen: what it started that may have read more.
+    things it looked at, by kind and name. unseen: things it started that may have read more.
     """
 
     id: str
@@ -153,7 +153,7 @@ def read_record(path: Path) -> RunRecord:
         run.status = true_status(run.status, run.process)
         return run
     events = path.with_name("events.jsonl")
-    hint = f"\n    {shown_path(events)} tells what happened" if events.is_file() else ""
+    hint = f"\n    {shown_path(events)} lists its events" if events.is_file() else ""
     name = path.parent.name
     raise FlowrunError(
         f"the record of the run {name} is unreadable: {shown_path(path)}: {reason}{hint}"
@@ -170,5 +170,5 @@ def local_time(started: str) -> str:
 
 
 def short_digest(digest: str | None) -> str:
-    """The beginning of a digest, enough to tell two apart."""
+    """The beginning of a digest, enough to distinguish two."""
     return "unknown" if digest is None else digest[:_SHORT_DIGEST]

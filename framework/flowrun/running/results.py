@@ -25,11 +25,11 @@ class StepResult(msgspec.Struct):
     """One step of a run, filled in as it goes on.
 
     key: the step's key in the store, once it is known. kept: the run whose result is used; None if
-    the step was called. digests: content digests of the outputs, by published name. states: what
-    the step looked at beside its inputs and options, and its state. made_again: steps whose values
+    the step was called. digests: content digests of the outputs, by published name. states: things
+    that it looked at beside its inputs and options, and their state. made_again: steps whose values
     had to be recomputed for this one. restored: the age in seconds of the checkpoint from which the
-    step went on. peak_bytes: of memory, if known. files_written: digests by path, at the end of the
-    step. unseen: what it started that may have read more than was seen.
+    step resumed. peak_bytes: of memory, if known. files_written: digests by path, at the end of the
+    step. unseen: things it started that may have read more than was seen.
     """
 
     id: str
@@ -71,11 +71,11 @@ class RunInfo(msgspec.Struct):
     """One execution of a plan, as listeners see it.
 
     departures: a warning for each step that is not deterministic. verified, wrong: how many kept
-    results were compared with those of calls, and what is said of each that differs. code: the
-    files of the code that its steps consist of. metrics: the value `metrics` in plain numbers, as
-    far as its summary holds them; known at the end of the run. values: then, every named value as
+    results were compared with those of calls, and a message for each that differs. code: the files
+    of the code that its steps consist of. metrics: the value `metrics` in plain numbers, as far as
+    its summary has them; known at the end of the run. values: then, every named value as
     the last step left it; one that is not in memory is read, or recomputed, at its first use.
-    record: what `run.json` holds; complete at the end of the run.
+    record: the content of `run.json`; complete at the end of the run.
     """
 
     id: str
@@ -111,7 +111,7 @@ class Result(msgspec.Struct, frozen=True):
     values: every named value as the last step left it; one that is kept in the store is read, or
         recomputed, at its first use.
     metrics: the value `metrics`, as plain numbers; empty if the recipe gives none.
-    record: what `run.json` holds, as plain values.
+    record: the content of `run.json`, as plain values.
     ok: whether every expectation is met, or the recipe was skipped because of its `needs`.
     """
 

@@ -54,7 +54,7 @@ def execute(
 ) -> Result:
     """Run a plan.
 
-    store: where records and values are found and kept; without one every step is called.
+    store: the store of records and values; without one every step is called.
     fresh: whether records and checkpoints of earlier runs are ignored.
     verify: the same, and each kept result is compared with the one that the call gives, and
         replaced if it differs; `RunInfo.wrong` names these.
@@ -114,8 +114,8 @@ class _Turn(msgspec.Struct):
 class Runner:
     """Takes one run through its steps and its expectations.
 
-    cache: what is known of the steps. caller: how they are called.
-    warn: is called with a sentence the user should see at once.
+    cache: finds and keeps results of steps. caller: calls steps.
+    warn: called with a sentence that the user should see at once.
     """
 
     def __init__(
@@ -260,14 +260,14 @@ class Runner:
         )
 
     def _advise(self, turn: _Turn) -> None:
-        """Say what the step does that its author should know of, or could declare."""
+        """Warn about reads and writes that the step's author should declare."""
         result, ctx = turn.result, turn.ctx
         if result.unseen and not ctx.has_declared:
-            ctx.warn(f"it {' and '.join(result.unseen)}: what these read is not seen, "
-                     "declare it by ctx.reads")  # fmt: skip
+            ctx.warn(f"it {' and '.join(result.unseen)}: the files these read are not seen, "
+                     "declare them with ctx.reads")  # fmt: skip
         if result.files_written and not self._plan.steps[turn.index].step.effect:
             names = ", ".join(shown_path(Path(path)) for path in result.files_written)
-            ctx.warn(f"it writes {names}: mark it by @step(..., effect=True)")
+            ctx.warn(f"it writes {names}: mark it with @step(..., effect=True)")
 
     def _keep(self, turn: _Turn, outputs: dict[str, Output]) -> None:
         if turn.key is None:
@@ -361,17 +361,17 @@ class Runner:
         )
 
     def _say_waiting(self) -> None:
-        where = f"`{self._info.steps[-1].id}`" if self._info.steps else "this run"
-        self._warn(f"waiting for another process that computes {where}")
+        step = f"`{self._info.steps[-1].id}`" if self._info.steps else "this run"
+        self._warn(f"waiting for another process that computes {step}")
 
 
 def _how_to_go_on(error: KeyboardInterrupt, info: RunInfo) -> str:
-    """How a run was interrupted, and where the next one resumes."""
+    """How a run was interrupted, and the place from which the next one resumes."""
     step = f" in `{info.steps[-1].id}`" if info.steps else ""
     if isinstance(error, Interrupted) and error.saved:
         return f"interrupted{step}, its progress saved; the same command resumes there"
     if any(result.key for result in info.steps):
-        return f"interrupted{step}; the same command goes on with this step"
+        return f"interrupted{step}; the same command continues with this step"
     return f"interrupted{step}"
 
 

@@ -19,11 +19,11 @@ class CodeChange(NamedTuple):
     new: Any
 
     def text(self, sources: Sources, place: str) -> str:
-        """The change in words. place: where the text of the module is."""
+        """The change as text. place: the file of the module."""
         if self.kind == "code":
             return _code_text(place, self.old, self.new, sources)
         if self.kind == "around":
-            return f"what the plugin `{self.name}` does around each step"
+            return f"the code of the plugin `{self.name}` around each step"
         what = {"plugin": "plugin", "version": "the step's `version`"}.get(self.kind)
         return f"{what or f'package {self.name}'}: {self.old or 'none'} -> {self.new or 'none'}"
 
@@ -34,7 +34,7 @@ def changes(
     """Each part that differs, the most telling first; inputs are left to the caller.
 
     old, new: parts of a key, as a record holds them. sources: the text of a module by its digest.
-    places: where the texts of the modules are, by name.
+    places: the files of the modules, by name.
     """
     if old["step"] != new["step"]:
         yield f"step `{old['step']}` -> `{new['step']}`"

@@ -23,13 +23,13 @@ ALL = "*"
 class Code(msgspec.Struct):
     """The code on which a step's result may depend.
 
-    modules: the digest of what is reached of each module, by the module's name.
+    modules: the digest of the reached part of each module, by the module's name.
     packages: the version of each package that these import.
     paths: the files of the modules.
     loaded: the local modules among them that this process has imported.
     is_blind: whether the code may import or use more than its text shows.
     keeping: the lines of the definitions that may keep values from one call to the next.
-    whole: the folders of packages that count as a whole; what of them may keep is not known.
+    whole: the folders of packages that count as a whole; which parts may keep values is unknown.
     """
 
     modules: dict[str, str] = {}

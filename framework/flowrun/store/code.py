@@ -3,7 +3,7 @@
 A module belongs to a step's owner if it is in the same package, beside the same local file, or
 outside the folders of installed packages. Any other module counts by the version of its package.
 Of a module of its owner, those definitions count that the step reaches by name, and the statements
-that act when the module is imported; all of it counts if the text does not show what is reached. Of
+that act when the module is imported; all of it counts if its text does not show which. Of
 a package of many modules, and of an installed plugin, all modules count: so they are found at once.
 """
 
@@ -106,7 +106,7 @@ class CodeIndex:
         return [*self._files, *self.packages.awaited]
 
     def text(self, digest: str) -> str | None:
-        """The text of a module by the digest of what is reached; the other lines are empty."""
+        """The text of a module by the digest of its reached part; the other lines are empty."""
         if digest in self._whole_files:
             return _bytes_of(self._whole_files[digest]).decode("utf-8", "replace")
         module = self._shown.get(digest)

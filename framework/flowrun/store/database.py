@@ -20,7 +20,7 @@ _WAIT = 30  # seconds to wait for another process's transaction
 _PAUSE = 0.01  # seconds between two tries to open the file
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _OTHER_TABLES = ("no such table", "no such column", "has no column named")
-_UNREADABLE = "Could not decode to UTF-8"  # what Python says of a damaged text
+_UNREADABLE = "Could not decode to UTF-8"  # Python's message for a damaged text
 
 _TABLES = """
 create table if not exists steps(
@@ -66,8 +66,8 @@ class StoreErrors:
         if self._unkept:
             what = "\n    ".join(self._unkept)
             self.warn(
-                f"not everything could be kept ({self._reason}); the results are not touched by "
-                f"that, but a rerun may have to compute them again:\n    {what}"
+                f"not everything could be kept ({self._reason}); the results are not affected, "
+                f"but a rerun may have to recompute them:\n    {what}"
             )
             self._unkept = {}
 
@@ -185,7 +185,7 @@ def _inode(path: Path) -> int | None:
 
 
 def _is_busy(error: Exception) -> bool:
-    """Whether an error tells that another process is at work in the file."""
+    """Whether an error means that another process is using the file."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,

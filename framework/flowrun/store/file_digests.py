@@ -59,7 +59,7 @@ _imported: dict[str, tuple[object, str]] = {}  # the digests of modules when fir
 def digest_as_imported(name: str, path: Path, digests: FileDigests) -> str:
     """The digest of a module's file, as it was when a module that is in memory was looked at first.
 
-    A module that is imported anew has a new specification, and is looked at anew.
+    A module that is imported again has a new specification, and its file is digested again.
     """
     module = sys.modules.get(name)
     if module is None or getattr(module, "__file__", None) != str(path):

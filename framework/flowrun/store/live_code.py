@@ -162,7 +162,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _code_parts(code: CodeType, *, has_docstring: bool = False) -> list[Any]:
-    """All of a compiled function that decides what it does: not its lines, file and docstring."""
+    """The parts of a compiled function that affect its behaviour: not lines, file and docstring."""
     constants = code.co_consts[has_docstring:]
     shown = [
         _code_parts(one) if isinstance(one, CodeType) else [type(one).__name__, repr(one)]

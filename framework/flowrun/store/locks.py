@@ -2,8 +2,8 @@
 
 A lock is a byte of one file, at an offset taken from the key; on systems that cannot lock a byte
 for an open file, a file for each key. The system releases it when its holder ends, even if it is
-killed. Two keys at the same offset only wait for each other: a run holds one lock at a time, so no
-two runs wait for each other.
+killed. Two keys at the same offset only wait for one another; no deadlock is possible, because a
+run holds one lock at a time.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Maintenance:
     def clean(
         self, *, keep_days: float | None, max_size: int | None, dry_run: bool = False
     ) -> Cleaned:
-        """Remove what is not needed; returns the items removed, or with `dry_run` to remove.
+        """Remove items that are not needed; returns those removed, or with `dry_run` to remove.
 
         keep_days: older runs are removed, then the records that no remaining run names and nobody
             made since, and the values not used since.
@@ -121,7 +121,7 @@ class Maintenance:
         return cleaned
 
     def verify(self, values: Codecs) -> Iterator[str]:
-        """Read everything, and describe each thing that differs from what was stored."""
+        """Read everything, and describe each thing that differs from its stored digest."""
         if not self._store.database.is_whole():
             yield "the tables (records.sqlite) are damaged; the next run puts them aside"
         for key in self._store.records.damaged():

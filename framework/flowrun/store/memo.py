@@ -21,8 +21,8 @@ from flowrun.values.stamps import is_settled, stamp_of, variable_digest
 
 FORMAT = 1  # of the notes; one of another format is no note
 _VARIABLES = ("PYTHONPATH", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "COLUMNS", "TZ")
-SECONDS, RUN = "\0seconds\0", "\0run\0"  # stand in a note's text for what differs each time
-_ACCELERATORS = ("nvidia", "kfd", "dri", "dxg")  # what their device files' names begin with
+SECONDS, RUN = "\0seconds\0", "\0run\0"  # placeholders in a note's text, replaced each time
+_ACCELERATORS = ("nvidia", "kfd", "dri", "dxg")  # beginnings of the names of their device files
 _START = time.perf_counter()
 _PATH = list(sys.path)  # as Python set it up; plugins of a recipe add their folders later
 

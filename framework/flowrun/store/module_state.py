@@ -79,7 +79,7 @@ class _Nodes:
         }
 
     def keeps(self, names: set[str]) -> bool:
-        """Whether it stores values in itself, in its class, or in what these names stand for."""
+        """Whether it stores values in itself, in its class, or in objects of these names."""
         return self._changes((names - self._own) | {"cls"}) or any(map(_has_memory, self._all))
 
     def makes_keepers(self) -> bool:

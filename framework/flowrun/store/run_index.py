@@ -31,7 +31,7 @@ class _StepKey(msgspec.Struct):
 
 
 class _Listed(msgspec.Struct):
-    """The part of a run's record that its row holds; `running.record` has the whole."""
+    """The part of a run's record that is in its row; `running.record` has the whole."""
 
     status: str
     started: str = ""

@@ -84,10 +84,10 @@ class OutputRecord(msgspec.Struct):
 class StepRecord(msgspec.Struct):
     """The record of a step that ran.
 
-    base: the key of what was known before it was called. key: with the states of what it looked
-    at. seconds: of the whole step. work: of its function alone. peak_bytes: of memory, if known.
-    files: digests of the files it wrote. unseen: what it started that may have read more than the
-    states tell. run: the run that made it.
+    base: the key as known before the call. key: the same with the states of things it looked at.
+    seconds: of the whole step. work: of its function alone. peak_bytes: of memory, if known.
+    files: digests of the files it wrote. unseen: things it started that may have read more than the
+    states show. run: the run that made it.
     """
 
     key: str

@@ -30,8 +30,8 @@ from flowrun.values.codecs import Codecs
 class Store:
     """Everything kept below `store` in one folder, by default `.flowrun`.
 
-    home: that folder, which also holds the `runs`.
-    warn: is called with a sentence about values that could not be kept or were damaged.
+    home: that folder, which also contains the `runs`.
+    warn: called with a sentence about values that could not be kept or were damaged.
     """
 
     def __init__(self, home: Path, warn: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Store:
                 self.database.write("insert or ignore into sources values (?, ?)", [(digest, text)])
 
     def source(self, digest: str) -> str | None:
-        """The stored text of a module, of which a step reached what has this digest."""
+        """The stored text of a module, by the digest of the part of it that a step reached."""
         row = self.database.row("select text from sources where digest = ?", (digest,))
         return None if row is None else str(row[0])
 

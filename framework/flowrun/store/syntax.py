@@ -1,4 +1,4 @@
-"""The definitions of a module, and what each of them uses, from its text alone.
+"""The definitions of a module, and the names that each of them uses, from its text alone.
 
 A definition is digested by its syntax tree, so comments, docstrings and formatting do not count.
 """
@@ -54,11 +54,11 @@ class Definition(msgspec.Struct, array_like=True):
 
 
 class Syntax(msgspec.Struct, array_like=True):
-    """What a module's text tells.
+    """The information in a module's text.
 
     imports: the imports at its top level, by the name they bind. others: those whose names are not
     bound there (`import a.b` binds `a` alone, `*` any). is_patching: whether it sets attributes of
-    what it imports.
+    modules it imports.
     """
 
     definitions: dict[str, Definition]

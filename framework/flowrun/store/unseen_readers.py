@@ -1,4 +1,4 @@
-"""Calls by which a library opens a file itself, in C++ or Rust, where it cannot be seen."""
+"""Calls by which a library opens a file itself, in C++ or Rust, unseen by flowrun."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class UnseenRead(NamedTuple):
 
     @property
     def message(self) -> str:
-        """What follows from it."""
-        return f"what `{self.reader}` reads is not seen, so the step is kept if that changes"
+        """The consequence of the call, as text."""
+        return f"the file that `{self.reader}` reads is not seen, so a change of it is not noticed"
 
 
 HINT = "give it the path through ctx.reads(path)"
 
 
 def undeclared_reads(step: Step[..., Any]) -> tuple[UnseenRead, ...]:
-    """The readers that a step's own function calls on a path that nobody declares.
+    """The readers that a step's own function calls on an undeclared path.
 
     A path is declared if it comes from an option, whose file counts, or from `ctx.reads`.
     """
@@ -111,7 +111,7 @@ def _modules(names: dict[str, Any]) -> dict[str, str]:
 
 
 def _imported(tree: ast.AST, names: dict[str, Any]) -> dict[str, str]:
-    """The full names of what is imported inside a function. names: its global ones."""
+    """The full names of imports inside a function. names: its global ones."""
     return {
         name: ".".join(filter(None, [found.module, found.attribute]))
         for node in ast.walk(tree)

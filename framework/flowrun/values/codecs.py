@@ -47,8 +47,8 @@ class Codec(msgspec.Struct, frozen=True):
     never stored, and the steps that take such a value run each time.
 
     pack, unpack: the value as values of other types (tensors, numbers, lists, dicts), and back.
-    digest: bytes that tell the value, the same in every process. Two values that a step can tell
-        apart have two digests; it raises for a value that `read` would not give back whole.
+    digest: bytes that identify the value, the same in every process. Two values that a step can
+        distinguish have two digests; raises for a value that `read` would not give back whole.
     write: called with a path and a dict of values by name, writes them as one file. It may raise
         for a value that has no form on disk; that value is then not stored.
     read: called with such a path, gives the dict back.
@@ -83,7 +83,7 @@ def key_text(key: object, keys: Container[object]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A number or text for a record, which holds no subclasses, as those of enums and of NumPy.
+    """A number or text for a record, which has no subclasses, such as those of enums and of NumPy.
 
     A number of more digits than Python writes, and half of a surrogate pair, become words.
     """

@@ -27,7 +27,7 @@ class Bounds(NamedTuple):
         try:
             limit = self.atol + self.rtol * abs(old)
             return any(self) and limit < math.inf and abs(new - old) <= limit
-        except OverflowError:  # a whole number that no float holds
+        except OverflowError:  # a whole number too large for a float
             return False
 
 

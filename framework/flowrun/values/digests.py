@@ -18,9 +18,9 @@ class NoDigestError(Exception):
 def value_digest(value: object, values: Codecs) -> str | None:
     """The digest of a value's content, in hexadecimal; None if it cannot be digested.
 
-    Two values have one digest only if a step cannot tell them apart. Numbers, strings, bools, None,
+    Two values have one digest only if no step can distinguish them. Numbers, strings, bools, None,
     and lists, tuples and dicts are digested by type and content, in order; anything else by the
-    codec of its very type. An instance of a subclass may hold more than its base does, so it has a
+    codec of exactly its type. An instance of a subclass may have more than its base, so it has a
     digest only if a codec names the subclass.
     """
     try:

@@ -18,7 +18,7 @@ def size_text(count: int) -> str:
 
 
 def parse_size(text: str) -> int:
-    """The bytes of `8GiB`, `80 GB` or `512M`; raises ValueError that says what is expected.
+    """The bytes of `8GiB`, `80 GB` or `512M`; raises ValueError that names the expected form.
 
     `GiB` and `G` count in powers of 1024, `GB` in powers of 1000.
     """

@@ -1,4 +1,4 @@
-"""What tells cheaply that a file or a variable is unchanged: a stamp, and a digest.
+"""Cheap ways to see that a file or a variable is unchanged: a stamp, and a digest.
 
 This module is imported before any other, so it imports next to nothing.
 """

@@ -1,4 +1,4 @@
-"""What a step gets if it reads a tensor's data: the value if it is known, else Unknown or an error.
+"""Answers a step that reads a tensor's data: with the value if it is known, Unknown, or an error.
 
 A value is known if it is written in the code: `torch.tensor(2.5).item()` is 2.5.
 """
@@ -15,7 +15,7 @@ from flowrun_tensors.lazy_torch import torch
 
 _MOST_LISTED = 1000  # elements that become a list of unknown numbers
 
-# Of these functions a number among the operands says nothing of the shape of the result.
+# In these functions the shape of the result does not depend on the numbers among the operands.
 _TAKE_UNKNOWN_NUMBERS = BROADCASTING | frozenset(
     "clamp clip clamp_min clamp_max fill full full_like new_full masked_fill addcmul addcdiv "
     "threshold leaky_relu elu celu hardtanh relu6 softplus dropout nan_to_num addmm addmv addbmm "
@@ -26,7 +26,7 @@ _TAKE_UNKNOWN_NUMBERS = BROADCASTING | frozenset(
 
 
 def handlers() -> dict[Any, Callable[..., Any]]:
-    """Replacements of torch's functions that read data.
+    """Return replacements of torch's functions that read data.
 
     Each is called with the function, its positional and its keyword arguments.
     """
@@ -125,7 +125,7 @@ def _refused(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
 
 
 def _deep_copy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What copy.deepcopy returns; torch's own asks for the address of the data."""
+    """The result of copy.deepcopy; torch's own method needs the address of the data."""
     tensor, memo = args
     if id(tensor) in memo:
         return memo[id(tensor)]
@@ -146,7 +146,7 @@ def _deep_copy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def _text(tensor: torch.Tensor) -> str:
-    """A tensor as it is printed: `tensor(?, size=(3, 4), dtype=torch.float32)`."""
+    """The printed form of a tensor: `tensor(?, size=(3, 4), dtype=torch.float32)`."""
     data = known_data(tensor)
     if data is not None:
         with unset_fake_temporarily():
@@ -171,7 +171,7 @@ def _formatted(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 def with_known_numbers(
     function: Any, args: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call, with numbers in place of unknown ones and positions for list masks.
+    """The arguments of a call, with unknown numbers replaced, and list masks as positions.
 
     Raises NeedsDataError if the shape of the result depends on an unknown number.
     """
@@ -197,7 +197,7 @@ def _holds_unknown(value: Any) -> bool:
 
 
 def _any_number(value: Any) -> Any:
-    """A number of the same type as an unknown one, in lists and tuples too."""
+    """Replace an unknown number by one of the same type, also in lists and tuples."""
     if isinstance(value, Unknown):
         numbers: dict[str, Any] = {"float": 1.0, "int": 1, "bool": True, "complex": 1j}
         if value.kind not in numbers:
@@ -209,12 +209,12 @@ def _any_number(value: Any) -> Any:
 
 
 def _checked_index(tensor: torch.Tensor, index: Any) -> Any:
-    """An index with the numbers of Python lists checked: they are known, whatever the data."""
+    """Check the numbers of Python lists in an index, which are known; list masks as positions."""
     parts = list(index) if isinstance(index, tuple) else [index]
     dimension = 0
     for place, part in enumerate(parts):
         if part is Ellipsis or dimension >= tensor.dim():
-            break  # from here on torch decides which dimension is meant
+            break  # after this, only torch knows which dimension a part belongs to
         if isinstance(part, list) and part and all(isinstance(item, int) for item in part):
             parts[place] = _positions(part, tensor, dimension)
         if isinstance(part, torch.Tensor) and part.dtype in (torch.bool, torch.uint8):

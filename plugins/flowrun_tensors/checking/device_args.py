@@ -1,6 +1,6 @@
-"""Device names in the arguments of torch's functions: absent devices in, their stand-ins to torch.
+"""Replaces absent devices by their stand-ins in the arguments of torch's functions.
 
-A step's code and the messages of a check use the real names only.
+A step's code and the messages of a check use only the real names.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _TAKE_A_DEVICE_FIRST = ("to", "_parse_to")  # or a dtype, or a tensor
 class DeviceNames:
     """Translates names of devices to those of their stand-ins, and back.
 
-    devices: the full names of those that the recipe is meant for, present or not; present: those of
+    devices: the full names of the devices that the recipe is for, present or not; present: those of
     this machine. Any other device that a step's code names is absent unless its kind is present.
-    current: the index that a kind without one means, as torch.cuda.set_device sets it.
+    current: the index of a kind given without one, as torch.cuda.set_device sets it.
     """
 
     def __init__(self, devices: Iterable[str], present: Iterable[str]) -> None:
@@ -32,7 +32,7 @@ class DeviceNames:
         self.has_absent = any(name not in self._present for name in self.meant)
 
     def count(self, kind: str) -> int:
-        """How many devices of a kind the machine has that the recipe is meant for."""
+        """How many devices of a kind the simulated machine has."""
         names = {*self.meant, *self._present}
         return sum(name.partition(":")[0] == kind for name in names)
 
@@ -42,15 +42,15 @@ class DeviceNames:
 
     @property
     def accelerator(self) -> str:
-        """The kind that an index alone means: `x.to(0)`."""
+        """The kind of a device that is given by its index alone: `x.to(0)`."""
         kinds = [name.partition(":")[0] for name in self.meant]
         return next((kind for kind in kinds if kind in _KINDS), "cuda")
 
     def raw(self, device: Any) -> Any:
         """The stand-in of a device, given by a name, a torch.device or an index.
 
-        A device that is present, and anything that is no device, is returned unchanged: torch
-        raises its own error.
+        A device that is present, or a value that is no device, is returned unchanged; for the
+        latter torch raises its own error.
         """
         if isinstance(device, int) and not isinstance(device, bool):
             return self.raw(f"{self.accelerator}:{device}")
@@ -73,12 +73,12 @@ class DeviceNames:
         return device.type == BACKEND
 
     def shown(self, device: torch.device) -> torch.device:
-        """The absent device that another stands for; any other device unchanged."""
+        """The absent device behind a stand-in; any other device unchanged."""
         name = name_of(device.index or 0) if self.is_standin(device) else None
         return device if name is None else torch.device(name)
 
     def in_text(self, text: str) -> str:
-        """A message of torch with the real names."""
+        """A message of torch with stand-ins replaced by the real names."""
 
         def named(match: re.Match[str]) -> str:
             if match[1] is None:
@@ -91,7 +91,7 @@ class DeviceNames:
 def with_standins(
     names: DeviceNames, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call with stand-ins in place of absent devices.
+    """The arguments of a call, with absent devices replaced by stand-ins.
 
     Raises RuntimeError as torch does if a generator is of another kind of device.
     """
@@ -124,7 +124,7 @@ def _check_generator(
 
 
 def handlers(names: DeviceNames) -> dict[Any, Callable[..., Any]]:
-    """Replacements of the functions that return a tensor's device, or move it to a kind of device.
+    """Return replacements of functions that return a tensor's device, or move it by the kind alone.
 
     Each is called with the function, its positional and its keyword arguments.
     """

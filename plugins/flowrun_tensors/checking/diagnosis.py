@@ -1,4 +1,4 @@
-"""What an exception of a step means in a check, in the words of a run, with a fix if known."""
+"""Explains an exception of a step in a check, in the words of a run, with a fix if known."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _UNSUPPORTED = (
     "not compiled with", "not yet supported", "meta converter", "FakeTensorMode", "FakeTensor is",
     'Attempted to set the storage of a tensor on device "meta"',  # as safetensors does
 )  # fmt: skip
-# Torch's own Python code below its functions. An error of one of these types that is raised there
-# is a limit of fake tensors, not a mistake of the step.
+# Folders of torch's own Python code below its functions. An error of one of the types below that is
+# raised there is a limit of fake tensors, not a mistake of the step.
 _INTERNALS = (
     "_subclasses", "_dynamo", "_prims", "_prims_common", "_refs", "_decomp", "_inductor", "fx",
     "_functorch", "_higher_order_ops", "_library", "_dispatch", "_logging",
@@ -36,7 +36,7 @@ _OF_INTERNALS = (
     AssertionError, ImportError, KeyError, NameError, AttributeError, TypeError, RecursionError,
 )  # fmt: skip
 _PLAIN = (RuntimeError, IndexError, TypeError, ValueError, AttributeError)
-# What torch before 2.13 says on shapes, and what it says in a run.
+# The message of torch before 2.13 on shapes, and its message in a run.
 _TWO_DEVICES = re.compile(
     r"Unhandled FakeTensor Device Propagation for \S+, "
     r"found two different devices ([\w:]+), ([\w:]+)"
@@ -48,7 +48,7 @@ _WIDEST = 400  # letters of a message
 
 
 def diagnose(error: Exception, operation: str | None, names: DeviceNames) -> Diagnosis:
-    """What an exception means; operation: the call that raised it, in words."""
+    """The meaning of an exception; operation: the call that raised it, as text."""
     for one in _chain(error):
         if isinstance(one, NeedsDataError):
             return Diagnosis("data", str(one))
@@ -61,14 +61,14 @@ def diagnose(error: Exception, operation: str | None, names: DeviceNames) -> Dia
         return Diagnosis("data", f"it takes a value that is known only in a run ({text})")
     if _is_unsupported(error):
         called = "" if operation is None else f" of {operation}"
-        return Diagnosis("unsupported", f"shapes alone do not tell the result{called}: {text}")
+        return Diagnosis("unsupported", f"shapes do not determine the result{called}: {text}")
     if not isinstance(error, _PLAIN):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return Diagnosis("error", text, operation, _hint(text, operation))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those it was raised from."""
+    """An exception, and the causes it was raised from."""
     found: BaseException | None = error
     while found is not None:
         yield found
@@ -87,7 +87,7 @@ def _of_data(error: BaseException, operation: str | None) -> str:
 
 
 def _is_unsupported(error: Exception) -> bool:
-    """Whether it is the check, and not the step, that cannot go on."""
+    """Whether the check itself cannot continue, while the step may be correct."""
     kinds = (UnsupportedFakeTensorException, UnsupportedOperatorException)
     if isinstance(error, kinds) or any(mark in str(error) for mark in _UNSUPPORTED):
         return True
@@ -108,7 +108,7 @@ def _is_of_internals(traceback: TracebackType | None) -> bool:
 
 
 def _text(error: Exception, names: DeviceNames) -> str:
-    """Torch's message, without what its machinery adds."""
+    """Torch's message, without the traces that its machinery adds."""
     text = names.in_text(str(error)).strip()
     text = re.split(r"\nException raised from|\nCPU: registered|\nC\+\+ CapturedTraceback", text)[0]
     text = _TWO_DEVICES.sub(_OF_TWO_DEVICES, text).replace("FakeTensor", "Tensor")
@@ -136,7 +136,7 @@ def _of_product(match: re.Match[str], operation: str) -> str:
     rows, columns, right_rows, right_columns = match.groups()
     if operation.startswith(("linear(", "addmm(")) or "linear" in operation.partition("(")[0]:
         return (
-            f"the layer takes {right_rows} columns, and is given {columns}: "
+            f"the layer takes {right_rows} columns, but gets {columns}: "
             f"make it for {columns} inputs"
         )
     advice = "make them equal"
@@ -144,7 +144,7 @@ def _of_product(match: re.Match[str], operation: str) -> str:
         advice = "transpose the right side: `.T`"
     elif rows == right_rows:
         advice = "transpose the left side: `.T`"
-    return f"the left side has {columns} columns, and the right side {right_rows} rows: {advice}"
+    return f"the left side has {columns} columns, but the right side {right_rows} rows: {advice}"
 
 
 def _of_index(match: re.Match[str], operation: str) -> str | None:
@@ -205,11 +205,11 @@ _FIXES: list[tuple[re.Pattern[str], _Fix]] = [
         ),
         (
             r"modified by an inplace operation",
-            _always("the backward pass needs the old values: write `y = y + 1` for `y += 1`"),
+            _always("the backward pass needs the old values: write `y = y + 1`, not `y += 1`"),
         ),
         (
             r"does not require grad and does not have a grad_fn",
-            _always("nothing that it was computed from requires a gradient: `.requires_grad_()`"),
+            _always("none of its operands requires a gradient: `.requires_grad_()`"),
         ),
         (
             r"indices' to have one of the following scalar types|used as indices must be",

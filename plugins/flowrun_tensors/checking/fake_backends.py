@@ -1,4 +1,4 @@
-"""`torch.cuda`, `torch.accelerator` and the like, answering as on the machine the recipe is for."""
+"""Replaces `torch.cuda`, `torch.accelerator` and others, to act as on the machine of the recipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNKNOWABLE = "get_device_properties get_device_capability memory_stats memory_s
 
 
 def patch_backends(replacements: Replacements, names: DeviceNames) -> None:
-    """Let the modules of absent kinds of device answer as if the recipe's devices were present."""
+    """Replace functions of absent kinds of device, which act as if the recipe's were present."""
     for kind in ("cuda", "xpu", "mps"):
         if names.is_absent(kind):
             for name, value in _answers(names, kind).items():
@@ -66,7 +66,7 @@ def _answers(names: DeviceNames, kind: str) -> dict[str, Any]:
         return Unknown("int")
 
     def unknowable(*arguments: Any, **keywords: Any) -> NoReturn:
-        raise NeedsDataError(f"it asks what the device {kind} is capable of")
+        raise NeedsDataError(f"it asks for the properties of the device {kind}")
 
     return {
         **dict.fromkeys(_NOTHING, nothing),
@@ -109,7 +109,7 @@ def _of_accelerator(names: DeviceNames) -> dict[str, Any]:
 
 
 def _index(names: DeviceNames, kind: str, device: Any) -> int:
-    """The index of a device given by index, name or torch.device; that of the current for None."""
+    """The index of a device given by index, name or torch.device; the current one for None."""
     if isinstance(device, int):
         return names.current[kind] if device < 0 else device
     index = None if device is None else torch.device(device).index
@@ -158,14 +158,14 @@ class _Stream(_Event):
 
 
 def _autocast_init(names: DeviceNames) -> Any:
-    """torch.autocast; refused for absent devices, for which the dtypes it chooses are not seen."""
+    """torch.autocast, refused for absent devices: the dtypes it would choose are not known."""
     real = torch.autocast.__init__
 
     def init(self: torch.autocast, device_type: str, *arguments: Any, **settings: Any) -> None:
         is_enabled = arguments[1] if len(arguments) > 1 else settings.get("enabled", True)
         if names.is_absent(device_type) and is_enabled:
             raise NeedsDataError(
-                f"it lets autocast choose dtypes for {device_type}, which is not in this machine"
+                f"it lets autocast choose dtypes for {device_type}, which this machine lacks"
             )
         real(self, device_type, *arguments, **settings)
 
@@ -173,7 +173,7 @@ def _autocast_init(names: DeviceNames) -> Any:
 
 
 def _generator_class(names: DeviceNames) -> type:
-    """torch.Generator, which can be made for an absent device as well."""
+    """A torch.Generator that can be made for an absent device as well."""
     real = torch.Generator
 
     class Kind(type(real)):  # type: ignore[misc]

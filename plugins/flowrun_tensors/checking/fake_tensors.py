@@ -1,14 +1,14 @@
-"""Operations on tensors without data: shapes, dtypes and devices, the memory and FLOP they take.
+"""Runs operations on tensors without data: on shapes, dtypes and devices; counts memory and FLOP.
 
-All that the check uses of torch's private fake tensors is in this file. Tested with torch 2.13;
+All uses of torch's private fake tensors by the check are in this file. Tested with torch 2.13;
 `make oldest` tests the oldest torch that setup.cfg allows. It relies on:
 
 - `FakeTensorMode.__torch_dispatch__`, its attributes `allow_meta`, `allow_fallback_kernels`,
   `_allow_unsafe_data_ptr_access` and `avoid_device_init`, and the exceptions that it raises;
-- `FakeTensor.constant`: the real tensor of one whose elements are written in the code;
+- `FakeTensor.constant`: the real tensor of a fake one whose elements are written in the code;
 - `unset_fake_temporarily` and `DisableTorchFunction`: torch as outside of a check;
 - `_get_mkldnn_enabled` and its setter;
-- `_overloadpacket` and `_schema` of operations, `_cdata` of storages: the same for the same one.
+- `_overloadpacket` and `_schema` of operations, `_cdata` of storages, which identifies a storage.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ __all__ = [
     "known_data", "ordinary_torch", "silent_log", "unset_fake_temporarily", "without_onednn",
 ]  # fmt: skip
 
-MOST_OPERATIONS = 100_000  # that a check follows in one step
-_SMALL = 2**24  # bytes of operands on which torch may run an operation that it has no rule for
+MOST_OPERATIONS = 100_000  # of one step; a check follows no more
+_SMALL = 2**24  # bytes of operands; up to this, torch may run an operation that it has no rule for
 
 
 class TensorMemory:
     """Counts the bytes of the storages that are alive, by the name of their device.
 
-    Views and operations in place share the storage of another tensor and add nothing. What autograd
-    saves for the backward pass is alive as long as its graph. The memory that a kernel takes while
-    it computes, and frees again, is not seen.
+    Views and operations in place share the storage of another tensor and add nothing. The tensors
+    that autograd saves for the backward pass are alive as long as its graph. Memory that a kernel
+    only uses while it computes is not seen.
     """
 
     def __init__(self) -> None:
@@ -62,12 +62,12 @@ class TensorMemory:
         self._in_file = False
 
     def begin(self) -> None:
-        """Start the peak from what is alive now."""
+        """Start the peak from the bytes that are alive now."""
         self.peak = dict(self.live)
 
     @contextmanager
     def in_file(self) -> Iterator[None]:
-        """Count nothing of what is made inside."""
+        """Do not count tensors made inside."""
         before, self._in_file = self._in_file, True
         try:
             yield
@@ -98,8 +98,8 @@ class TensorMemory:
 class OperationCount:
     """Counts floating-point operations by the formulas of torch.utils.flop_counter.
 
-    These are multiplications and additions of products, convolutions and attention. Functions of
-    single elements count nothing, as in torch's own counter.
+    These count the multiplications and additions of products, convolutions and attention. Functions
+    of single elements count nothing, as in torch's own counter.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class OperationCount:
 
     @contextmanager
     def repeated(self, times: int) -> Iterator[None]:
-        """Count what is done inside so many times."""
+        """Count each operation inside `times` times."""
         before, self._times = self._times, self._times * times
         try:
             yield
@@ -119,7 +119,7 @@ class OperationCount:
             self._times = before
 
     def has_formula(self, operation: Any) -> bool:
-        """Whether an operation counts."""
+        """Whether an operation is counted."""
         return getattr(operation, "_overloadpacket", None) in self._formulas
 
     def note(
@@ -133,8 +133,8 @@ class OperationCount:
 class ShapesMode(FakeTensorMode):
     """Runs every operation on shapes, dtypes and devices alone.
 
-    depth: how many operations are running, each inside the other. While it is above 0, torch's own
-        code asks tensors for their device and must see the stand-in of an absent one.
+    depth: how many operations are running, each inside another. If it is above 0, torch's own code
+        asks tensors for their device and must see the stand-in of an absent one.
     operations: how many operations the step has run so far.
     known: the tensors whose elements are known.
     number: the value to return if torch reads a number of the data only to warn about it; None if
@@ -144,7 +144,7 @@ class ShapesMode(FakeTensorMode):
     def __init__(self, names: DeviceNames, memory: TensorMemory, count: OperationCount) -> None:
         super().__init__(allow_non_fake_inputs=True)
         self.allow_meta = True
-        self._allow_unsafe_data_ptr_access = False  # torch writes to some addresses it is given
+        self._allow_unsafe_data_ptr_access = False  # torch writes to some of these addresses
         self.depth = 0
         self.operations = 0
         self.number: float | None = None
@@ -161,7 +161,7 @@ class ShapesMode(FakeTensorMode):
 
     @property
     def avoid_device_init(self) -> bool:
-        """Whether tensors made of Python numbers reach their device by way of the CPU."""
+        """Whether tensors of Python numbers are made on the CPU first, then moved."""
         return self._names.has_absent or bool(super().avoid_device_init)
 
     def __torch_dispatch__(
@@ -242,7 +242,7 @@ class ShapesMode(FakeTensorMode):
             return self._of_real(real, False, next(tensors_in((args, kwargs))).device)
 
     def _with_dtypes(self, result: Any, dtypes: tuple[torch.dtype, ...]) -> Any:
-        """A result of torch's rules, with the dtypes that the kernel's has."""
+        """A result of torch's rules, cast to the dtypes of the kernel's result."""
         tensors = list(tensors_in(result))
         pairs = zip(tensors, dtypes, strict=False)
         if len(tensors) != len(dtypes) or all(tensor.dtype is dtype for tensor, dtype in pairs):
@@ -252,7 +252,7 @@ class ShapesMode(FakeTensorMode):
             return tree_map_only(FakeTensor, lambda one: one.to(by_tensor[id(one)]), result)
 
     def _of_real(self, result: Any, is_known: bool, device: torch.device) -> Any:
-        """A real result on shapes, on a device; `is_known`: its whole numbers are known."""
+        """A real result as fake tensors on a device; is_known: if its whole numbers are known."""
 
         def on_shapes(real: torch.Tensor) -> torch.Tensor:
             with self:
@@ -264,9 +264,9 @@ class ShapesMode(FakeTensorMode):
         return tree_map_only(torch.Tensor, on_shapes, result)
 
     def _result_on_cpu(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """What an operation without a rule for shapes returns on the CPU, moved to its device.
+        """The result of an operation without a rule for shapes, by the CPU's rules, then moved.
 
-        Raises UnsupportedOperatorException if the operands do not all lie on one absent device.
+        Raises UnsupportedOperatorException if the operands are not all on one absent device.
         """
         values = (args, dict(kwargs))
         devices = {tensor.device for tensor in tensors_in(values)}
@@ -280,7 +280,7 @@ class ShapesMode(FakeTensorMode):
 
 
 def known_data(tensor: torch.Tensor) -> torch.Tensor | None:
-    """The real tensor with the same elements, if they are known: written in the code, or loaded."""
+    """The real tensor with the same elements; None if they are not known."""
     if not isinstance(tensor, FakeTensor):
         return tensor
     mode = tensor.fake_mode
@@ -290,14 +290,14 @@ def known_data(tensor: torch.Tensor) -> torch.Tensor | None:
 
 @contextmanager
 def ordinary_torch() -> Iterator[None]:
-    """Tensors inside are real, and no call of a function is intercepted."""
+    """Inside, tensors are real, and no call of a function is intercepted."""
     with unset_fake_temporarily(), torch._C.DisableTorchFunction():
         yield
 
 
 @contextmanager
 def without_onednn() -> Iterator[None]:
-    """The layers of oneDNN hide their operands and FLOP from ShapesMode; inside there are none."""
+    """Inside, oneDNN is off, whose layers would hide their operands and FLOP from ShapesMode."""
     # torch.backends.mkldnn.flags would set precisions too, and its attribute can be locked.
     before = torch._C._get_mkldnn_enabled()
     torch._C._set_mkldnn_enabled(False)
@@ -309,7 +309,7 @@ def without_onednn() -> Iterator[None]:
 
 @contextmanager
 def silent_log() -> Iterator[None]:
-    """Torch logs every error that it raises on shapes; inside it does not."""
+    """Inside, torch does not log the errors that it raises on shapes."""
     logger = logging.getLogger("torch._subclasses.fake_tensor")
     before, logger.disabled = logger.disabled, True
     try:

@@ -1,12 +1,12 @@
-"""Where torch's rules for shapes differ from its kernels, and shapes that it has no rule for.
+"""Corrects torch's rules for shapes if its kernels differ, and adds rules that torch lacks.
 
-FakeTensorMode computes shapes and dtypes by rules of torch's own, which accept some operands that
-the kernels of a run refuse, and say other words of those that both refuse. So the kernel itself is
-asked: it runs on small real operands in place of those at hand. What it cannot answer so, because
-the answer depends on sizes, is checked here in the kernel's words.
+FakeTensorMode computes shapes and dtypes by torch's own rules. These accept some operands that the
+kernels of a run refuse, and for others give other messages. So the kernel itself is asked: it runs
+on small real operands in place of the given ones. Errors that depend on sizes, which it cannot
+find in this way, are checked here and reported in the kernel's words.
 
-Each check stays only as long as it finds errors that nothing else finds. That was counted with
-torch 2.13: each was switched off alone, over the mistakes of this project's tests and the operator
+A check belongs here only if it finds errors that nothing else finds. This was measured with torch
+2.13: each was switched off alone, over the mistakes of this project's tests and the operator
 database of torch's own tests, with operands of other dtypes as well.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
-# What a kernel says of dtypes or numbers of dimensions, which the small operands have as well.
+# Messages of kernels about dtypes or numbers of dimensions, which the small operands share.
 _SAME_FOR_SMALL = re.compile(
     "type|implemented for|[Ii]nteger|floating|[Bb]ool|complex|tensors but got|long tensor|"
     r"supposed to be a vector|must be \d dimension|at least \d dimension|"
@@ -30,20 +30,20 @@ _SAME_FOR_SMALL = re.compile(
 )
 _NARROW = (torch.float16, torch.bfloat16)
 _CPU_ALONE = ("abs", "histc", "trace")  # have kernels for fewer dtypes on the CPU than on a GPU
-_LONGEST = (16, 8, 4)  # of a dimension of the small operands
-_FEW = 2**16  # elements of them all
-_MOST_ELEMENTS = 2**22  # of operands with which a kernel is asked about shapes
+_LONGEST = (16, 8, 4)  # sizes of a dimension of the small operands; the first is tried first
+_FEW = 2**16  # elements of all of them
+_MOST_ELEMENTS = 2**22  # of operands for which a kernel is asked about shapes
 
 
 class _Operand(NamedTuple):
-    """A tensor to ask a kernel with."""
+    """An operand to pass to a kernel that is asked."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...] | None
     dtype: torch.dtype
 
     def made(self) -> torch.Tensor:
-        """A real one, of ones, or of zeros if they may be indices."""
+        """A real tensor of ones, or of zeros if it may be an index."""
         fill = torch.ones if self.dtype.is_floating_point or self.dtype.is_complex else torch.zeros
         if self.stride is None:
             return fill(self.shape, dtype=self.dtype, device="cpu")
@@ -56,8 +56,8 @@ class KernelRules:
     """Answers about operations of torch's dispatcher.
 
     shapes: functions that return the result of an operation on shapes, or NotImplemented to leave
-        it to torch. All is called inside `ShapesMode.__torch_dispatch__`, where operations on real
-        tensors are real.
+        it to torch. All methods are called inside `ShapesMode.__torch_dispatch__`, where operations
+        on real tensors are real.
     """
 
     def __init__(self) -> None:
@@ -80,9 +80,9 @@ class KernelRules:
     def check(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> tuple[torch.dtype, ...] | None:
-        """Raise what the kernel would, if it refuses these operands.
+        """Raise the kernel's error if it refuses these operands.
 
-        Returns the dtypes of its results, None if they are not known.
+        Returns the dtypes of its results; None if they are not known.
         """
         if operation in self._checks:
             self._checks[operation](*args, **keywords)
@@ -105,7 +105,7 @@ class KernelRules:
         longest = next((size for size in _LONGEST if _elements(operands, size) <= _FEW), 1)
         error, result = _answer(operation, *_small(operands, longest))
         if error is not None and not _is_of_dtypes(error):
-            # Cut to so many rows and columns the operands may not fit each other; to one, they do.
+            # Cut to `longest` the operands may not fit each other; with one element they do.
             error, result = _answer(operation, *key[-1])
         if error is not None and _is_of_dtypes(error):
             lacks_kernel = isinstance(error, NotImplementedError)
@@ -113,7 +113,7 @@ class KernelRules:
             name = operation._overloadpacket.__name__.removesuffix("_")
             if is_cpu or not lacks_kernel or not (has_narrow or name in _CPU_ALONE):
                 raise error
-        # A number may have become a tensor without dimensions, whose dtype counts less.
+        # A number may have become a tensor without dimensions, which counts less for the dtype.
         is_sure = is_cpu and all(tensor.shape for tensor in tensors)
         dtypes = tuple(tensor.dtype for tensor in tensors_in(result))
         self._asked[key] = dtypes if is_sure and result is not None else None
@@ -122,9 +122,9 @@ class KernelRules:
     def second_opinion(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Any:
-        """What the kernel returns for operands that torch's rules refuse, of these very shapes.
+        """The kernel's result for operands of exactly these shapes, which torch's rules refuse.
 
-        Raises what the kernel does. Returns None if it cannot be asked, or writes to its operands.
+        Raises the kernel's error. Returns None if it cannot be asked, or writes to its operands.
         """
         devices = {tensor.device for tensor in tensors_in((args, keywords))}
         if len(devices) > 1 or _elements((args, tuple(keywords.values()))) > _MOST_ELEMENTS:
@@ -136,7 +136,7 @@ class KernelRules:
 
 
 def _answer(operation: Any, args: Any, keywords: Any) -> tuple[Exception | None, Any]:
-    """What a kernel raises for operands, and its result; None and None if the CPU has none.
+    """A kernel's error for operands, and its result; None and None if the CPU has no such kernel.
 
     args, keywords: as `_small` and `_same` describe them.
     """
@@ -160,9 +160,9 @@ def _is_of_dtypes(error: Exception) -> bool:
 
 
 def _small(value: Any, longest: int) -> Any:
-    """Operands with one element in place of all, or `longest` in each dimension; none stay none.
+    """Operands cut to at most `longest` elements in each dimension.
 
-    Sizes and positions among them become small with them, and numbers keep type and sign alone.
+    Sizes and positions among them are cut too, and floating-point numbers keep only their sign.
     """
     if isinstance(value, torch.Tensor):
         return _Operand(tuple(min(size, longest) for size in value.shape), None, value.dtype)
@@ -174,7 +174,7 @@ def _small(value: Any, longest: int) -> Any:
 
 
 def _same(value: Any) -> Any:
-    """Operands of the same shapes and strides."""
+    """Descriptions of operands of the same shapes and strides."""
     if isinstance(value, torch.Tensor):
         has_stride = value.layout is torch.strided and not value.is_contiguous()
         return _Operand(tuple(value.shape), value.stride() if has_stride else None, value.dtype)
@@ -182,7 +182,7 @@ def _same(value: Any) -> Any:
 
 
 def _made(value: Any) -> Any:
-    """Real operands of those that `_small` and `_same` describe, on the CPU."""
+    """Real operands on the CPU, as `_small` and `_same` describe them."""
     if isinstance(value, _Operand):
         return value.made()
     if isinstance(value, torch.device):
@@ -191,7 +191,7 @@ def _made(value: Any) -> Any:
 
 
 def _elements(value: Any, longest: int = 2**62) -> int:
-    """How many elements operands have, or would have by the sizes among them, if cut to these."""
+    """How many elements operands have, or the sizes among them ask for, if cut to `longest`."""
     if isinstance(value, torch.Tensor):
         return math.prod(min(size, longest) for size in value.shape)
     if not isinstance(value, (list, tuple)):
@@ -219,11 +219,11 @@ def _check_masks(tensor: torch.Tensor, indices: Any) -> None:
 def _check_put(
     tensor: torch.Tensor, indices: Any, values: torch.Tensor, accumulate: bool = False
 ) -> None:
-    """Raise what `tensor[indices] = values` does if the values do not fit."""
+    """Raise the error of `tensor[indices] = values` if the values do not fit."""
     _check_masks(tensor, indices)
     chosen = [index for index in indices if index is not None]
     if len(chosen) != len(indices) or tensor.dim() < len(indices):
-        return  # some dimension between others is taken whole: torch's own rule looks at it
+        return  # a whole dimension is taken between others: torch's own rule checks this
     is_mask = [index.dtype in (torch.bool, torch.uint8) for index in chosen]
     used = sum(index.dim() if mask else 1 for index, mask in zip(chosen, is_mask, strict=True))
     rest = tuple(tensor.shape[used:])
@@ -252,14 +252,14 @@ def _broadcasts_to(shape: tuple[int, ...], wanted: tuple[Any, ...]) -> bool:
 def _check_draws(
     weights: torch.Tensor, count: int, replacement: bool = False, **settings: Any
 ) -> None:
-    """Raise if more is drawn than there is."""
+    """Raise RuntimeError if more is drawn without replacement than there is."""
     if not replacement and weights.dim() and count > weights.shape[-1]:
         message = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
         raise RuntimeError(message)
 
 
 def _copy_of_doubles(tensor: torch.Tensor, **keywords: Any) -> Any:
-    """Cast first, then move: for both at once torch loads its compiler, which takes seconds."""
+    """Cast first, then move: to do both at once, torch loads its compiler, which takes seconds."""
     device, dtype = keywords.get("device"), keywords.get("dtype")
     if device is None or dtype is None or tensor.dtype is not torch.float64:
         return NotImplemented
@@ -301,7 +301,7 @@ def _least_squares(
 def _gru_cell(
     input_gates: torch.Tensor, hidden_gates: torch.Tensor, hidden: torch.Tensor, *biases: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The next hidden state `(n, size)`, and what the backward pass needs, `(n, 5 size)`."""
+    """The next hidden state `(n, size)`, and the workspace of the backward pass `(n, 5 size)`."""
     rows, size = hidden.shape
     return torch.empty_like(hidden), hidden.new_empty((rows, 5 * size))
 
@@ -309,7 +309,7 @@ def _gru_cell(
 def _gru_cell_backward(
     gradient: torch.Tensor, workspace: torch.Tensor, has_bias: bool
 ) -> tuple[torch.Tensor | None, ...]:
-    """Gradients of what `_gru_cell` takes, in its order."""
+    """Gradients of the arguments of `_gru_cell`, in its order."""
     rows, size = gradient.shape
     gates = [gradient.new_empty((rows, 3 * size)) for _ in range(2)]
     biases = [gradient.new_empty((3 * size,)) if has_bias else None for _ in range(2)]

@@ -1,8 +1,8 @@
-"""Elements that a check knows: whole numbers written in the code, and computed from these alone.
+"""Elements that a check knows: whole numbers written in the code, or computed only from these.
 
-They decide whether an index is in range, and the shape of what a mask or lengths choose. Each known
-tensor has a real one beside it, on the CPU whatever the device, and operations on known tensors are
-done with the real ones as well.
+They decide whether an index is in range, and the shape of a result chosen by a mask or lengths.
+Each known tensor has a real one, always on the CPU, and operations on known tensors are done with
+the real ones as well.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
 _MOST_KNOWN = 2**16  # elements of one tensor
-_MOST_ASKED = 2**22  # elements of what an operation makes or writes, to ask whether it succeeds
+_MOST_ASKED = 2**22  # elements that an operation makes or writes, to try whether it succeeds
 _MAKERS = frozenset("arange eye full ones tril_indices triu_indices zeros".split())
-# Of these operations some operands alone decide the shape of the result, and they return them.
+# Operations whose result has a shape that only some operands decide; the functions return these.
 _DECIDING: dict[str, Callable[..., Any]] = {
     "_ctc_loss": lambda losses, targets, lengths, target_lengths, *rest: (lengths, target_lengths),
     "_pack_padded_sequence": lambda rows, lengths, *rest: lengths,
@@ -34,7 +34,8 @@ _OUT_OF_RANGE = re.compile(r"out of range|out of (\w+ )?bounds")
 class KnownValues:
     """The tensors of one check whose elements are known.
 
-    All is called inside `ShapesMode.__torch_dispatch__`, where operations on real tensors are real.
+    All methods are called inside `ShapesMode.__torch_dispatch__`, where operations on real tensors
+    are real.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class KnownValues:
     def note(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
     ) -> None:
-        """Note the elements of an operation's result, if they follow from known ones."""
+        """Remember the elements of an operation's result, if they follow from known ones."""
         results = list(tensors_in(result))
         if not results or not all(_can_be_known(tensor) for tensor in results):
             return
@@ -77,9 +78,9 @@ class KnownValues:
     def result(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> tuple[Any, bool] | None:
-        """The real result of an operation whose shape known elements decide; None for any other.
+        """The real result of an operation if known elements decide its shape; otherwise None.
 
-        Also whether its whole numbers are known. Its other elements mean nothing.
+        Also returns whether its whole numbers are known. Its other elements have no meaning.
         """
         operands = list(tensors_in((args, keywords)))
         if operation._schema.is_mutable:
@@ -98,7 +99,7 @@ class KnownValues:
     def check_indices(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
     ) -> None:
-        """Raise what the kernel does if a known index is out of range."""
+        """Raise the kernel's error if a known index is out of range."""
         names = {argument.name for argument in operation._schema.arguments}
         operands = list(tensors_in((args, keywords)))
         known = [tensor for tensor in operands if self._real(tensor) is not None]
@@ -124,7 +125,7 @@ class KnownValues:
         keywords: Mapping[str, Any],
         real: Callable[[torch.Tensor], torch.Tensor | None],
     ) -> Any:
-        """What an operation returns for real operands on the CPU."""
+        """The result of an operation for real operands on the CPU."""
 
         def on_cpu(value: Any) -> Any:
             if isinstance(value, torch.Tensor):
@@ -136,19 +137,19 @@ class KnownValues:
             return operation(*arguments, **named)
 
     def _real(self, tensor: torch.Tensor) -> torch.Tensor | None:
-        """The known elements of an operand: a fake one's, or a real one's that is small."""
+        """The known elements of an operand: a known fake tensor, or a small real one."""
         if type(tensor) is torch.Tensor:
             is_small = tensor.device.type == "cpu" and _can_be_known(tensor)
             return tensor if is_small else None
         return self.of(tensor)
 
     def _real_or_spread(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The known elements, or one zero in place of all."""
+        """The known elements, or zeros that share one element."""
         real = self._real(tensor)
         return torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) if real is None else real
 
     def _real_or_filled(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A copy of the known elements, or zeros: an operation in place may write to it."""
+        """A copy of the known elements, or zeros, that an operation in place may write to."""
         real = self._real(tensor)
         return torch.zeros(tensor.shape, dtype=tensor.dtype) if real is None else real.clone()
 

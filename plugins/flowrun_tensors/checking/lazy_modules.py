@@ -1,7 +1,7 @@
 """Parameters and buffers of lazy modules (`nn.LazyLinear`) as fake tensors.
 
 Torch makes each as an instance of a subclass of Tensor on the storage of another tensor, which
-cannot be a fake one. So here the class of a fake tensor is changed instead.
+cannot be a fake one. So the class of a fake tensor is changed here instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class _LazyParameter(UninitializedParameter, FakeTensor):
 
 
 class _LazyBuffer(UninitializedBuffer, FakeTensor):
-    """A buffer likewise."""
+    """A buffer whose shape the module's first call decides."""
 
     cls_to_become = FakeTensor  # type: ignore[assignment]
     shape = torch.Tensor.shape  # type: ignore[assignment]
@@ -31,7 +31,7 @@ class _LazyBuffer(UninitializedBuffer, FakeTensor):
 def new_parameter(
     cls: type, requires_grad: bool = True, device: Any = None, dtype: Any = None
 ) -> Any:
-    """In place of `UninitializedParameter.__new__`."""
+    """Replaces `UninitializedParameter.__new__`."""
     return _as_lazy(torch.empty(0, device=device, dtype=dtype), _LazyParameter, requires_grad)
 
 
@@ -42,14 +42,14 @@ def new_buffer(
     dtype: Any = None,
     persistent: bool = True,
 ) -> Any:
-    """In place of `UninitializedBuffer.__new__`."""
+    """Replaces `UninitializedBuffer.__new__`."""
     made = _as_lazy(torch.empty(0, device=device, dtype=dtype), _LazyBuffer, requires_grad)
     made.persistent = persistent
     return made
 
 
 def still_lazy(tensor: Any, changed: Any) -> Any:
-    """A lazy tensor that was moved or cast, of the class that it had before."""
+    """A lazy tensor that was moved or cast, with the class that it had before."""
     return _as_lazy(changed, type(tensor), tensor.requires_grad)
 
 

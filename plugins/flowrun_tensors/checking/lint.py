@@ -34,19 +34,19 @@ _JOINS = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_s
 
 
 class Lint:
-    """Looks at every call of a step's code; `found` has each place once."""
+    """Checks every call of a step's code; `found` has each warning once per place."""
 
     def __init__(self) -> None:
         self.found: list[Diagnosis] = []
-        # An outer product written as one is meant: `x[:, None] - y`, or of a tensor with itself.
+        # Some outer products are intended: `x[:, None] - y`, or of a tensor with itself.
         self._meant = WeakIdKeyDictionary()  # columns made of vectors by `unsqueeze` or None
-        self._origins = WeakIdKeyDictionary()  # what a tensor was computed from, if from one alone
+        self._origins = WeakIdKeyDictionary()  # the tensor that one was computed from, if only one
         self._torch = Path(torch.__file__ or "").parent
 
     def look(
         self, function: Any, args: Sequence[Any], keywords: Mapping[str, Any], result: Any
     ) -> None:
-        """Look at a call that has succeeded."""
+        """Check a call that has succeeded."""
         name = str(getattr(function, "__name__", ""))
         if _is_column(result) and self._is_meant(name, args):
             self._meant[result] = True
@@ -85,7 +85,7 @@ class Lint:
         return any(isinstance(arg, torch.Tensor) and arg in self._meant for arg in args)
 
     def _note_origin(self, args: Sequence[Any], result: Any) -> None:
-        """Remember which tensor a result was computed from, if from one alone."""
+        """Remember the tensor that a result was computed from, if there is only one."""
         origins = {
             id(origin): origin
             for origin in (self._origin(arg) for arg in args if isinstance(arg, torch.Tensor))
@@ -161,9 +161,9 @@ class Lint:
                 self.found.append(Diagnosis("warning", message, call, hint, place))
 
     def _place(self) -> tuple[bool, tuple[str, int] | None]:
-        """Whether the step's own code made the call, itself or by a module of torch.nn; and where.
+        """Whether the step's own code made the call, itself or by a module of torch.nn; its place.
 
-        There is no place in code if an expression of the recipe made it.
+        The place is None if an expression of the recipe made the call.
         """
         frame: FrameType | None = sys._getframe(1)
         is_direct = True

@@ -1,4 +1,4 @@
-"""The mode of one check, and the calls of torch's functions that a step's code makes in it."""
+"""The mode of one check, and its handling of the calls of torch's functions in a step's code."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from flowrun_tensors.checking.patches import (
 from flowrun_tensors.lazy_compiler import loading_in
 from flowrun_tensors.lazy_torch import torch
 
-# These read a number of the data only to warn about it, or to refuse it; and the number to give.
+# Functions that read a number of the data only to warn about it or refuse it; the number to return.
 _READ_TO_WARN = {"cov": 1.0, "corrcoef": 1.0, "gaussian_nll_loss": 0.0}
-# These read the lengths of packed sequences.
+# Functions that read the lengths of packed sequences.
 _READ_LENGTHS = ("gru", "lstm", "rnn_relu", "rnn_tanh")
 
 
 class ShapesCheck:
-    """A CheckMode: see flowrun.CheckMode."""
+    """The mode of one check; flowrun.CheckMode describes its methods."""
 
     def __init__(self, devices: tuple[str, ...], present: Mapping[str, str]) -> None:
         self._present = present
@@ -82,7 +82,7 @@ class ShapesCheck:
     def watching(self) -> Iterator[Watched]:
         """Watch the call of one step."""
         watched = Watched()
-        self._calls.failed = None  # with the tensors that its frames hold
+        self._calls.failed = None  # frees the tensors that its frames refer to
         self._memory.begin()
         self._count.total = 0
         self._lint.found = []
@@ -98,11 +98,11 @@ class ShapesCheck:
             watched.warnings = self._lint.found
 
     def repeated(self, times: int) -> AbstractContextManager[None]:
-        """Count the operations inside so many times."""
+        """Count each operation inside `times` times."""
         return self._count.repeated(times)
 
     def mapped(self) -> AbstractContextManager[None]:
-        """Tensors made inside lie in a file, and take no memory."""
+        """Tensors made inside are in a file, and take no memory."""
         return self._memory.in_file()
 
     def on_shapes(self, value: Any) -> Any:
@@ -110,7 +110,7 @@ class ShapesCheck:
         return self._shapes.from_tensor(value) if isinstance(value, torch.Tensor) else value
 
     def diagnose(self, error: Exception) -> Diagnosis:
-        """What an exception of a step means."""
+        """The meaning of an exception of a step."""
         failed = self._calls.failed
         is_of_call = failed is not None and failed[0] is error
         operation = self._names.in_text(failed[1]) if failed and is_of_call else None
@@ -132,9 +132,9 @@ class ShapesCheck:
 
 
 class _Calls(torch.overrides.TorchFunctionMode):
-    """Sees every call of a function of torch by a step's code, before torch does.
+    """Intercepts every call of a function of torch by a step's code.
 
-    failed: the last error that a call raised, and the call in words. Calls that torch's own code
+    failed: the last error that a call raised, and the call as text. Calls that torch's own code
     makes inside another call are not seen.
     """
 

@@ -1,4 +1,4 @@
-"""Functions of torch by name, and their operands in words."""
+"""Names of torch's functions, and their operands as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPERATORS = {
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """The name a user knows a function by: `matmul` for `@`, `add_` for `+=`."""
+    """The name of a function that users know: `matmul` for `@`, `add_` for `+=`."""
     name = str(getattr(function, "__name__", function))
     if name == "__get__":  # of a property
         owner = getattr(function, "__self__", None)
@@ -42,7 +42,7 @@ def function_name(function: Callable[..., Any]) -> str:
 
 
 def plain_name(function: Callable[..., Any]) -> str:
-    """The same for all forms of a function: `add` for `+`, `+=` and `add_`."""
+    """One name for all forms of a function: `add` for `+`, `+=` and `add_`."""
     return function_name(function).rstrip("_")
 
 
@@ -62,7 +62,7 @@ def call_text(
 
 
 def is_reversed(function: Callable[..., Any]) -> bool:
-    """Whether a function is that of an operator with its operands swapped: `__rsub__`."""
+    """Whether a function is an operator with its operands swapped: `__rsub__`."""
     name = str(getattr(function, "__name__", ""))
     return name.startswith("__r") and hasattr(torch.Tensor, f"__{name[3:]}")
 
@@ -90,7 +90,7 @@ def operand_text(value: Any) -> str:
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors among operands, those in lists, tuples and dicts included."""
+    """The tensors among operands, including those in lists, tuples and dicts."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple)):

@@ -1,7 +1,7 @@
-"""Attributes of torch and of Unknown, replaced while steps run on shapes and restored afterwards.
+"""Replaces attributes of torch and of Unknown while steps run on shapes, and restores them.
 
-This file holds the patches of what no mode of torch sees: functions that are none of torch's
-dispatcher, and modules and optimizers, which torch changes in place.
+These are patches of calls that no mode of torch sees: functions that torch's dispatcher does not
+have, and modules and optimizers, which torch changes in place.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ _MISSING = object()
 
 
 class Replacements:
-    """Attributes of modules and classes that have another value for a while."""
+    """Attributes of modules and classes that have temporary values."""
 
     def __init__(self) -> None:
         self._made: list[tuple[Any, str, Any, Any]] = []
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
-        """Give an attribute another value."""
+        """Give an attribute a temporary value."""
         self._made.append((owner, name, vars(owner).get(name, _MISSING), value))
         setattr(owner, name, value)
 
     def restore(self) -> None:
-        """Give every attribute the value it had, the last first."""
+        """Give every attribute its original value, the last first."""
         for owner, name, before, _ in reversed(self._made):
             _set(owner, name, before)
         self._made.clear()
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """Inside, everything is as it was."""
+        """Inside, all attributes have their original values."""
         for owner, name, before, _ in reversed(self._made):
             _set(owner, name, before)
         try:
@@ -61,13 +61,13 @@ def _set(owner: Any, name: str, value: Any) -> None:
 
 
 def patch_data_access(replacements: Replacements) -> None:
-    """Replace what reads data, or writes it, and is no function of torch's dispatcher."""
+    """Replace functions that read or write data, and that torch's dispatcher does not have."""
 
     def save(*arguments: Any, **keywords: Any) -> NoReturn:
         raise NeedsDataError("it writes a file")
 
     def unknown_array(number: Unknown, *arguments: Any, **keywords: Any) -> NoReturn:
-        raise NeedsDataError("it makes an array of what is known only when the recipe runs")
+        raise NeedsDataError("it makes an array of a value known only when the recipe runs")
 
     def compiled(model: Any = None, **keywords: Any) -> Any:
         return (lambda function: function) if model is None else model
@@ -89,7 +89,7 @@ def patch_data_access(replacements: Replacements) -> None:
 
 
 def _copy(tensor: FakeTensor) -> torch.Tensor:
-    """What copy.copy returns: another tensor on the same storage."""
+    """The result of copy.copy: another tensor on the same storage."""
     return tensor.detach().requires_grad_(tensor.requires_grad)
 
 
@@ -100,7 +100,7 @@ def _in_order(sampler: Any) -> Iterator[int]:
 
 
 class _Positions:
-    """As torch.randperm for random_split, in order: parts have the same shapes in any order."""
+    """Replaces torch.randperm for random_split, in order: shapes do not depend on the order."""
 
     def __init__(self, rows: int, generator: Any = None) -> None:
         self._rows = rows
@@ -110,12 +110,12 @@ class _Positions:
 
 
 def _of_unknown(kind: type, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-    """Makes torch accept an unknown number as an operand, so that the check's own mode sees it."""
+    """Make torch accept an unknown number as an operand, so that the check's own mode sees it."""
     return NotImplemented
 
 
 def _unless_tensor(method: Any) -> Any:
-    """An operator of Unknown that leaves it to a tensor to compute the result."""
+    """An operator of Unknown that lets a tensor operand compute the result."""
 
     def operator(self: Unknown, other: object) -> Any:
         return NotImplemented if isinstance(other, torch.Tensor) else method(self, other)
@@ -124,7 +124,7 @@ def _unless_tensor(method: Any) -> Any:
 
 
 def patch_device(replacements: Replacements, names: DeviceNames) -> None:
-    """Let tensors return their device by its real name, except to torch's own code."""
+    """Make tensors return their device by its real name, except to torch's own code."""
     raw = FakeTensor.device
 
     def device(tensor: FakeTensor) -> torch.device:
@@ -138,9 +138,9 @@ def patch_device(replacements: Replacements, names: DeviceNames) -> None:
 
 
 class _MadeBefore:
-    """Modules and optimizers that were made before the check, and what they held then.
+    """Modules and optimizers that were made before the check, and their original contents.
 
-    A step's file may make a model when it is imported. A check must not change it for the run.
+    A step's file may make a model when it is imported, and a check must not change that model.
     """
 
     def __init__(self) -> None:
@@ -149,9 +149,9 @@ class _MadeBefore:
         self._held: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
 
     def keep(self, module: torch.nn.Module) -> None:
-        """Remember what a module holds, if its tensors are real.
+        """Remember the tensors of a module, if they are real.
 
-        Raises NeedsDataError if it is a lazy module, which the check would change for good.
+        Raises NeedsDataError if it is a lazy module, which the check would change permanently.
         """
         if id(module) in self._seen:
             return
@@ -159,7 +159,7 @@ class _MadeBefore:
         for held in (module._parameters, module._buffers):
             tensors = {name: tensor for name, tensor in held.items() if tensor is not None}
             if tensors and not any(isinstance(one, FakeTensor) for one in tensors.values()):
-                if any(is_lazy(one) for one in tensors.values()):  # its class changes for good
+                if any(is_lazy(one) for one in tensors.values()):  # its class changes permanently
                     raise NeedsDataError("it calls a lazy module that was made on import")
                 gradients = {name: tensor.grad for name, tensor in tensors.items()}
                 self._held.append((held, dict(held), gradients))
@@ -176,7 +176,7 @@ class _MadeBefore:
             self._states.append((optimizer, state, groups))
 
     def restore(self) -> None:
-        """Put everything back as it was."""
+        """Restore the original contents."""
         for optimizer, state, groups in self._states:
             optimizer.state.clear()
             optimizer.state.update(state)
@@ -190,7 +190,7 @@ class _MadeBefore:
 
 
 def patch_modules(stack: ExitStack, replacements: Replacements) -> None:
-    """Let modules be moved and cast while their tensors are fake, and restore the real ones."""
+    """Make modules movable and castable while their tensors are fake; restore the real ones."""
     real = _MadeBefore()
     stack.callback(real.restore)
 
@@ -204,7 +204,7 @@ def patch_modules(stack: ExitStack, replacements: Replacements) -> None:
         return self
 
     def flatten_parameters(module: torch.nn.RNNBase) -> None:
-        """Torch's own needs the addresses of the weights, which do not matter on shapes."""
+        """Do nothing: torch's own needs the addresses of the weights, which shapes do not have."""
 
     replacements.replace(UninitializedParameter, "__new__", staticmethod(new_parameter))
     replacements.replace(UninitializedBuffer, "__new__", staticmethod(new_buffer))
@@ -221,9 +221,9 @@ def patch_modules(stack: ExitStack, replacements: Replacements) -> None:
 
 
 def _convert(module: torch.nn.Module, change: Callable[[Any], Any], moved: dict[int, Any]) -> None:
-    """As nn.Module._apply, with new parameters: a fake one cannot replace another's data.
+    """Do the same as nn.Module._apply with new parameters: a fake one cannot replace real data.
 
-    moved: the new parameters by the id of the old ones, so that modules go on sharing them.
+    moved: the new parameters by the id of the old ones, so that modules still share them.
     """
     for name, parameter in module._parameters.items():
         if parameter is None:

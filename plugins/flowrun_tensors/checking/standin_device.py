@@ -1,10 +1,10 @@
-"""A backend registered with torch that stands for every device this machine does not have.
+"""Registers a backend with torch that stands for every device this machine does not have.
 
 No tensor may be made on a real device that is absent: a build of torch without it can end the
-process. Torch lets one more backend be registered ("PrivateUse1"), once for a process. This one has
-no memory and no kernels, which fake tensors do not need. Each absent device is an index of it.
+process. Torch allows one more backend ("PrivateUse1"), registered once per process. This one has no
+memory and no kernels, which fake tensors do not need. Each absent device is an index of it.
 
-All that the check uses of torch's private ways to register a backend is in this file: the hooks
+All uses of torch's private functions to register a backend are in this file: the hooks
 class of `torch._C._acc` and `_setup_privateuseone_for_python_backend`. Tested with torch 2.13;
 `make oldest` tests the oldest torch that setup.cfg allows, before which neither existed.
 """
@@ -31,7 +31,7 @@ def index_of(name: str) -> int:
     _register()
     if name not in _names:
         if len(_names) == _MOST_DEVICES:
-            raise FlowrunError(f"more than {_MOST_DEVICES} devices are named, `{name}` the last")
+            raise FlowrunError(f"more than {_MOST_DEVICES} devices are named, the last is `{name}`")
         _names.append(name)
     return _names.index(name)
 
@@ -48,7 +48,7 @@ def _register() -> None:
     from torch.utils import backend_registration
 
     class Hook(torch._C._acc.PrivateUse1Hooks):
-        """What torch asks of a backend: no tensor can be moved to this one."""
+        """The answers to torch's questions about a backend: no tensor can be moved to this one."""
 
         def is_available(self) -> bool:
             return False
@@ -60,8 +60,9 @@ def _register() -> None:
             return True
 
     # Autograd starts a thread for each backend at its first backward pass in the process. One for
-    # this backend would break every later fork that differentiates, so the pass is made before. It
-    # is made in a new thread because a check's modes, which are local to a thread, are off there.
+    # this backend would break every later fork that differentiates, so a pass is made before it is
+    # registered. It is made in a new thread because a check's modes, which are local to a thread,
+    # are off there.
     thread = threading.Thread(target=_first_backward_pass)
     thread.start()
     thread.join()
@@ -71,8 +72,8 @@ def _register() -> None:
         )
     except RuntimeError as error:
         raise FlowrunError(
-            "a check for a device that is not in this machine needs torch's place for one more "
-            f"backend, and that is taken: {error}"
+            "a check for a device that this machine lacks needs torch's place for one more "
+            f"backend, but another library has taken it: {error}"
         ) from error
     _is_registered = True
 
@@ -82,7 +83,7 @@ def _first_backward_pass() -> None:
 
 
 class _Module:
-    """`torch.standin`: torch asks the module of a backend whether anything runs on it."""
+    """The module `torch.standin`, which torch asks whether anything runs on the backend."""
 
     def is_initialized(self) -> bool:
         return True

@@ -26,8 +26,8 @@ WalkOnShapes = Callable[[Task, Context], dict[str, Any]]
 class Engine:
     """One way along the path.
 
-    suits: its purpose. obstacle: why it cannot run a task, None if it can. on_shapes: what
-    stands for the walk in a check. is_offered: whether `auto` may choose it.
+    suits: its purpose. obstacle: why it cannot run a task, None if it can. on_shapes: replaces
+    the walk in a check. is_offered: whether `auto` may choose it.
     """
 
     name: str

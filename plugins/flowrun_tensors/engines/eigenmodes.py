@@ -1,4 +1,4 @@
-"""Gradient descent on a linear layer with squared error, taken apart into independent numbers.
+"""Gradient descent on a linear layer with squared error, split into independent coordinates.
 
 With `Z = [X, 1]` `(n, d + 1)` and `Θ = [W; b]` `(d + 1, k)` the loss is `L(Θ) = |Z Θ - y|² / (n k)`
 and the gradient of an update, weight decay w included, is `G(Θ) = A Θ - B` where
@@ -11,8 +11,8 @@ doi:10.23915/distill.00006). Hence, with `g = Qᵀ G(Θ_0)`,
     Θ_t = Θ_0 - Q (advance_t ∘ g)                    advance_t = (1 - remaining_t) / λ
     L_t = floor + Σ_i quadratic_i remaining_t,i² + linear_i remaining_t,i
 
-`advance` stays finite where λ goes to zero, so data of any rank needs no special case. All of it
-is float64.
+`advance` stays finite if λ goes to zero, so data of any rank needs no special case. All of it is
+float64.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _SETTLED = 100  # tolerances that the part of the loss that jumps may still come
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """A descent in the coordinates in which it falls apart; p is d + 1.
+    """A descent in its independent coordinates; p is d + 1.
 
     eigenvalues: of A, `(p,)`, positive, ascending. vectors: Q, `(p, p)`. start: `Θ_0`, `(p, k)`.
-    slopes: `Qᵀ G(Θ_0)`, `(p, k)`. quadratic: `(p,)`, what each coordinate adds to the loss.
+    slopes: `Qᵀ G(Θ_0)`, `(p, k)`. quadratic: `(p,)`, the part of each coordinate in the loss.
     linear: `(p,)`, the same, None without weight decay. floor: loss at the optimum of every
-    coordinate. elements: n k. limit: largest sum of squares that the dtype of the loss holds.
+    coordinate. elements: n k. limit: largest sum of squares in the range of the loss's dtype.
     noise: the part of a gradient, in its dtype, that rounding may hide.
     """
 
@@ -58,11 +58,11 @@ class Modes:
     noise: float
 
     def parameters(self, advance: Array) -> Array:
-        """`Θ` `(p, k)` where each coordinate has advanced so far, `(p,)`."""
+        """`Θ` `(p, k)` after each coordinate has advanced by `advance` `(p,)`."""
         return self.start - self.vectors @ (advance[:, None] * self.slopes)
 
     def losses(self, remaining: Array) -> Array:
-        """Loss `(steps,)` where so much remains of each coordinate's way, `(steps, p)`."""
+        """Loss `(steps,)` if `remaining` `(steps, p)` is left of each coordinate's way."""
         # Squared last: the root of a small share keeps a large square from overflowing early.
         shares = np.square(remaining * np.sqrt(self.quadratic))
         losses: Array = shares @ np.ones_like(self.quadratic) + self.floor
@@ -122,7 +122,7 @@ def modes(
     d, elements = X.shape[1], y.numel()
     moments = moment_matrix(X, y)
     start = np.vstack([_numbers(params["W1"]), _numbers(params["b1"])])
-    # One sum tells of all: nothing that is not finite is lost in it.
+    # One sum is enough: an element that is not finite makes it so too.
     if not elements or not math.isfinite(moments.sum() + start.sum() + reach + weight_decay):
         raise NotCoveredError(
             "the data, the first parameters or the learning rate hold a number that is not finite "

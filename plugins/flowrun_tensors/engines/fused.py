@@ -18,7 +18,7 @@ Kernel = Literal["auto", "torch", "numba"]
 
 # When `auto` picks numba's kernel, as measured with torch 2.13 and numba 0.68.
 # Rows x parameters x steps above which it saves more than the second or two that loading it takes;
-# what is compiled at its first use on a machine (some 5 s) is kept.
+# the code compiled at its first use on a machine (some 5 s) is kept.
 _WORTH_LOADING = 4e10
 # Units of the widest layer up to which it is ahead: beyond, torch's products are as fast.
 _MOST_UNITS = 256

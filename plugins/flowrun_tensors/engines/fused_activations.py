@@ -15,8 +15,8 @@ class Activation(NamedTuple):
     """One activation, by operations that allocate nothing.
 
     forward(before, after): fill `after` with the activation of `before`. backward(derivative,
-    before, after): multiply `derivative`, by what comes out of the activation, with the
-    activation's own over `factor`, so that it is the one by what goes in; `before` is spent.
+    before, after): multiply `derivative`, with respect to the activation's output, by the
+    activation's own over `factor`, so that it is with respect to its input; overwrites `before`.
     in_place: `before` and `after` are one tensor.
     """
 

@@ -35,8 +35,8 @@ def gradient(  # type: ignore[no-untyped-def]
 
     flat: the parameters, layer by layer a matrix `(inputs + 1, outputs)`, the last row its biases.
     widths: inputs of the network, then outputs of each layer. X: `(blocks, inputs + 1, rows)`, the
-    last row ones. y: `(blocks, outputs, rows)`. count: rows that count; what fills up the last
-    block does not. activation, loss: constants of this module. after: `(units, rows)`, the values
+    last row ones. y: `(blocks, outputs, rows)`. count: rows that count, without the padding of the
+    last block. activation, loss: constants of this module. after: `(units, rows)`, the values
     of every layer, each followed by a row of ones; before: the same before the activation, which
     only MAXIMUM needs (for the others it may be `after` itself). tile: `(4, rows)`. sums: float64,
     as long as `flat`.

@@ -107,7 +107,7 @@ class TorchGradient:
     def _over_block(
         self, inputs: torch.Tensor, targets: torch.Tensor, beta: float, scale: float
     ) -> list[Operation]:
-        """Make gradient and loss beta times themselves plus what a block of rows adds to them.
+        """Scale gradient and loss by beta, and add the contribution of a block of rows.
 
         inputs: `(d + 1, rows)`. targets: `(rows, k)` or `(rows,)`.
         """
@@ -142,8 +142,8 @@ class TorchGradient:
 class _Layer:
     """The tables of a hidden layer for a block of rows.
 
-    hidden: `(units + 1, rows)`, the last row ones. after: its first rows, what the activation
-    gives. before: what it takes. derivative: of the loss, by `before` in the end.
+    hidden: `(units + 1, rows)`, the last row ones. after: its first rows, the activation's output.
+    before: its input. derivative: of the loss, with respect to `before` in the end.
     """
 
     def __init__(self, like: torch.Tensor, in_place: bool) -> None:

@@ -19,7 +19,7 @@ def moment_matrix(
     """`Zᵀ Z` of `Z = [X, 1, y]`, `(d + 1 + k, d + 1 + k)` in float64, not divided by `n`.
 
     `X` `(n, d)` and `y` `(n, k)` of any floating dtype, on one device, in any memory layout. They
-    are read once, in blocks of `rows` (by default as many as a cache holds), so a memory-mapped
+    are read once, in blocks of `rows` (by default as many as fit in a cache), so a memory-mapped
     table is never in memory whole. Products and sums are float64: those of float32 numbers are
     exact, and a sum over n rows is off by about 1e-16 of the sum of absolute values.
     """
@@ -42,7 +42,7 @@ def squared_error(
     """Sum of `(X W + b - y)²` over all elements, for `theta` `[W; b]` of `(d + 1, k)`.
 
     From the data itself, in float64 and in blocks of `rows`: for a fit so close that the moment
-    matrix, where the squares of `y` have to cancel, would not tell it from zero.
+    matrix, in which the squares of `y` have to cancel, could not distinguish it from zero.
     """
     coefficients = torch.from_numpy(np.vstack([theta, -np.eye(theta.shape[1])]))
     total = 0.0

@@ -18,7 +18,7 @@ from flowrun_tensors.engines.stopping import LossRecord
 from flowrun_tensors.lazy_torch import torch
 
 _LEAST = -800.0  # a logarithm whose exponential is zero, in the place of that of zero
-_FIRST_SPAN = 1024  # steps looked at together at first, where tolerance may stop the descent
+_FIRST_SPAN = 1024  # steps computed together at first, if tolerance may stop the descent
 _LARGEST_SPAN = 2**20  # steps computed together: 8 MiB of losses
 
 

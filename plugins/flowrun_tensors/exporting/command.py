@@ -1,4 +1,4 @@
-"""`flowrun export`: a recipe, or what a run did, as one plain Python script."""
+"""`flowrun export`: writes a recipe or a run as one plain Python script."""
 
 from __future__ import annotations
 
@@ -79,6 +79,6 @@ def _plan(run_or_recipe: str, options: flowrun.RecipeOptions) -> flowrun.Plan:
     given = [f"--{name}" for name, value in changes.items() if value not in (None, ())]
     if given:
         raise flowrun.FlowrunError(
-            f"{', '.join(given)} cannot change what a run did; export its recipe instead"
+            f"{', '.join(given)} cannot change a past run; export its recipe instead"
         )
     return flowrun.plan_of_run(run_or_recipe, plugins=options.plugins)

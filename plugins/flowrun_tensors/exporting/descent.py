@@ -84,7 +84,7 @@ print(f"loss {{{losses}[0]:.5f}} -> {{{losses}[-1]:.5f}}")
 
 
 def gd_train(step: StepLines) -> None:
-    """The loop, with what its options add to it, and nothing else."""
+    """The loop, with only those parts that its options need."""
     codes = _codes(step)
     if codes["new_batches"] or codes["own"]:
         step.seed()

@@ -47,7 +47,7 @@ _PLACED = [
 
 @dataclass(frozen=True)
 class Exported:
-    """A script, and what must lie beside it.
+    """A script, and the files that must be beside it.
 
     files: each by the path that it has from the script's folder. variables: that of each value of
     the recipe, by the value's name.
@@ -59,7 +59,7 @@ class Exported:
 
 
 def export_plan(plan: Plan, *, standin: bool = True) -> Exported:
-    """The script of a plan: what a person would write, with torch alone if the steps allow it.
+    """The script of a plan, as a person would write it, with torch alone if the steps allow it.
 
     standin: whether simulated stand-ins may replace data sets that are not available.
 
@@ -90,7 +90,7 @@ def _own_functions(step: Any, plan: Plan) -> list[Callable[..., Any]]:
 
 
 def _said_of(step: Any, write: Callable[[], object]) -> None:
-    """Write, or raise what is wrong as an error of the step."""
+    """Write, or raise an ExportError as an error of the step."""
     try:
         write()
     except ExportError as error:
@@ -110,7 +110,7 @@ def _device(name: str, plan: Plan) -> str:
 
 
 def _write(script: Script, step: Any, own: OwnCode) -> None:
-    """One step: what is set for it, and its lines."""
+    """Write one step: its settings, and its lines."""
     lines = StepLines(script, step)
     dtype = step.dtype or script.plan.recipe.dtype
     if dtype not in _DTYPES:  # the record of a run from elsewhere may say anything

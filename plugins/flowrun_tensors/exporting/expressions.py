@@ -28,7 +28,7 @@ class Writer:
         self._library = library
 
     def code(self, expression: Expression) -> str:
-        """The expression as code, whose value is what the run makes of it: shapes are lists."""
+        """The expression as code, whose value is the same as in a run: shapes are lists."""
         tree, kind = expression.tree, self.kind(expression.tree)
         if isinstance(tree, ast.Tuple):
             tree = ast.List(tree.elts, ast.Load())

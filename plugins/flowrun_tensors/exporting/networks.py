@@ -87,7 +87,7 @@ def known_model(step: StepLines, name: str) -> Model:
     """The plugin's model of that name; raises ExportError if there is none."""
     models = step.script.plan.registry.items("flowrun_tensors_models")
     if name not in models:
-        raise ExportError(f"there is no model `{name}` in the plugins at hand")
+        raise ExportError(f"there is no model `{name}` in the loaded plugins")
     return models[name]
 
 

@@ -95,7 +95,7 @@ class OwnCode:
         return made
 
     def context(self) -> str:
-        """The class whose objects steps get as `ctx`: of it, what their code asks for."""
+        """The class whose objects steps get as `ctx`, with only the members that they use."""
         wanted = [name for name in _METHODS if name in self._attributes]
         fixed = [name for name in _FIXED if name in self._attributes]
         if {"path", "folder"} & self._attributes:
@@ -131,10 +131,10 @@ class OwnCode:
                 self._need(module, node)
 
     def _need(self, module: Module, use: ast.Name) -> None:
-        """Take what a name means at the top of its module."""
+        """Take the definition of a name at the top of its module."""
         if use.id in _REFUSED:
             called = use.id if use.id == "__file__" else f"{use.id}()"
-            message = f"uses `{called}`, and what that reaches cannot be followed into a script"
+            message = f"uses `{called}`, and the code it reaches cannot be found for a script"
             raise ExportError(f"{module.place(use)}: {message}")
         statement = module.giving(use.id)
         if own := module.flowrun_name(use.id):
@@ -158,7 +158,7 @@ class OwnCode:
                 f"uses `{getattr(use, 'id', name)}`, which is of flowrun, and no part of a script"
             )
             raise ExportError(
-                f"{module.place(use)}: {message}\n    move it out of what the step calls"
+                f"{module.place(use)}: {message}\n    move it out of the code that the step calls"
             )
         self._mean(module, name, name)
         lines = [f"class {name}(Exception):", '    """Bad input of a step."""']
@@ -175,7 +175,7 @@ class OwnCode:
         )
 
     def _copy_imported(self, module: Module, node: ast.stmt, alias: ast.alias, target: str) -> None:
-        """Have what is imported copied beside the script, if it is the plugin's own."""
+        """Copy the imported module beside the script, if it is the plugin's own."""
         if target.partition(".")[0] == "flowrun":
             self._take_of_flowrun(module, node, alias.name)
         part = f"{target}.{alias.name}"
@@ -197,7 +197,7 @@ class OwnCode:
             if not is_needed:
                 return  # without its `__init__.py` a folder is a package all the same
             message = f"imports {shown(path)}, which imports flowrun and cannot be copied"
-            hint = "move what is needed to a module without flowrun"
+            hint = "move the needed code to a module without flowrun"
             raise ExportError(f"{module.place(node)}: {message}\n    {hint}")
         self._script.files[where] = path
         for one in ast.walk(copied.tree):

@@ -1,4 +1,4 @@
-"""The lines of a user's step: its function, called with what the recipe gives it."""
+"""The lines of a user's step: a call of its function with the recipe's inputs and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module of a user's as text: what its statements bind and need, without what is flowrun's."""
+"""A user's module as text: the names its statements bind and need, without flowrun's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUIET = (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.AnnAssign)
 
 @dataclass(eq=False)
 class Module:
-    """A module of a user's. root: the folder from which it is imported, as is what lies there."""
+    """A user's module. root: the folder from which it and its neighbours are imported."""
 
     path: Path
     root: Path
@@ -93,7 +93,7 @@ def evaluated(module: Module, statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def text_of(module: Module, statement: ast.stmt) -> list[str]:
-    """The lines of a statement, without what is flowrun's."""
+    """The lines of a statement, without those of flowrun."""
     lines = module.text.split("\n")
     decorators = getattr(statement, "decorator_list", [])
     kept = [one for one in decorators if not module.is_flowruns(one)]

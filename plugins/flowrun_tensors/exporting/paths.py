@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from flowrun_tensors.exporting.script import Script, StepLines
 from flowrun_tensors.exporting.text import literal
 
-VALUES = "values.pt"  # in the folder where `save` writes values.json and safetensors
+VALUES = "values.pt"  # in a folder in which `save` writes values.json and safetensors
 
 
 def resolved(step: StepLines, text: str) -> Path:
@@ -54,7 +54,7 @@ def beside(script: Script, name: str, path: Path) -> str:
 def checked_file(step: StepLines, name: str, path: Path, url: str) -> str:
     """The name of a constant for a file that is to be had elsewhere, and that must be there.
 
-    url: where; empty if only an export writes it.
+    url: its address; empty if only an export writes it.
     """
     script = step.script
     where = beside(script, name, path)

@@ -15,7 +15,7 @@ from flowrun_tensors.models import ACTIVATIONS
 
 _JOINED = [
     "def NAME(value, tensors):",
-    '    """A value as it was saved: lists and dicts of what is in the file of tensors."""',
+    '    """A value as it was saved: lists and dicts of the tensors in the file."""',
     "    if not isinstance(value, dict):",
     "        return value",
     "    ((kind, content),) = value.items()",
@@ -33,8 +33,8 @@ def load_folder(step: StepLines, path: Path) -> None:
     index = path / "values.json"
     if not index.is_file():
         code = here(step, f"{source}/{VALUES}", path / VALUES, copied=False)
-        script.notes.append(f"{source}/{VALUES} is what the script of the recipe saves that "
-                            f"saves to {source}.")  # fmt: skip
+        script.notes.append(f"{source}/{VALUES} is saved by the script of the recipe that saves "
+                            f"to {source}.")  # fmt: skip
         give_contents(step, Contents("torch", False, {name: Value("") for name in names}), code)
         return
     try:
@@ -62,7 +62,7 @@ def load_folder(step: StepLines, path: Path) -> None:
 
 
 def _saved_value(step: StepLines, written: Any) -> Value:
-    """What values.json tells of a value."""
+    """A value described by values.json."""
     if isinstance(written, dict) and "tensor" in written:
         return Value("", "tensor")
     inner = written.get("dict") if isinstance(written, dict) else None

@@ -13,7 +13,7 @@ from flowrun_tensors.formats import FORMATS
 
 
 def save(step: StepLines) -> None:
-    """`torch.save`, or what else the file's suffix asks for."""
+    """`torch.save`, or another function for the file's suffix."""
     path, named = resolved(step, step.options.to), step.named
     chosen = step.script.plan.registry.formats.get(path.suffix.lower())
     if not named:

@@ -1,4 +1,4 @@
-"""A script while it is written: its imports, helpers and lines, and what is known of its values."""
+"""A script while it is written: its imports, helpers and lines, and descriptions of its values."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Value:
 class Script:
     """All that a script is made of.
 
-    imports: names by module, none for a module itself. files: what must lie beside the script, by
-    the path it has there. taken: names that no value may have. written: what `save` steps have
-    written, by path.
+    imports: names by module, none for a module itself. files: the files that must be beside the
+    script, by their path there. taken: names that no value may have. written: the values that
+    `save` steps have written, by path.
     """
 
     plan: Plan
@@ -108,7 +108,7 @@ class Script:
         return self.helpers[key][0]
 
     def is_seen(self, key: str) -> bool:
-        """Whether this is not the first time that it is asked; what is said once asks it."""
+        """Whether it was called with this key before; used for lines that are written once."""
         is_new = key not in self._seen
         self._seen.add(key)
         return not is_new
@@ -189,7 +189,7 @@ class StepLines:
         self.add(f"torch.manual_seed({self.step.seed}){why}")
 
     def local(self, wish: str) -> str:
-        """A name for what only this step needs."""
+        """A name for a variable that only this step needs."""
         return self.script.free(wish)
 
     def wants(self, output: str) -> bool:
@@ -218,7 +218,7 @@ class StepLines:
         return early
 
     def give(self, output: str, kind: str = "", **known: Any) -> str:
-        """The variable of an output, and what is known of it below."""
+        """The variable of an output, with its description for the steps below."""
         target = self.step.wires.outputs[output]
         self._given[target] = Value(self.script.variable(target), kind, **known)
         return self._given[target].name
@@ -231,7 +231,7 @@ class StepLines:
         return name
 
     def finish(self) -> None:
-        """Let the steps below see what this one gives."""
+        """Publish the outputs of this step for the steps below."""
         self.add(*self._late)
         self.script.values.update(self._given)
 
@@ -248,7 +248,7 @@ class _Names(dict[str, Any]):
 
 
 def shown_values(plan: Plan) -> list[str]:
-    """The values that a script prints: what the recipe expects something of, or gives last."""
+    """The values that a script prints: those with expectations, or else the last ones."""
     roots = (path.partition(".")[0].partition("[")[0] for path in plan.recipe.expect)
     given = {name for step in plan.steps for name in step.wires.outputs.values()}
     expected = [root for root in dict.fromkeys(roots) if root in given]

@@ -1,4 +1,4 @@
-"""What a file of tensors holds, and how a script takes values of it."""
+"""The contents of a file of tensors, and the lines by which a script takes values of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowrun_tensors.exporting.text import ExportError, literal
 
 
 class Contents(NamedTuple):
-    """What a file of tensors holds. form: `torch`, `safetensors`, `NumPy`, `folder` or a suffix."""
+    """The contents of a file. form: `torch`, `safetensors`, `NumPy`, `folder` or a suffix."""
 
     form: str
     is_lone: bool
@@ -20,7 +20,7 @@ class Contents(NamedTuple):
 
 
 def contents_of(chosen: Format, path: Path) -> Contents:
-    """What a file that is there holds."""
+    """The contents of an existing file."""
     if chosen.name == "torch":
         import torch
 
@@ -38,14 +38,14 @@ def contents_of(chosen: Format, path: Path) -> Contents:
 
 
 def _described(value: Any) -> Value:
-    """What is known of a value that a file holds."""
+    """A value of a file, described for a script."""
     if hasattr(value, "dtype"):
         return Value("", "tensor", str(value.dtype).removeprefix("torch."), tuple(value.shape))
     return Value("", "dict", detail=layers_of(value)) if isinstance(value, dict) else Value("")
 
 
 def give_contents(step: StepLines, contents: Contents, code: str, more: str = "") -> None:
-    """Give the values that the recipe names, of those that a file of tensors holds."""
+    """Give the values that the recipe names, from a file of tensors."""
     saved, outputs = step.local("saved"), list(step.step.wires.outputs)
     if contents.form == "NumPy":
         step.script.use("numpy")

@@ -26,7 +26,7 @@ def literal(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     if type(value) is int and value.bit_length() > _MOST_BITS:
-        raise ExportError("an option holds a number of too many digits to be written out")
+        raise ExportError("an option has a number of too many digits to be written out")
     if value is None or type(value) in (bool, int, float, bytes):
         return repr(value)
     if type(value) is str:
@@ -40,7 +40,7 @@ def literal(value: Any) -> str:
         return items if type(value) is set else f"frozenset({items})"
     if type(value) is dict:
         return mapping((literal(key), literal(item)) for key, item in value.items())
-    raise ExportError(f"an option holds a {type(value).__name__}, which no literal makes")
+    raise ExportError(f"an option has a {type(value).__name__}, which has no literal")
 
 
 def comment(text: str) -> list[str]:

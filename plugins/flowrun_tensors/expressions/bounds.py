@@ -1,4 +1,4 @@
-"""The bound on the size of what an expression makes, applied before anything is made."""
+"""The bound on the size of an expression's results, applied before anything is made."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _Shape = tuple[int, ...]
 def refuse_large(name: str, arrays: Sequence[Any], numbers: Sequence[int] = ()) -> None:
     """Raise ValueError if the result of a function would have more elements than allowed.
 
-    arrays, numbers: all that it takes, by position and by keyword, in lists as well. The result of
-    a function of the vocabulary is no larger than what its arrays are broadcast to, except for
-    those that have a rule here.
+    arrays, numbers: all its arguments, by position and by keyword, in lists as well. The result of
+    a function of the vocabulary is no larger than the shape its arrays broadcast to, except for
+    functions that have a rule here.
     """
     shapes = [tuple(array.shape) for array in arrays]
     rule = _LARGER.get(name)
     try:
         shape = torch.broadcast_shapes(*shapes) if rule is None else rule(shapes, numbers)
     except (RuntimeError, ValueError):
-        return  # the function itself reports what does not fit
+        return  # the function itself reports the mistake
     _refuse(tuple(shape))
 
 
@@ -50,7 +50,7 @@ def refuse_large_index(array: Any, index: Any) -> None:
     try:
         _refuse((*torch.broadcast_shapes(*chosen), *kept, *sizes))
     except RuntimeError:
-        return  # the index itself reports what does not fit
+        return  # the index itself reports the mistake
 
 
 def _refuse(shape: _Shape) -> None:

@@ -46,8 +46,8 @@ def evaluate(
 ) -> Any:
     """The value of an expression; shapes become lists, dtypes and devices their names.
 
-    An augmented assignment changes a copy of its target in place, as torch does. `library` is
-    where functions come from, and `kind` its class of arrays: torch and its Tensor, unless NumPy's
+    An augmented assignment changes a copy of its target in place, as torch does. `library` has
+    the functions, and `kind` is its class of arrays: torch and its Tensor, unless NumPy's
     are given. Raises ExpressionError if a number or tensor would become too large, and if
     the operations do not fit the values; torch's own errors come through as they are.
     """

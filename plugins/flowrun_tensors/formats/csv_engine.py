@@ -34,9 +34,9 @@ def read_large(
 
     names_end: the bytes up to the end of the line of names, without a mark of the encoding.
 
-    None if the file is not large, no engine is installed, or the engine does not read what the
-    file holds, or not certainly as the strict reader would: then that one reads it, or reports what
-    is wrong. Takes no more memory than the result and a few blocks.
+    None if the file is not large, no engine is installed, or the engine cannot read the content, or
+    not certainly as the strict reader would: then the latter reads it, or reports the mistake.
+    Takes no more memory than the result and a few blocks.
     """
     if path.stat().st_size < LARGE or not _is_separator(delimiter):
         return None
@@ -143,7 +143,7 @@ def _is_finite(rows: torch.Tensor) -> bool:
 
 
 def _quotes_are_plain(block: bytes, delimiter: str) -> bool:
-    """Whether quotes are only at both ends of cells, and no cell holds a delimiter or line end."""
+    """Whether quotes are only at both ends of cells, and no cell has a delimiter or line end."""
     if b'"' not in block:
         return True
     import numpy

@@ -24,8 +24,8 @@ def opened_rows(path: Path, offset: int) -> Iterator[FileIO]:
 def count_rows(file: FileIO) -> int:
     r"""The lines that are not blank, from the file's position, the beginning of a line.
 
-    A line ends with "\n", "\r\n" or "\r", and not within quotes. So there are as many as there are
-    places where an end follows on something else. Raises csv.Error if a quote is not closed.
+    A line ends with "\n", "\r\n" or "\r", and not within quotes. So their number is that of the
+    line ends that follow another character. Raises csv.Error if a quote is not closed.
     """
     import numpy
 

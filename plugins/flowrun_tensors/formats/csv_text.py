@@ -30,7 +30,7 @@ def read_csv(
     """`data`, `(rows, columns)`, and `columns`, the names (None without a header line).
 
     delimiter: found among `;`, tab, `|` and `,` if it is not given.
-    header: whether the first line holds names; by default, if one of its cells is not a number.
+    header: whether the first line has names; by default, if one of its cells is not a number.
     dtype: of the data. A number is the float64 nearest to its text, cast to it.
 
     A large file is read by an engine if one is installed; the files that it does not support, and
@@ -132,7 +132,7 @@ def table_numbers(
                 offset += 1
                 continue
             raise DataError(
-                f"{path}, line {reader.line_num}: {len(row)} cells, where the first line has "
+                f"{path}, line {reader.line_num}: {len(row)} cells, but the first line has "
                 f"{width}; is `{reader.dialect.delimiter}` the delimiter?"
             )
         try:
@@ -172,7 +172,7 @@ def _cell(path: Path, line: int, column: int, columns: list[str] | None) -> str:
 def bad_cell(
     path: Path, line: int, column: int, columns: list[str] | None, value: str
 ) -> DataError:
-    """The error of a cell that holds no finite number, its column counted from 0."""
+    """The error of a cell without a finite number, its column counted from 0."""
     what = f"`{value}` is not a finite number" if value.strip() else "the cell is empty"
     hint = ""
     if "," in value and _is_number(value.replace(",", ".")):

@@ -1,7 +1,7 @@
 """The content of tensor files from their headers: names, shapes and dtypes.
 
-Each function returns what `read_...` of its format returns, and raises the same errors, as far as
-the header tells. They are for a check, inside of torch's FakeTensorMode: nothing takes memory.
+Each function returns the same as `read_...` of its format, and raises the same errors, as far as
+the header shows. They are for a check, inside of torch's FakeTensorMode: nothing takes memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pt_header(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:
         if _is_of_fakes(error):
-            message = f"what {path.name} holds cannot be told without its data"
+            message = f"the content of {path.name} is not known without its data"
             raise NeedsDataError(f"{message} ({str(error).partition('.')[0]})") from error
         raise not_tensors(path, error) from error
     return without_data(by_name(value, path))  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ def without_data(value: Any) -> Any:
     """
     if isinstance(value, torch.Tensor):
         if value.layout is not torch.strided or value.is_quantized:
-            raise NeedsDataError(f"a tensor is {_layout(value)}: how large it is, its data tells")
+            raise NeedsDataError(f"a tensor is {_layout(value)}: its size depends on its data")
         made = torch.empty_strided(
             tuple(value.shape), value.stride(), dtype=value.dtype, device="cpu"
         )

@@ -15,8 +15,8 @@ from flowrun_tensors.lazy_torch import torch
 def read_pt(path: Path) -> dict[str, Any]:
     """A file of torch.save: one tensor (as `data`), or a dict of values.
 
-    Read with `weights_only=True`, so that a file cannot run code, and memory-mapped where its form
-    allows. Raises DataError if it holds anything else.
+    Read with `weights_only=True`, so that a file cannot run code, and memory-mapped if its form
+    allows. Raises DataError if it has anything else.
     """
     try:
         try:
@@ -69,8 +69,8 @@ def safetensors_by_name(
 def read_numpy(path: Path) -> dict[str, Any]:
     """The array of a `.npy` file as `data`, or those of a `.npz` file by name.
 
-    Which of them it is, its content tells. A `.npy` file is memory-mapped: the tensor has the
-    file's memory, and what is written to it stays in this process (copy-on-write).
+    Its content decides which of them it is. A `.npy` file is memory-mapped: the tensor uses the
+    file's memory, and changes of it stay in this process (copy-on-write).
     """
     return arrays_by_name(
         path, torch.from_numpy, lambda archive, name: torch.from_numpy(archive[name])
@@ -84,7 +84,7 @@ def arrays_by_name(
 ) -> dict[str, Any]:
     """A lone array through `tensor_of`, or each member of an archive through `member_of`, by name.
 
-    Raises DataError if the file holds no arrays of numbers.
+    Raises DataError if the file has no arrays of numbers.
     """
     import numpy
 
@@ -140,7 +140,7 @@ def _tensors(path: Path, named: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def no_tensor(name: str, kind: str) -> DataError:
-    """The error of a value of another kind than a file of tensors holds."""
+    """The error of a value that is no tensor."""
     return DataError(
         f"`{name}` is a {kind}, and a file of this kind holds tensors alone; save to a folder to "
         "keep everything"

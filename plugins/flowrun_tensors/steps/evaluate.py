@@ -95,7 +95,7 @@ def _targets(
 def _require_finite(
     y_hat: torch.Tensor, y_val: torch.Tensor, X_val: torch.Tensor, params: dict[str, torch.Tensor]
 ) -> None:
-    """Raise FlowrunError if a prediction or a target is not finite, naming where that is from."""
+    """Raise FlowrunError if a prediction or a target is not finite, and name its origin."""
     if _is_finite(y_hat) and _is_finite(y_val):
         return
     known = {
@@ -104,11 +104,11 @@ def _require_finite(
         **{f"params.{key}": one for key, one in params.items()},
     }
     named = [name for name, value in known.items() if not _is_finite(value)]
-    found = "nothing that they are computed from is so: they leave the range of their dtype"
+    found = "all their operands are finite: they leave the range of their dtype"
     if named:
         place = [int(part) for part in (~known[named[0]].isfinite()).nonzero()[0]]
         number = float(known[named[0]][tuple(place)])
-        found = f"`{named[0]}` holds {number} at {place}"
+        found = f"`{named[0]}` has {number} at {place}"
     wrong = "targets" if named == ["y_val"] else "predictions"
     raise FlowrunError(
         f"{wrong} are not finite, so no metric can be computed: {found}\n"

@@ -50,7 +50,7 @@ def tracked(name: str, value: Any) -> torch.Tensor:
 def scalar(f: Any, text: str) -> torch.Tensor:
     """The value of an expression, which must be one number that depends on tracked tensors."""
     if not isinstance(f, torch.Tensor) or not f.requires_grad:
-        raise FlowrunError(f"`{text}` does not depend on what it is to be differentiated by")
+        raise FlowrunError(f"`{text}` does not depend on the tensors of `by`")
     if f.numel() != 1:
         raise FlowrunError(
             f"`{text}` has the shape {tuple(f.shape)}; only a scalar has a gradient: "

@@ -111,7 +111,7 @@ def _on_shapes(
 def _wanted(
     named: dict[str, Any], values: tuple[str, ...], path: Path, ctx: Context
 ) -> dict[str, Any]:
-    """The values that the recipe names, of those that a source holds, on the step's device."""
+    """The values that the recipe names, of those in a source, on the step's device."""
     named.setdefault("columns", None)
     if len(values) == 1 and values[0] not in named and named.keys() == {"data", "columns"}:
         named[values[0]] = named["data"]  # a lone tensor has the name from the recipe
@@ -139,7 +139,7 @@ def _path_of(
         if sha256 is None and source.startswith("https://"):
             raise DataError(
                 f"{source}: an address needs its `sha256`, so that the data is known\n"
-                "    fetch the file once, look at it, and write down what `sha256sum` says"
+                "    fetch the file once, look at it, and copy the output of `sha256sum`"
             )
         return fetched(source, sha256 or "")
     if source in ctx.plugins.datasets:
@@ -203,8 +203,8 @@ def _header_of(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[
     chosen, given = _format_of(path, settings, ctx)
     if chosen.header is None and path.stat().st_size > _QUICKLY_READ:
         raise NeedsDataError(
-            f"{path.name} is large, and its format ({chosen.name}) does not tell from a file's "
-            "beginning what it holds\n    give the Format a `header`"
+            f"{path.name} is large, and its format ({chosen.name}) cannot read its content from "
+            "the beginning of the file\n    give the Format a `header`"
         )
     with ctx.mapped() if chosen.mapped else nullcontext():
         if chosen.header is not None:
@@ -241,7 +241,7 @@ def _promised_values(path: Path, settings: dict[str, Any], ctx: CheckContext) ->
     if named is None:
         raise NeedsDataError(
             f"{path.name} is written by a step above, and only its format ({chosen.name}) knows "
-            "what a file of it gives"
+            "the content of such a file"
         )
     return named
 

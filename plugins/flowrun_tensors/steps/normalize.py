@@ -48,7 +48,7 @@ def normalize(
     shift = (mean.to(exact_mean.dtype) - exact_mean).abs() / exact_std
     if (coarse := ~constant & (shift > _LARGEST_SHIFT)).any():
         ctx.warn(
-            f"{_name(X_train)} holds the mean only to {float(shift[coarse].max()):.2g} of the "
+            f"{_name(X_train)} stores the mean only to {float(shift[coarse].max()):.2g} of the "
             f"deviation: column {_shown(coarse, columns)}; normalize in a wider dtype, then cast"
         )
     scaled = _scaled(X_train, X_val, mean, std)

@@ -63,7 +63,7 @@ def _on_shapes(values: dict[str, Any], **named: str) -> dict[str, Any]:
             return value
         _require_host(value, name)
         if value.numel() > _MOST_ELEMENTS:
-            raise NeedsDataError(f"`{name}` is large, and NumPy computes with what there is")
+            raise NeedsDataError(f"`{name}` is large, and NumPy cannot compute without its data")
         dtype = str(value.dtype).removeprefix("torch.")
         return library.zeros(tuple(value.shape), dtype).view(Zeros)
 

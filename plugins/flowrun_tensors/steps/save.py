@@ -78,7 +78,7 @@ def _target(
     if chosen is not None and chosen.write is None:
         raise FlowrunError(f"{chosen.name} files ({path.name}) are only read, not written")
     if chosen is not None and not values:
-        raise FlowrunError(f"name what goes into {path.name}: `values: [...]`")
+        raise FlowrunError(f"name the values to save in {path.name}: `values: [...]`")
     return path, chosen
 
 

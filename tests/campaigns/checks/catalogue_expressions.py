@@ -138,7 +138,7 @@ CASES = (
               - tensor: {x: [1.5, 2], w: [0.5, 1]}
               - grad: {of: (x ** 2).sum(), by: [w]}  # here
         """,
-        says=("does not depend on what it is to be differentiated by",),
+        says=("does not depend on the tensors of `by`",),
         mended=("x ** 2", "w * x ** 2"),
     ),
     Case(

@@ -136,7 +136,7 @@ def test_an_effect_is_not_called_for_what_it_gives(
     assert os.environ["SENT"] == "nothing"
     assert states(checked) == {"ones": "fits", "send": "unknown", "compute": "unknown"}
     (finding,) = checked.findings
-    assert "it acts outside, and is not called in a check" in finding.message
+    assert "it acts outside of the recipe: a check does not call it" in finding.message
 
 
 def test_a_function_on_shapes_takes_the_place_of_the_step(recipe: Callable[..., Path]) -> None:

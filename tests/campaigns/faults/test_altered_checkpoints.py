@@ -15,7 +15,7 @@ from tests.campaigns.faults.undisturbed import Undisturbed
 from tests.campaigns.faults.worlds import World, ended
 
 Way = Callable[[Path], None]
-SAID = "warning: a checkpoint cannot be read, so its step begins anew: "
+SAID = "warning: a checkpoint cannot be read, so its step starts over: "
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -78,7 +78,7 @@ MISTAKES = (
         recipe=_load("wine.csv"),
         files={"wine.csv": "a;b;c\n1;2;3\n4;5\n"},
         code=STEP_FAILED,
-        says=("wine.csv, line 3: 2 cells, where the first line has 3",),
+        says=("wine.csv, line 3: 2 cells, but the first line has 3",),
     ),
     Mistake(
         title="An empty table",
@@ -171,7 +171,7 @@ MISTAKES = (
         recipe=_load("tables"),
         files={"tables/wine.csv": _SMALL},
         code=STEP_FAILED,
-        says=("tables holds no saved values", "a `save` step makes them"),
+        says=("tables has no saved values", "a `save` step makes them"),
     ),
     Mistake(
         title="Saving to a place where a file stands",

@@ -157,7 +157,7 @@ MISTAKES = (
         recipe=_expecting("timings.n: 10"),
         says=(
             "recipe.yaml:5:14: ",
-            "expected of `timings.n`",
+            "expectation of `timings.n`",
             "`10` (a whole number)",
             "a mapping",
             "`{equals: 10}`",

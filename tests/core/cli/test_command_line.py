@@ -97,7 +97,7 @@ def test_a_line_a_step_then_the_expectations(flowrun: Flowrun) -> None:
 
 def test_quiet_prints_only_what_matters(flowrun: Flowrun) -> None:
     good, unmet = flowrun("good.yaml", "-q"), flowrun("unmet.yaml", "--quiet")
-    assert "it starts processes: what these read is not seen" in good.stderr
+    assert "it starts processes: the files these read are not seen" in good.stderr
     assert len(good.stderr.splitlines()) == 1
     assert good.stdout == "printed by a step\nprinted by its subprocess\n"
     assert "expected x above 5, found 1" in unmet.stderr

@@ -86,7 +86,7 @@ def test_a_value_is_what_it_was_to_the_last_bit(recipe, flowrun: Flowrun) -> Non
     assert update(flowrun) == "golden/r.json: `value` is made"
     before = Path("golden/r.json").read_bytes()
     assert outcome(path, set={"expect.value": {"golden": {"rtol": 0, "atol": 0}}})["met"]
-    assert update(flowrun) == "golden/r.json: `value` is what it was"
+    assert update(flowrun) == "golden/r.json: `value` is unchanged"
     assert Path("golden/r.json").read_bytes() == before
 
 
@@ -331,7 +331,7 @@ def test_a_recipe_in_no_file_has_no_golden_values() -> None:
         ({"golden": {"rtl": 1}}, "did you mean `rtol`?"),
         ({"golden": {"rtol": -1}}, "a number of at least 0"),
         ({"golden": {"cuda": 1}}, "`cuda` does not fit"),
-        ({"golden": {"cuda": {"cpu": 1}}}, "`cpu` says nothing of a golden value"),
+        ({"golden": {"cuda": {"cpu": 1}}}, "`cpu` is no key of a golden value"),
         ({"golden": {"rtol": math.inf}}, None),
         ({"golden": None}, None),
         ({"golden": {"cuda": {"rtol": 1, "atol": 0.5}}, "above": 1}, None),

@@ -117,7 +117,7 @@ def test_a_recipe_is_chosen_by_name_or_file(recipe: Make, flowrun: Flowrun) -> N
         assert [run["recipe"] for run in listed(flowrun, "--recipe", chosen)] == ["red"]
     said = refused(flowrun, "runs", "--recipe", "rde")
     assert "there is no run of the recipe `rde`" in said
-    assert "there are runs of: white, red" in said
+    assert "name or file that has runs: white, red" in said
     assert "did you mean `red`?" in said
 
 

@@ -115,7 +115,7 @@ def test_another_option_is_told_with_what_it_does(run: Run, flowrun: Flowrun) ->
     shown = compared(flowrun)
     assert section(shown, "options") == ["vars.n: 1 -> 2", "give.value: 1 -> 2",
                                          "other.value: 2.5 -> 3.5"]  # fmt: skip
-    assert section(shown, "data") == ["inputs of another content: `add` (a, b)"]
+    assert section(shown, "data") == ["inputs whose content differs: `add` (a, b)"]
     result = section(shown, "result")
     assert result[0] == "status: ok -> unmet"
     assert result[1] == "metrics.total: 3.5 -> 5.5 (+2)"
@@ -155,7 +155,7 @@ def test_changes_of_the_recipe_are_told_step_by_step(run: Run, flowrun: Flowrun)
     run()
     shown = compared(flowrun)
     assert section(shown, "recipe")[0] == "step `give_2` removed, after `other`"
-    assert "values that A alone gives: `c`" in shown
+    assert "values that only A gives: `c`" in shown
 
 
 def test_another_recipe_with_the_same_steps_is_told(
@@ -220,7 +220,7 @@ def test_code_that_the_store_no_longer_knows_is_said_to_be_unknown(
     for path in Path(".flowrun/store").glob("records.sqlite*"):
         path.unlink()
     shown = compared(flowrun)
-    assert "not known of `other`, `add`: the store has no record" in shown
+    assert "unknown for `other`, `add`: the store has no record" in shown
     assert "the bytes of A and B are not kept" in shown
 
 
@@ -244,7 +244,7 @@ def test_a_failed_run_differs_by_its_error(run: Run, flowrun: Flowrun) -> None:
     assert result[0] == "status: ok -> failed"
     assert result[1].startswith("error: none -> ")
     assert "metrics.total: 3.5 -> nothing" in result
-    assert "values that A alone gives: `total`, `metrics`" in result
+    assert "values that only A gives: `total`, `metrics`" in result
 
 
 def test_nested_values_are_compared_part_by_part(run: Run, flowrun: Flowrun) -> None:
@@ -308,7 +308,7 @@ def test_values_of_a_plugins_own_type_are_compared_if_it_is_named(
     fr.run(path, set={"fill.items": [1, 3]})
     result = section(compared(flowrun), "result")
     assert (
-        result[1] == "the bytes of A and B cannot be read: if a plugin's codec does, add -p PLUGIN"
+        result[1] == "the bytes of A and B cannot be read: if a plugin can read them, add -p PLUGIN"
     )
     done = flowrun("diff", "last~1", "last", "-p", "boxes.py")
     assert (done.returncode, done.stderr) == (1, "")
@@ -340,7 +340,7 @@ def test_tensors_whose_bytes_are_not_kept_are_said_to_differ(
     fr.run(path)
     fr.run(path, set={"tensor.a": [1.0, 2.5, 3.0]})
     result = section(compared(flowrun), "result")
-    assert result[1].startswith("the bytes of A and B are not kept, so how far they differ")
+    assert result[1].startswith("the bytes of A and B are not kept, so the difference")
     assert result[2].startswith("with `cache: true` beside the step")
 
 
@@ -365,7 +365,7 @@ def test_values_without_a_digest_are_said_not_to_be_known(run: Run, flowrun: Flo
     run(*steps)
     run(*steps)
     assert section(compared(flowrun, 0), "result") == [
-        "no digest tells whether these differ: `thing` of `thing`"
+        "without a digest it is unknown whether these differ: `thing` of `thing`"
     ]
 
 
@@ -377,7 +377,7 @@ def test_a_value_that_differs_is_shown_beside_one_that_is_not_known(
     run(*steps, set={"other.value": 1})
     result = section(compared(flowrun, 1), "result")
     assert "metrics.total: 3.5 -> 2 (-1.5)" in result
-    assert "no digest tells whether these differ: `thing` of `thing`" in result
+    assert "without a digest it is unknown whether these differ: `thing` of `thing`" in result
 
 
 def test_the_same_value_of_another_step_is_no_difference_of_the_result(

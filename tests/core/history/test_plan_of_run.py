@@ -246,7 +246,7 @@ def test_a_run_whose_record_holds_no_recipe_is_refused(write: Write) -> None:
     with pytest.raises(FlowrunError, match="there are no runs"):
         fr.plan_of_run("last")
     write(".flowrun/runs/20260101-150000-aaaaaa/run.json", '{"id": "20260101-150000-aaaaaa"}')
-    with pytest.raises(FlowrunError, match="does not hold its recipe"):
+    with pytest.raises(FlowrunError, match="does not have its recipe"):
         fr.plan_of_run("last")
 
 

@@ -125,7 +125,7 @@ def test_a_whole_number_with_an_exponent_is_the_one_that_is_written(
         ("  - make\n  - double:\n    in: {data: dat}", "6:16", ["needs `dat`", "mean `data`"]),
         ("  - make\n  - cut: {at: 1}\n    in: {names: nmes}", "6:17", ["`nmes`", "mean `names`"]),
         ("  - make\n  - double:\n    in: {dta: data}", "6:10", ["no input `dta`", "`data`?"]),
-        ("  - make\n  - double:\n    in: {data: null}", "6:16", ["cannot do without"]),
+        ("  - make\n  - double:\n    in: {data: null}", "6:16", ["needs its input"]),
         ("  - make\n  - double: {data: 3}", "5:14", ["`data` is an input: wire it"]),
         ("  - make:\n    out: {data: x, names: x}", "5:27", ["two outputs the name `x`"]),
         ("  - make:\n    out: {dat: x}", "5:11", ["no output `dat`", "`data`?"]),

@@ -92,7 +92,7 @@ def test_a_hook_that_nobody_declares_is_refused(recipe: Path, write: Write) -> N
         flowrun.plan(recipe)
     write("cellar.py", CELLAR.replace('items("flowrun_cellar_barrels")', 'items("flowrun_casks")'))
     recipe.write_text("recipe: r\nplugins: [./cellar.py]\nsteps: [fill: {barrel: x}]\n")
-    with pytest.raises(flowrun.StepError, match=r"no plugin at hand declares .*`flowrun_casks`"):
+    with pytest.raises(flowrun.StepError, match=r"no loaded plugin declares .*`flowrun_casks`"):
         flowrun.run(recipe)
 
 

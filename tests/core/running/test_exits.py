@@ -123,7 +123,9 @@ def flowrun_run_finished(run):
 
 def test_names_that_would_end_the_process_are_a_mistake_of_the_recipe(write: Write) -> None:
     write("steps.py", OPTIONS)
-    with pytest.raises(RecipeError, match=r"cannot tell its outputs .*SystemExit: 0 \(steps.py:5"):
+    with pytest.raises(
+        RecipeError, match=r"cannot derive its outputs .*SystemExit: 0 \(steps.py:5"
+    ):
         flowrun.run(write("r.yaml", RECIPE.format(step="early")))
 
 

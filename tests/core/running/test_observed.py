@@ -44,7 +44,7 @@ def test_a_step_that_writes_acts_outside_and_says_so(write: Write) -> None:
     path = recipe_of(write, code)
     record = flowrun.run(path).record
     assert list(record["steps"][0]["files_written"]) == [str(Path("out.txt").resolve())]
-    assert record["warnings"] == ["it writes out.txt: mark it by @step(..., effect=True)"]
+    assert record["warnings"] == ["it writes out.txt: mark it with @step(..., effect=True)"]
     assert is_kept(path)
     Path("out.txt").unlink()
     assert not is_kept(path)

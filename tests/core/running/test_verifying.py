@@ -36,7 +36,7 @@ def recipe(write: Write) -> Path:
 
 def test_a_wrong_result_is_said_and_replaced(recipe: Path, write: Write, flowrun: Flowrun) -> None:
     first = flowrun(recipe)
-    assert "it starts processes: what these read is not seen" in first.stdout
+    assert "it starts processes: the files these read are not seen" in first.stdout
     write("numbers.txt", "1 2 4")
     assert flowrun(recipe).stdout.count("kept") == 2
     done = flowrun(recipe, "--verify")

@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_is_none(harm: str) -> None:
     path.write_text(
         text[:40] if harm == "truncate" else text.replace("[0,", "[1,", 1).replace("3,", "4,")
     )
-    with pytest.warns(UserWarning, match="a checkpoint cannot be read, so its step begins anew"):
+    with pytest.warns(UserWarning, match="a checkpoint cannot be read, so its step starts over"):
         assert begun() == 0
 
 

@@ -165,7 +165,7 @@ def test_verify_reads_everything_and_finds_nothing_wrong(world: World, flowrun: 
     world.called()
     done = flowrun("store", "verify")
     assert done.returncode == 0
-    assert "all records and values are what was kept (1 values read)" in done.stdout
+    assert "all records and values are undamaged (1 values read)" in done.stdout
 
 
 def test_verify_names_what_is_damaged(world: World, flowrun: Flowrun) -> None:

@@ -181,12 +181,12 @@ LARGE: dict[str, tuple[Code, str, str]] = {
     "linear": (
         lambda: nn.Linear(3, 1)(r(ROWS, 4)),
         f"must have same reduction dim, but got [{ROWS}, 4] X [3, 1]",
-        "the layer takes 3 columns, and is given 4: make it for 4 inputs",
+        "the layer takes 3 columns, but gets 4: make it for 4 inputs",
     ),
     "product": (
         lambda: r(ROWS, 4) @ r(3, 2),
         f"must have same reduction dim, but got [{ROWS}, 4] X [3, 2]",
-        "the left side has 4 columns, and the right side 3 rows: make them equal",
+        "the left side has 4 columns, but the right side 3 rows: make them equal",
     ),
     "sum": (
         lambda: r(ROWS, 4) + r(ROWS, 3),
@@ -282,7 +282,7 @@ def test_the_operation_is_named_with_its_operands_and_a_cure() -> None:
     assert diagnosis is not None
     assert diagnosis.operation == "matmul((1000, 11) float32 cuda:0, (12, 64) float32 cuda:0)"
     assert diagnosis.hint is not None
-    assert "the left side has 11 columns, and the right side 12 rows" in diagnosis.hint
+    assert "the left side has 11 columns, but the right side 12 rows" in diagnosis.hint
 
 
 def test_a_mistake_of_a_step_is_an_error_with_the_name_of_its_kind() -> None:

@@ -357,7 +357,7 @@ def test_what_another_plugins_format_makes_of_values_is_not_known(write: Write) 
     ("to", "names", "message"),
     [
         ("t.csv", ["x"], "only read, not written"),
-        ("t.npy", [], "name what goes into t.npy"),
+        ("t.npy", [], "name the values to save in t.npy"),
         ("t.pt", ["n"], "`n` is a int, and a file of this kind holds tensors alone"),
         ("t.pt", ["x", "loss"], "`loss` is a float, and a file of this kind"),
         ("out", ["odd"], "`odd` is a set, which save cannot keep"),

@@ -229,8 +229,8 @@ def test_models_and_formats_of_a_plugin_are_their_own_text(
 REFUSED = {
     "flowrun": ("from flowrun import run\n@S\ndef s():\n    run('x')\n", "uses `run`, which is of"),
     "flowrun_module": ("import flowrun as fr\n@S\ndef s():\n    fr.run(1)\n", "uses `fr`, which"),
-    "globals": ("@S\ndef s():\n    return globals()['x']\n", "uses `globals()`, and what that"),
-    "file": ("@S\ndef s():\n    return __file__\n", "uses `__file__`, and what that reaches"),
+    "globals": ("@S\ndef s():\n    return globals()['x']\n", "uses `globals()`, and the code it"),
+    "file": ("@S\ndef s():\n    return __file__\n", "uses `__file__`, and the code it reaches"),
     "nested": ("def make():\n    @S\n    def s():\n        pass\n    return s\ns = make()\n",
                "does not stand at the top of a module"),
     "context": ("@S\ndef s(*, ctx):\n    return ctx.datasets\n", "uses `ctx.datasets`"),

@@ -149,7 +149,7 @@ def test_an_odd_cell_is_taken_as_the_reader_takes_it(
         ("7,5", "decimals need a point, not a comma"),
         ('"1"2', "cannot be read as delimited text"),
         ('"1""2"', "line 70001, column 3"),
-        ("3;4", "line 70001: 4 cells, where the first line has 3"),
+        ("3;4", "line 70001: 4 cells, but the first line has 3"),
     ],
 )
 def test_an_odd_cell_is_refused_as_the_reader_refuses_it(

@@ -82,7 +82,7 @@ def sized(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Si
         ("1,2\n\n\n3,inf\n", "column 2: `inf` is not a finite number"),
         ("a,b\n1,1_000\n", "line 2, column 2 (b): `1_000`"),
         ("a;b\n1;2,5\n", "decimals need a point, not a comma"),
-        ("a,b\n1,2\n3\n", "line 3: 1 cells, where the first line has 2"),
+        ("a,b\n1,2\n3\n", "line 3: 1 cells, but the first line has 2"),
         ("a,b\n", "no rows below"),
         ("", "is empty"),
         ('a,b\n"1,2\n', "cannot be read as delimited text"),
@@ -179,7 +179,7 @@ def test_a_numpy_file_of_objects_is_refused() -> None:
         ("https://example.org/t.csv", {"sha256": "0" * 64}, "FLOWRUN_OFFLINE is set"),
         ("wine-red", {"sha256": "0" * 64}, "goes with an https address"),
         ("t.pt", {"delimiter": ","}, "`delimiter` means nothing for torch files"),
-        (".", {}, "holds no saved values"),
+        (".", {}, "has no saved values"),
     ],
 )
 def test_a_source_that_cannot_be_had_says_why(
@@ -292,7 +292,7 @@ def test_tensors_are_saved_to_one_file_by_its_suffix(suffix: str) -> None:
     ("to", "values", "message"),
     [
         ("out.csv", ["params"], "only read, not written"),
-        ("out.npy", [], "name what goes into out.npy"),
+        ("out.npy", [], "name the values to save in out.npy"),
         ("out.pt", ["notes"], "`notes` is a str"),
     ],
 )

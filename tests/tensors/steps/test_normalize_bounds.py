@@ -114,7 +114,7 @@ def test_a_mean_that_the_dtype_holds_coarsely_is_warned_of(dtype: torch.dtype, w
     if warns:
         (warning,) = result.record["warnings"]
         name = str(dtype).removeprefix("torch.")
-        assert warning.startswith(f"{name} holds the mean only to 0.")
+        assert warning.startswith(f"{name} stores the mean only to 0.")
         assert float(warning.split()[6]) == pytest.approx(abs(found), rel=0.1)
         assert "of the deviation: column year; normalize in a wider dtype, then cast" in warning
     else:

@@ -8,8 +8,8 @@ from typing import Any
 
 from flowrun.values.codecs import Codecs, Summary
 
-_WIDTH = 28  # columns of a line; Mermaid breaks by itself what is wider than about 30
-_LONGEST = 80  # columns after which what cannot be broken is cut
+_WIDTH = 28  # columns of a line; Mermaid itself breaks lines wider than about 30
+_LONGEST = 80  # columns; a longer text that cannot be broken is cut
 _COMMA = re.compile(r"(?<=,) (?![^(\[]*[)\]])")  # one that stands in no shape
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from flowrun.cli.graph.flow import Flow, FlowEdge, FlowStep
 from flowrun.cli.graph.labels import joined, printable
 
-MOST_EDGES, MOST_CHARACTERS = 500, 50_000  # what Mermaid draws unless it is configured otherwise
+MOST_EDGES, MOST_CHARACTERS = 500, 50_000  # Mermaid's limits unless it is configured differently
 
 _STYLES = {
     "fails": "fill:#fdecea,stroke:#b3261e,stroke-width:3px,color:#601410",
@@ -21,8 +21,8 @@ _KEYWORDS = frozenset(
     "_blank _parent _self _top call class classDef click default end flowchart graph href "
     "interpolate linkStyle style subgraph".split()
 )
-# Characters that mean something in a quoted text of Mermaid, in HTML or in Markdown, in the places
-# where they do: as Mermaid reads a label as Markdown, `1. a` would be a list and `__a__` bold.
+# Characters with a meaning in a quoted text of Mermaid, in HTML or in Markdown, only in the places
+# where they have it: as Mermaid reads a label as Markdown, `1. a` would be a list, `__a__` bold.
 _SPECIAL = re.compile(
     r"""[^\w\s(){}\[\],.'=/?+_-]  # all but letters, digits and the harmless
         | (?<![^\W_])_ | _(?![^\W_])  # an underscore at the edge of a word

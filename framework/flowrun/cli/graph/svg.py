@@ -11,8 +11,8 @@ from flowrun.cli.graph.dot import dot_text
 from flowrun.cli.graph.flow import Flow
 from flowrun.errors import FlowrunError
 
-# In a process of its own, as `dot` is: a layout can be interrupted there, and neither a crash nor
-# what Graphviz's libraries print about the machine's fonts comes to the command.
+# Run in a process of its own, as `dot` is: a layout can be interrupted there, and the command sees
+# neither a crash nor the text that Graphviz's libraries print about the machine's fonts.
 _LIBRARY = """
 import sys, pygraphviz
 graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())

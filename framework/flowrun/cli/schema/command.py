@@ -1,4 +1,4 @@
-"""`flowrun schema`: the recipe language as a JSON Schema, and where editors find it."""
+"""`flowrun schema`: the recipe language as a JSON Schema, for editors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from flowrun.recipes.recipe import load_recipe
 def schema_command(
     registry: Registry, recipes: tuple[Path, ...], plugins: tuple[str, ...], install: bool
 ) -> None:
-    """Print the JSON Schema of recipes, or put it where editors find it.
+    """Print the JSON Schema of recipes, or put it in a place where editors find it.
 
     It has the steps of every installed plugin, of those of -p, and of those that each RECIPE
     names. Editors with a YAML language server complete and check recipes by it.

@@ -29,12 +29,12 @@ DEFINITIONS: dict[str, Schema] = {
             for check in _WITH_SETTINGS
         },
         "additionalProperties": False,
-        # No property has this name: it stands in the message of what has no check.
+        # No property has this name: it is shown in the message about an expectation with no check.
         "if": {"maxProperties": 0},
         "then": {"required": ["a check"], "errorMessage": f"at least one of: {listed(CHECKS)}"},
     },
     "expected-error": {
-        "description": "The step that must fail, and what its message says.",
+        "description": "The step that must fail, and the text of its message.",
         "type": "object",
         "properties": {
             name: {"description": about, "type": "string"} for name, about in ERROR_KEYS.items()

@@ -1,4 +1,4 @@
-"""The schema put where editors find it: a file, a line in a recipe, and settings to paste."""
+"""Puts the schema where editors find it: a file, a line in a recipe, and settings to paste."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def add_line(schema: Path, recipe: Path) -> bool:
 
 
 def _relative(schema: Path, folder: Path) -> str:
-    """The schema's path from a folder; its address where they have no drive in common."""
+    """The schema's path from a folder; its address if they are on different drives."""
     try:
         return Path(os.path.relpath(schema.resolve(), folder.resolve())).as_posix()
     except ValueError:
@@ -86,7 +86,7 @@ def _relative(schema: Path, folder: Path) -> str:
 
 
 def _write(path: Path, text: str) -> bool:
-    """Write a text file where it would change, with the permissions it had; whether it did."""
+    """Write a text file if it would change, with the same permissions; whether it changed."""
     path = path.resolve()
     content = text.encode()
     if path.exists() and path.read_bytes() == content:

@@ -16,7 +16,7 @@ from flowrun.recipes.keys import Schema
 def option_schemas(options: list[Option]) -> tuple[list[Schema], dict[str, Schema]]:
     """The schema of each option, and the definitions that they refer to.
 
-    A schema holds the option's description, its default, and what values it takes. No value fits
+    A schema has the option's description, its default, and the values it takes. No value fits
     an option whose type no recipe can give (a torch.dtype).
     """
     usable = [_is_usable(option.annotation) for option in options]

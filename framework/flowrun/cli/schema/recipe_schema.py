@@ -22,7 +22,7 @@ def recipe_schema(registry: Registry) -> Schema:
         "$schema": _DIALECT,
         "$id": "urn:flowrun:recipe",
         "title": "flowrun recipe",
-        "description": "A recipe of flowrun: settings, steps, and what is expected of the result.",
+        "description": "A recipe of flowrun: settings, steps, and expectations of the result.",
         "type": "object",
         "properties": {name: key_schema(key, more.get(name)) for name, key in TOP_KEYS.items()},
         "additionalProperties": False,

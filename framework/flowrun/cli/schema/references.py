@@ -30,7 +30,7 @@ _WITH_REFERENCES: list[Schema] = [{}, _ANY_TEXT, {**_ANY_TEXT, "pattern": r"\S"}
 
 
 def key_schema(key: Key, more: Schema | None = None) -> Schema:
-    """The schema of a key's value; more: what the key's own description leaves open."""
+    """The schema of a key's value; more: fields that the key's own description does not set."""
     has_default = isinstance(key.default, (int, str)) and key.default != ""
     default = {"default": key.default} if has_default else {}
     schema = {"description": key.about, **default, **key.kind.schema, **(more or {})}
@@ -66,7 +66,7 @@ def with_inner_references(schema: Schema) -> Schema:
 
 
 def or_reference(schema: Schema) -> Schema:
-    """A schema that takes a reference as well; what describes the value stays outermost.
+    """A schema that takes a reference as well; fields that describe the value stay outermost.
 
     It is the schema itself if that takes any text, anything, or nothing at all.
     """

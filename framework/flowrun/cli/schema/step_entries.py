@@ -114,7 +114,7 @@ def _mapping(steps: Steps, *, others: bool) -> Schema:
             }
             for step in steps
         },
-        # No property has this name: it stands in the message of what has only reserved keys.
+        # No property has this name: it is shown in the message about an entry with no step.
         "if": {"propertyNames": {"enum": list(STEP_KEYS)}},
         "then": {"required": ["the name of a step"], "errorMessage": _NO_NAME},
     }

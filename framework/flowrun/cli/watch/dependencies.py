@@ -1,4 +1,4 @@
-"""The files that a recipe's result depends on, as far as reading it and its last run tell."""
+"""The files that a recipe's result depends on, by reading the recipe and its last run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def run_apart(arguments: list[str]) -> int:
     """Run `flowrun` in a fresh process, so that changed code is loaded; gives its exit code.
 
     The process is in a group of its own: Ctrl-C reaches it through this one, once, so that it saves
-    its progress and ends as ever. Raises KeyboardInterrupt when it has ended.
+    its progress and ends as usual. Raises KeyboardInterrupt when it has ended.
     """
     own_group = {"process_group": 0} if os.name == "posix" else {}
     process = subprocess.Popen([sys.executable, "-m", "flowrun", *arguments], **own_group)  # type: ignore[call-overload]  # of a dict of keywords mypy knows no types

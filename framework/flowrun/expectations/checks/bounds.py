@@ -21,7 +21,7 @@ class Bound(Check, frozen=True):
         return self.result(path, f"{type(found).__name__}, not a number", met=False)
 
     def judge_number(self, path: str, number: float, of: str = "") -> CheckResult:
-        """The result for a number; of: what the number is, for the line of the result."""
+        """The result for a number; of: a name of the number, for the line of the result."""
         met = self.is_met(number)
         difference = "" if met else self._beyond(number)
         text = of + self.text

@@ -92,7 +92,7 @@ def _read_tolerance(
 ) -> float | None:
     if name in TOLERANCES:
         return read_tolerance(name, entry.value, problems)
-    message, expected = f"`{name}` says nothing of a golden value", f"one of: {listed(known)}"
+    message, expected = f"`{name}` is no key of a golden value", f"one of: {listed(known)}"
     hint = did_you_mean(name, known)
     problems.append(Problem(message, entry.key.mark, expected=expected, hint=hint))
     return None

@@ -25,7 +25,7 @@ _WIDTH = 96  # columns
 
 
 class GoldenError(FlowrunError):
-    """Golden values that are missing, or differ from what was written."""
+    """Golden values that are missing, or differ from those that were written."""
 
 
 class Group(msgspec.Struct):
@@ -41,7 +41,7 @@ class Group(msgspec.Struct):
 
 
 class Document(msgspec.Struct):
-    """What `golden/<recipe>.json` holds. files: by type of leaf, the file beside it."""
+    """The content of `golden/<recipe>.json`. files: by type of leaf, the file beside it."""
 
     recipe: str
     values: dict[str, Group]
@@ -120,7 +120,7 @@ class GoldenFile:
         for kind, name in document.files.items():
             codec = self._values.codec_named(kind)
             assert codec is not None
-            assert codec.write is not None  # `leaves` gives only what can be written
+            assert codec.write is not None  # `leaves` gives only values that can be written
             with replacing(self.path.parent / name) as temporary:
                 codec.write(temporary, by_kind[kind])
         laid_out = _laid_out(msgspec.to_builtins(document), "") + "\n"

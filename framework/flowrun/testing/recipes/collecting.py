@@ -199,7 +199,7 @@ class RecipeItem(pytest.Item):
     def _why_nothing(self, error: FlowrunError) -> str:
         """Why the recipe has no result; in full only in the first test that shows it."""
         if self._run.told_at is not None:
-            return f"{str(error).partition(chr(10))[0]}\n    as told of {self._run.told_at}"
+            return f"{str(error).partition(chr(10))[0]}\n    as reported for {self._run.told_at}"
         self._run.told_at = self.nodeid
         return f"{error}\n{line('run again', self._command())}"
 

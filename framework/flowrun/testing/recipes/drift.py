@@ -59,8 +59,8 @@ def _numbers(pairs: list[StepPair], dtype: str) -> tuple[str, bool]:
     if far:
         return "\n".join(far), False
     if count:
-        return f"all {count} in the record are within what the dtype allows", True
-    return "none in the record: nobody can say how far they are apart", False
+        return f"all {count} in the record are within the dtype's precision", True
+    return "none in the record: the size of the differences is unknown", False
 
 
 def _causes(old: RunRecord, new: RunRecord, planned: Plan) -> Iterator[str]:

@@ -28,7 +28,7 @@ def unmet_text(mark: Mark, plan: Plan, outcomes: Iterable[CheckResult], command:
     unmet = list(outcomes)
     path = unmet[0].path
     root = parse_path(path).root
-    lines = [str(Problem(f"`{path}` is not what is expected", mark))]
+    lines = [str(Problem(f"`{path}` is not as expected", mark))]
     givers = (step for step in reversed(plan.steps) if root in step.wires.outputs.values())
     giver = next(givers, None)
     if giver is not None:

@@ -43,7 +43,7 @@ def update_golden(plan: Plan, group: str, value: Any, kind: str) -> str:
         file = GoldenFile(path, values)
         change = _change(file, Golden(recipe, kind, values), group, value)
         if change is None:
-            return f"{shown_path(path)}: `{group}` is what it was"
+            return f"{shown_path(path)}: `{group}` is unchanged"
         wanted = [one.path.text for one in plan.expectations.values if GOLDEN in one.checks]
         try:
             _write(file, wanted, group, value, kind, values, recipe.name)

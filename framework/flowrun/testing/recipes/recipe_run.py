@@ -31,7 +31,7 @@ class RecipeRun:
     """A recipe's plan and run, each made at its first use.
 
     complaints: warnings of the store and of listeners that failed. told_at: the test that has shown
-    why the recipe has no result. before: the recipes that write what this one reads, to be run
+    why the recipe has no result. before: the recipes that write files this one reads, to be run
     first.
     """
 

@@ -1,6 +1,6 @@
-"""One step tried alone: called as a recipe would call it, and checked against the rules.
+"""Tests one step alone: calls it as a recipe would, and checks it against the rules.
 
-In: a `Step` and inputs, options or a recipe that uses it. Out: its outputs, or problems, each with
-the rule that is broken, the place and the fix. Read first: `battery.py`, `isolated.py`,
+In: a `Step`, and its inputs and options or a recipe that uses it. Out: its outputs, or problems,
+each with the broken rule, the place and the fix. Read first: `battery.py`, `isolated.py`,
 `examination.py`.
 """

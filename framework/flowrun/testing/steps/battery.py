@@ -38,15 +38,14 @@ def check_step(
 ) -> Examination:
     """Check a step against the rules that recipes rely on; arguments are those of `run_step`.
 
-    It is called several times on copies of the inputs. devices: those to call it on; by default all
-    of this machine, and a check is made for `cuda` as well, present or not.
+    The step is called several times on copies of the inputs. devices: those to call it on; by
+    default all devices of this machine, and a check for `cuda` even if there is none.
 
     Raises RecipeError and FlowrunError as `run_step` does, and BrokenRulesError, an AssertionError
-    whose text lists all problems: the rule, the step's file and line, found, expected, and what to
-    do. Returns the Examination, in which `unchecked` has the rules that could not be tried, and
-    why.
+    whose text lists all problems: the rule, the step's file and line, found, expected, and a fix.
+    Returns the Examination, whose `unchecked` gives the rules that could not be tried, and why.
     """
-    __tracebackhide__ = True  # pytest then shows only the test, and the problems
+    __tracebackhide__ = True  # so that pytest shows only the test and the problems
     try:
         examined = examine_step(
             step, inputs or {}, options, seed=seed, devices=devices, dtype=dtype, folder=folder,
@@ -88,7 +87,7 @@ def examine_step(
     given: dict[str, Outputs] = {}
     examined.findings += broken_by_calls(trials, chosen, examined, given)
     if not given:
-        why = "the step gave nothing that they could be held against"
+        why = "the step gave no outputs to compare with"
         tried = {finding.rule for finding in examined.findings}
         for rule in ("inputs", "outputs", "repeatable", "kept", "shapes"):
             if rule not in tried:

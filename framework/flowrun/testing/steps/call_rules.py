@@ -24,9 +24,9 @@ _CODEC = (
 def broken_by_calls(
     trials: Trials, devices: list[str], examined: Examination, given: dict[str, Outputs]
 ) -> Iterator[Problem]:
-    """The rules that calls of the step break.
+    """Yield the rules that calls of the step break.
 
-    examined: gets the rules that could not be tried. given: gets the outputs by device.
+    Adds to `examined` the rules that could not be tried, and to `given` the outputs by device.
     """
     for device in devices:
         trial = trials.call(device)
@@ -40,7 +40,7 @@ def broken_by_calls(
             yield broken_rule(
                 trials.step,
                 "outputs",
-                "what it returns is not what it declares",
+                "its outputs are not those it declares",
                 found=_message(trial),
                 hint="make `outputs=` of @step and the `return` agree",
             )
@@ -53,7 +53,7 @@ def broken_by_calls(
                 f"it fails on {device} with the inputs and options of the test",
                 found=_message(trial),
                 expected="outputs",
-                hint="call it by run_step to see where, or give the inputs that it is made for",
+                hint="call it with run_step to see the line, or give it inputs that it supports",
             )
         if trial.outputs is not None and device == devices[0]:
             yield from _unseen(trials, trial)
@@ -65,9 +65,9 @@ def _unseen(trials: Trials, trial: Trial) -> Iterator[Problem]:
         yield broken_rule(
             trials.step,
             "reads",
-            f"it {' and '.join(trial.undeclared)}: what these read is not seen",
-            expected="the files they read, declared by ctx.reads",
-            hint="declare them, or mark the step by @step(..., effect=True) if it is to run anew",
+            f"it {' and '.join(trial.undeclared)}: the files these read are not seen",
+            expected="the files they read, declared with ctx.reads",
+            hint="declare them, or mark the step with @step(..., effect=True) to run it each time",
         )
 
 
@@ -77,9 +77,9 @@ def _written_to(trials: Trials, trial: Trial, device: str) -> Problem:
     return broken_rule(
         trials.step,
         "inputs",
-        f"it writes to what it was given, on {device}",
+        f"it changes its inputs, on {device}",
         found=f"{names} changed during the call" if trial.changed else _message(trial),
-        expected="inputs as they were: other steps may take them as well",
+        expected="unchanged inputs: other steps may use them as well",
         hint=f"work on a copy: `{name} = {name}.clone()`",
     )
 
@@ -87,10 +87,10 @@ def _written_to(trials: Trials, trial: Trial, device: str) -> Problem:
 def _unrepeatable(
     trials: Trials, first: Trial, device: str, examined: Examination
 ) -> Iterator[Problem]:
-    """A second call with other outputs, or outputs that depend on an undeclared seed."""
+    """A problem if a second call gives other outputs, or an undeclared seed changes them."""
     step = trials.step
     if step.effect:
-        why = "the step acts outside (effect=True), so each call may give something else"
+        why = "the step acts outside of the recipe, so each call may give other outputs"
         examined.unchecked["repeatable"] = why
         return
     assert first.outputs is not None
@@ -99,18 +99,18 @@ def _unrepeatable(
     ]
     if unknown:
         names = listed(f"`{name}`" for name in unknown)
-        examined.unchecked["repeatable"] = f"no digest tells the content of {names}"
+        examined.unchecked["repeatable"] = f"{names} have no digest, so they cannot be compared"
     again = trials.call(device)
     shown = _differing(trials, first.outputs, again)
     if shown:
         yield broken_rule(
             trials.step,
             "repeatable",
-            f"called twice with one seed, it gives two results, on {device}",
+            f"two calls with the same seed give different results, on {device}",
             found=shown,
             expected="the same bits",
             hint="draw from torch's or Python's own generator with random=True, or seed yours with "
-            "ctx.seed; keep nothing between calls; take no clock, no order of a set",
+            "ctx.seed; keep no state between calls; depend on no clock and no order of a set",
         )
     elif not step.random and not first.has_asked_seed:
         other = trials.call(device, seed=1)
@@ -119,11 +119,11 @@ def _unrepeatable(
             yield broken_rule(
                 trials.step,
                 "repeatable",
-                f"its result follows the seed, and it does not say so, on {device}",
+                f"its result depends on the seed, and it does not declare this, on {device}",
                 found=shown,
-                expected="random=True, by which the seed belongs to the step's key",
-                hint="write @step(..., random=True); otherwise a run with another seed finds the "
-                "old result kept",
+                expected="random=True, which makes the seed a part of the step's key",
+                hint="write @step(..., random=True); without it a run with another seed uses the "
+                "old cached result",
             )
 
 
@@ -138,7 +138,7 @@ def _differing(trials: Trials, first: Outputs, again: Trial) -> str:
             apart = islice(differences(value, other, trials.values), _MOST_DIFFERENCES)
             lines += (path_text(name, one.path) + one.text for one in apart)
             if not lines:
-                lines.append(f"{name}: the same numbers, held in another way")
+                lines.append(f"{name}: the same numbers, stored in another way")
     return "\n".join(lines[:_MOST_DIFFERENCES])
 
 
@@ -158,7 +158,7 @@ def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
             except NotKeepableError as error:
                 found = str(error)
             except DamagedValueError as error:
-                found, hint = f"read back it is another: {error}", "mend the codec of its type"
+                found, hint = f"it differs when it is read back: {error}", "fix its type's codec"
             except Exception as error:  # a codec may use any library
                 found = f"{type(error).__name__}: {error}"
                 hint = "give a tensor without its graph: `.detach()`" if "graph" in found else hint
@@ -166,7 +166,7 @@ def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
             yield broken_rule(
                 trials.step,
                 "kept",
-                f"the output `{name}` cannot be kept, so the steps that take it run each time",
+                f"the output `{name}` cannot be kept, so the steps that use it run each time",
                 found=found,
                 expected="a value that can be written and read back",
                 hint=hint,
@@ -174,7 +174,7 @@ def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
 
 
 def _is_on_purpose(trial: Trial) -> bool:
-    """Whether the step itself refused, by an error of flowrun's."""
+    """Whether the step itself refused, by raising an error of flowrun."""
     cause = None if trial.error is None else trial.error.__cause__
     return isinstance(cause, FlowrunError) and not isinstance(cause, ExitError)
 

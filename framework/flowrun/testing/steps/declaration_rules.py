@@ -38,13 +38,13 @@ def undocumented(step: Step[..., Any]) -> Iterator[Problem]:
             "documented",
             "an option has no description" if len(bare) == 1 else "options have no description",
             found=listed(f"`{name}`" for name in bare),
-            expected=f"what `flowrun steps {step.name}` can say of each",
+            expected=f"a description of each, which `flowrun steps {step.name}` shows",
             hint=f'write {bare[0]}: Annotated[..., Meta(description="...")]',
         )
 
 
 def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
-    """Options that no recipe can set, defaults not of their own type, and bounds on inputs."""
+    """Options that no recipe can set, defaults that the option refuses, and bounds on inputs."""
     for option in _options(step):
         try:
             is_unfit = is_of_a_class(option.annotation)
@@ -52,7 +52,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
             yield broken_rule(
                 step,
                 "bounds",
-                f"the annotation of the option `{option.name}` makes no sense",
+                f"the annotation of the option `{option.name}` is invalid",
                 found=annotation_text(option.annotation),
                 expected="bounds that fit the type",
                 hint=str(error).partition(" - type")[0],
@@ -71,7 +71,7 @@ def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
             yield broken_rule(
                 step,
                 "bounds",
-                f"the default of the option `{option.name}` is not what the option allows",
+                f"the default of the option `{option.name}` is not a value that the option allows",
                 found=repr(option.default),
                 expected=described_type(option.annotation),
                 hint="change the default, or the bounds",
@@ -80,15 +80,15 @@ def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:
         yield broken_rule(
             step,
             "bounds",
-            f"`{name}` has bounds that nobody checks: it is an input",
+            f"`{name}` has bounds that are never checked: it is an input",
             found=listed(metas),
             expected="bounds on options: the parameters after the `*`",
-            hint=f"put `{name}` after a `*` in the step's function if a recipe is to set it",
+            hint=f"put `{name}` after a `*` in the step's function if recipes should set it",
         )
 
 
 def undeclared(step: Step[..., Any]) -> Iterator[Problem]:
-    """Files that a library reads itself, unseen, and that the step does not declare."""
+    """Files that a library reads unseen by flowrun, and that the step does not declare."""
     for read in undeclared_reads(step):
         line = place_at(read.file, read.line)
         yield broken_rule(
@@ -119,16 +119,16 @@ def unenforced(
                     step,
                     "bounds",
                     f"the bound {bound} of the option `{option.name}` is not enforced",
-                    found=f"{name}: {value!r} is let through",
+                    found=f"{name}: {value!r} is accepted",
                     expected=described_type(option.annotation),
-                    hint="give the bound in the option's own annotation",
+                    hint="write the bound in the option's own annotation",
                 )
 
 
 def _refuses(
     alone: StepAlone, name: str, inputs: Mapping[str, Any], options: Mapping[str, Any]
 ) -> bool:
-    """Whether the planner refuses an option, whatever else it refuses."""
+    """Whether the planner refuses an option, no matter whether it refuses others too."""
     try:
         alone.plan(inputs, options, seed=0, device="cpu", dtype="float32")
     except RecipeError as error:

@@ -9,17 +9,17 @@ import msgspec
 from flowrun.errors import CodeLine, Problem
 from flowrun.plugins.steps import Step
 
-# What a step promises to the recipes that use it, in the order in which the battery tries it.
+# The rules of a step that recipes rely on, in the order in which the battery tries them.
 RULES = {
     "documented": "it has a docstring, and a description of each option",
-    "bounds": "what is outside an option's bounds is refused before the step runs",
+    "bounds": "a value outside an option's bounds is refused before the step runs",
     "reads": "the files it reads are seen, or declared",
-    "devices": "it runs on every device that is there",
-    "inputs": "it leaves its inputs as they were",
-    "outputs": "it gives what it declares",
+    "devices": "it runs on every device of the machine",
+    "inputs": "it does not change its inputs",
+    "outputs": "it returns the outputs it declares",
     "repeatable": "the same seed gives the same bits",
-    "kept": "what it gives can be written and read back",
-    "shapes": "a check can run it without data, or says why not",
+    "kept": "its outputs can be written and read back",
+    "shapes": "a check can run it without data, or reports why not",
 }
 
 

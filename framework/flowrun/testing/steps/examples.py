@@ -33,10 +33,10 @@ class Example(msgspec.Struct):
 
 
 def examples_of(plan: Plan, names: set[str]) -> tuple[list[Example], StepError | None]:
-    """Each of the named steps as the plan first uses it, and the error that ended the run, if any.
+    """The first use of each named step in the plan, and the error that ended the run, if any.
 
-    The recipe runs up to the last of them, without a record. Steps with an effect and no
-    outputs (a `save`) are left out. A step that the recipe expects to fail is no example.
+    The recipe runs up to the last of them, without a record. Steps with an effect and no outputs (a
+    `save`) are left out, and so is a step that the recipe expects to fail.
     """
     error = plan.expectations.error
     last = max((at for at, one in enumerate(plan.steps) if one.step.name in names), default=-1)

@@ -1,7 +1,7 @@
-"""One step by itself, planned on values given from Python as a recipe would plan it.
+"""One step alone, planned as in a recipe, on values given from Python.
 
-The plan is that of a recipe with two steps: the first takes the given values to the device, the
-second is the step in question. So everything happens to the step that happens in a run.
+The plan has two steps: the first moves the given values to the device, the second is the tested
+step. So the step is treated exactly as in a run.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _NAME = "flowrun.testing"
 class StepAlone:
     """Plans one step on given values.
 
-    plugins: further ones, as of `-p`. folder: the start of relative paths. The hooks of the step's
-    own module (codecs, formats, wrappers) are used as well.
+    plugins: further ones, as with `-p`. folder: the start of relative paths. The hooks of the
+    step's own module (codecs, formats, wrappers) are used as well.
     seen: records its calls. present: the devices of this machine. codecs: those of all plugins.
     """
 
     def __init__(self, step: Step[..., Any], *, plugins: tuple[str, ...], folder: Path) -> None:
         if not isinstance(step, Step):
             raise FlowrunError(
-                f"{step!r} is no step: put @step(outputs=...) above the function, and give what "
-                "that makes of it"
+                f"{step!r} is no step: put @step(outputs=...) above the function, and pass the "
+                "decorated function"
             )
         self.step = step
         self.seen = Seen(step)
@@ -104,10 +104,10 @@ class StepAlone:
 
 
 class Seen(Backend):
-    """A backend that remembers the call of the step. It is registered last, so it is outermost.
+    """A backend that remembers the latest call of the step. Registered last, so it is outermost.
 
     call: the latest call. passed: whether the function returned, and no other backend raised.
-    before_call: is called with the call just before it is made.
+    before_call: a function called with the `Call` before the step runs.
     """
 
     def __init__(self, step: Step[..., Any]) -> None:
@@ -131,7 +131,7 @@ class Seen(Backend):
 
     @contextmanager
     def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
-        """Remember the call, if it is one of the step in question."""
+        """Remember the call, if it is one of the tested step."""
         if step is not self._step:
             yield
             return
@@ -157,11 +157,11 @@ def _registry(step: Step[..., Any], plugins: tuple[str, ...], seen: Seen) -> Reg
 
 
 def _placing(names: tuple[str, ...]) -> Step[..., Any]:
-    """The step that takes the given values to the device."""
+    """The step that moves the given values to the device."""
 
     @as_step(inputs=lambda options: names, outputs=lambda options: names)
     def values_on_the_device(values: dict[str, Any]) -> dict[str, Any]:
-        """Return the values as they come: a backend has moved them to the step's device."""
+        """Return the values unchanged: a backend has already moved them to the step's device."""
         return values
 
     return values_on_the_device

@@ -19,11 +19,11 @@ from flowrun.testing.steps.plugin_steps import Found
 
 _IS_RECIPE = re.compile(r"^recipe\s*:", re.MULTILINE)
 NO_RECIPE = "no recipe uses it: name one on the command line, or put one beside the plugin"
-EFFECT = "it acts outside, and lint calls no such step: check_step does, in a test"
+EFFECT = "it acts outside of the recipe, so lint does not call it: use check_step in a test"
 
 
 class Linted(msgspec.Struct):
-    """The result of one step. recipe: the one that its inputs come from, if any."""
+    """The result of one step. recipe: the recipe that its inputs come from, if any."""
 
     examination: Examination
     recipe: str | None
@@ -38,9 +38,10 @@ def lint(
 ) -> list[Linted]:
     """Check every step of the plugins against the rules.
 
-    recipes: each is run up to the last of the plugins' steps, for the inputs of these steps; by
-    default those beside the plugins. Raises RecipeError if one of `recipes` cannot be planned.
-    warn: is called with a message about a recipe that could not be used.
+    recipes: each is run up to the last of the plugins' steps, to get inputs for these steps; by
+    default the recipes beside the plugins. Raises RecipeError if one of `recipes` cannot be
+    planned.
+    warn: called with a message about each recipe that could not be used.
     """
     chosen = [Path(recipe) for recipe in recipes] or recipes_in(found.folders)
     uses: dict[str, tuple[Example, str]] = {}
@@ -53,7 +54,7 @@ def lint(
         except (RecipeError, PluginError) as error:
             if recipes:
                 raise
-            warn(f"{shown_path(path)} is of no use here: {str(error).partition(chr(10))[0]}")
+            warn(f"{shown_path(path)} cannot be used: {str(error).partition(chr(10))[0]}")
             continue
         examples, failure = examples_of(planned, wanted)
         uses |= {one.step.name: (one, shown_path(path)) for one in examples}

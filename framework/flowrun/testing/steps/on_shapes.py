@@ -20,10 +20,10 @@ _COMPARED = ("shape", "dtype")  # of a tensor, equal in a check and in a run
 def broken_in_check(
     trials: Trials, device: str, given: Outputs | None, unchecked: dict[str, str]
 ) -> Iterator[Problem]:
-    """The rules that a check for one device finds broken.
+    """Yield the rules that a check for one device finds broken.
 
     given: the step's outputs on that device; None if it was not called there.
-    unchecked: gets the reason why a check cannot know the step's outputs.
+    Adds to `unchecked` the reason why a check cannot know the step's outputs.
     """
     checked = check_plan(trials.plan(device))
     step = checked.steps[-1]
@@ -46,7 +46,7 @@ def broken_in_check(
             "devices" if given is None else "shapes",
             about,
             found=error.message + _shown(error.operation, error.place),
-            expected="that it fits",
+            expected="no error",
             hint=error.hint or fix,
         )
     unknown = [finding for finding in checked.findings if finding.severity == "unknown"]
@@ -67,10 +67,10 @@ def _differing(trials: Trials, device: str, step: CheckedStep, given: Outputs) -
             yield broken_rule(
                 trials.step,
                 "shapes",
-                f"a check for {device} tells another `{path}` than the run gives",
+                f"a check for {device} gives another `{path}` than the run",
                 found=f"{in_check} in the check",
                 expected=f"{in_run}, as in the run",
-                hint="mend the step's `on_shapes` function"
+                hint="fix the step's `on_shapes` function"
                 if trials.step.shape_function is not None
                 else f"return its shapes from a function below `@{trials.step.name}.on_shapes`",
             )

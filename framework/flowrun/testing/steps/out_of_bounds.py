@@ -18,9 +18,9 @@ _SAMPLES: tuple[Any, ...] = (None, True, 0, 1, 2, 10, 0.5, -1, "x", [], {})
 
 
 def out_of_bounds(annotation: Any) -> Iterator[tuple[str, Any]]:
-    """Each bound in words, with a value just outside: `("gt=0", 0.0)`.
+    """Yield each bound as text, with a value just outside: `("gt=0", 0.0)`.
 
-    Includes the bounds within lists, mappings and unions, without values that another member of the
+    Includes the bounds within lists, mappings and unions, except values that another member of the
     union accepts.
     """
     origin = get_origin(annotation)

@@ -1,4 +1,4 @@
-"""`run_step`: one step called as a recipe would call it, on values given from Python."""
+"""`run_step`: calls one step as a recipe would, on values given from Python."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def run_step(
     """Call one step as a recipe would, and return its outputs by name.
 
     Options are checked and converted as in a recipe, and the backends of all installed plugins and
-    of the step's own module act around the call: they set the seed, the dtype and the device.
+    of the step's own module wrap the call: they set the seed, the dtype and the device.
 
     inputs: values by the names of the step's parameters. They are moved to `device`.
-    options: as a recipe gives them; the others have their defaults.
-    seed: the recipe's; the step's own follows from it and from the step's name.
-    folder: the recipe's, from which relative paths start; by default the current one.
-    plugins: further plugins, as `-p` names them.
+    options: as in a recipe; the others have their defaults.
+    seed: the recipe's seed, from which the step's own is computed, with the step's name.
+    folder: the folder of the recipe, from which relative paths start; by default the current one.
+    plugins: further plugins, named as with `-p`.
 
     Raises RecipeError if an option does not fit, StepError if the step fails, and FlowrunError if
     an input is missing or unknown.
     """
-    __tracebackhide__ = True  # pytest then shows the test, and the step's own code
+    __tracebackhide__ = True  # so that pytest shows only the test and the step's own code
     try:
         alone = StepAlone(step, plugins=plugins, folder=Path(folder))
         planned = alone.plan(inputs or {}, options or {}, seed=seed, device=device, dtype=dtype)
@@ -59,7 +59,7 @@ def run_step(
 
 
 def _from_step_on(cause: BaseException | None) -> BaseException | None:
-    """A step's exception, its traceback without the frames of flowrun above the step's."""
+    """A step's exception, its traceback starting at the step's own code."""
     frame = None if cause is None else cause.__traceback__
     while frame is not None and frame.tb_frame.f_code is not Call.__call__.__code__:
         frame = frame.tb_next

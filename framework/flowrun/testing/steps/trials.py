@@ -1,4 +1,4 @@
-"""Calls of a step on copies of its inputs, and whether these changed."""
+"""Calls a step on copies of its inputs, and detects whether it changed them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Culprit = Literal["function", "wrapper", "outputs"]
 
 
 class Trial(msgspec.Struct):
-    """One call. changed: inputs whose content it changed; has_asked_seed: by `ctx.seed`.
+    """One call. changed: inputs whose content it changed; has_asked_seed: if it used `ctx.seed`.
 
-    undeclared: what it started that may read unseen, unless it declares what it reads.
+    undeclared: the unseen readers it started (`unseen_readers`), unless it declared its reads.
     culprit: the source of an error: the step's function, a backend around it, or the comparison of
     the outputs with their declared names.
     """
@@ -67,7 +67,7 @@ class Trials:
         )
 
     def call(self, device: str, seed: int = 0) -> Trial:
-        """Call the step. seed: is added to the common seed."""
+        """Call the step. seed: a number added to the common seed."""
         inputs = {name: copied(value) for name, value in self._inputs.items()}
         planned = self.plan(device, inputs, seed)
         seen, trial = self.alone.seen, Trial()
@@ -112,5 +112,5 @@ def copied(value: Any) -> Any:
         return kind(copied(item) for item in value)
     try:
         return copy.deepcopy(value)
-    except Exception:  # a tensor in a graph cannot be, and other types may raise anything
+    except Exception:  # a tensor in a graph cannot be copied, and other types may raise anything
         return value

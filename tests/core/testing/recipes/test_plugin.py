@@ -94,7 +94,7 @@ def test_a_failure_says_where_what_and_how_to_see_it_again(
     assert done.returncode == 1
     report = done.stdout.partition("good: value.mae ____")[2].partition("====")[0]
     assert report.strip("_\n").splitlines() == [
-        "recipes/good.yaml:6:3: `value.mae` is not what is expected",
+        "recipes/good.yaml:6:3: `value.mae` is not as expected",
         "  6 |   value.mae: {below: 0.45, above: 0.4}",
         "    |   ^",
         "    step        give (recipes/good.yaml:4:5)",
@@ -119,7 +119,7 @@ def test_what_is_wrong_with_a_recipe_is_told_as_flowrun_tells_it(
     assert "yaml.yaml::runs" in done.stdout
     assert "wheel.yaml:5:5: the step `break_down` failed" in done.stdout
     assert "ValueError: the wheel came off" in done.stdout
-    assert "as told of wheel.yaml::value.mae" in done.stdout
+    assert "as reported for wheel.yaml::value.mae" in done.stdout
     assert "Traceback" not in done.stdout
     assert "5 failed" in done.stdout
 
@@ -248,7 +248,7 @@ def test_a_recipe_that_extends_another_is_tested_with_all_it_expects(
     assert "child.yaml::value.losses[-1] PASSED" in done.stdout
     assert "of_part.yaml::runs PASSED" in done.stdout
     assert "part.yaml::" not in done.stdout.replace("of_part.yaml::", "")
-    assert "child.yaml:4:3: `value.mae` is not what is expected" in done.stdout
+    assert "child.yaml:4:3: `value.mae` is not as expected" in done.stdout
 
 
 def test_a_failure_that_is_expected_is_a_test(run_pytest: Pytest, write: Write) -> None:

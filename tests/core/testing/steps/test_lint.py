@@ -78,8 +78,8 @@ def test_each_step_is_called_on_what_a_recipe_beside_it_gives(
     assert lines[1].startswith("spoil  4 of 9 rules held, 1 finding")
     assert any(line.startswith("alone  in part: 3 of 9 rules held") for line in lines)
     assert "no recipe uses it" in done.stdout
-    assert "it acts outside, and lint calls no such step" in done.stdout
-    assert "steps.py:15: spoil (inputs): it writes to what it was given" in done.stderr
+    assert "it acts outside of the recipe, so lint does not call it" in done.stdout
+    assert "steps.py:15: spoil (inputs): it changes its inputs" in done.stderr
     assert not (tmp_path / "told.txt").exists(), "what acts outside is not called"
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / ".flowrun").exists()
@@ -114,7 +114,7 @@ def test_a_named_recipe_that_cannot_be_planned_is_refused(flowrun: Flowrun, writ
     assert "did you mean `scale`" in done.stderr
     beside = flowrun("lint", "steps.py")
     assert beside.returncode == 0
-    assert "warning: broken.yaml is of no use here" in beside.stderr
+    assert "warning: broken.yaml cannot be used" in beside.stderr
 
 
 def test_a_recipe_that_fails_above_the_step_is_said(flowrun: Flowrun, write: Write) -> None:

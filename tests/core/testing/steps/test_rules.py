@@ -63,7 +63,7 @@ def bad(data):
     '''Add offsets.'''
     return data + load_file(OFFSETS)["offsets"].to(data.device)
 """,
-        ("what `safetensors.torch.load_file` reads is not seen", "load_file(OFFSETS)", "ctx.reads"),
+        ("`safetensors.torch.load_file` reads is not seen", "load_file(OFFSETS)", "ctx.reads"),
     ),
     "another program": (
         "reads",
@@ -74,7 +74,7 @@ def bad(data):
     subprocess.run(["true"], check=True)
     return data * 2
 """,
-        ("it starts processes: what these read is not seen", "ctx.reads"),
+        ("it starts processes: the files these read are not seen", "ctx.reads"),
     ),
     "no docstring": (
         "documented",
@@ -113,7 +113,7 @@ def bad(data, *, by: Annotated[str, Meta(gt=0, description="Factor.")] = "2"):
     '''Multiply.'''
     return data * float(by)
 """,
-        ("the annotation of the option `by` makes no sense", "numeric type"),
+        ("the annotation of the option `by` is invalid", "numeric type"),
     ),
     "an option that YAML has no values of": (
         "bounds",
@@ -133,7 +133,7 @@ def bad(data, by: Annotated[float, Meta(gt=0)] = 2.0):
     '''Multiply.'''
     return data * by
 """,
-        ("`by` has bounds that nobody checks", "gt=0", "after a `*`"),
+        ("`by` has bounds that are never checked", "gt=0", "after a `*`"),
     ),
     "it fails": (
         "devices",
@@ -164,7 +164,7 @@ def bad(data):
     data += 1
     return data
 """,
-        ("it writes to what it was given", "`data` changed", "data.clone()"),
+        ("it changes its inputs", "`data` changed", "data.clone()"),
     ),
     "it writes in place what stood there": (
         "inputs",
@@ -174,7 +174,7 @@ def bad(data):
     '''Bound.'''
     return data.clamp_(-1e9, 1e9)
 """,
-        ("it writes to what it was given", "in place", "clone()"),
+        ("it changes its inputs", "in place", "clone()"),
     ),
     "it writes through NumPy": (
         "inputs",
@@ -186,7 +186,7 @@ def bad(data):
     array[0] = 7
     return data * 2
 """,
-        ("it writes to what it was given", "`data` changed"),
+        ("it changes its inputs", "`data` changed"),
     ),
     "it returns too few": (
         "outputs",
@@ -196,7 +196,7 @@ def bad(data):
     '''Give two.'''
     return data * 2
 """,
-        ("not what it declares", "1 value", "2: y, z"),
+        ("are not those it declares", "1 value", "2: y, z"),
     ),
     "it forgets to return": (
         "outputs",
@@ -206,7 +206,7 @@ def bad(data):
     '''Multiply.'''
     data * 2
 """,
-        ("not what it declares", "is a `return` missing?"),
+        ("are not those it declares", "is a `return` missing?"),
     ),
     "it names its outputs otherwise": (
         "outputs",
@@ -216,7 +216,7 @@ def bad(data):
     '''Give two.'''
     return {"y": data, "x": data}
 """,
-        ("not what it declares", "the keys y, x", "y, z"),
+        ("are not those it declares", "the keys y, x", "y, z"),
     ),
     "a generator of its own": (
         "repeatable",
@@ -226,7 +226,7 @@ def bad(data):
     '''Add noise.'''
     return data + torch.tensor(np.random.default_rng().random(3), device=data.device)
 """,
-        ("called twice with one seed", "largest difference", "ctx.seed"),
+        ("two calls with the same seed", "largest difference", "ctx.seed"),
     ),
     "a count of its calls": (
         "repeatable",
@@ -237,7 +237,7 @@ def bad(data):
     calls.append(1)
     return len(calls)
 """,
-        ("called twice with one seed", "count: 1 -> 2"),
+        ("two calls with the same seed", "count: 1 -> 2"),
     ),
     "random without a word": (
         "repeatable",
@@ -247,7 +247,7 @@ def bad(data):
     '''Add noise.'''
     return data + torch.randn(3)
 """,
-        ("its result follows the seed", "random=True"),
+        ("its result depends on the seed", "random=True"),
     ),
     "Python's random numbers without a word": (
         "repeatable",
@@ -257,7 +257,7 @@ def bad(data):
     '''Draw.'''
     return python_random.random()
 """,
-        ("its result follows the seed", "random=True"),
+        ("its result depends on the seed", "random=True"),
     ),
     "a value of a type of its own": (
         "kept",
@@ -290,7 +290,7 @@ def bad(data):
 
 bad.on_shapes(half_the_rows)
 """,
-        ("a check for cpu tells another `y`", "shape (2, 3)", "shape (4, 3)", "`on_shapes`"),
+        ("a check for cpu gives another `y`", "shape (2, 3)", "shape (4, 3)", "`on_shapes`"),
     ),
     "a function on shapes with another type": (
         "shapes",
@@ -303,7 +303,7 @@ def bad(data):
 
 bad.on_shapes(a_number)
 """,
-        ("a check for cpu tells another `y`", "float in the check", "tensor, as in the run"),
+        ("a check for cpu gives another `y`", "float in the check", "tensor, as in the run"),
     ),
     "a function on shapes that fails": (
         "shapes",
@@ -443,5 +443,5 @@ def test_pytest_shows_the_findings_and_not_the_inside_of_flowrun(
     )
     done = run_module(tmp_path, "pytest", "-p", "no:cacheprovider", "test_bad.py")
     assert done.returncode == 1
-    assert "bad (inputs): it writes to what it was given, on cpu" in done.stdout
+    assert "bad (inputs): it changes its inputs, on cpu" in done.stdout
     assert "raise BrokenRulesError" not in done.stdout
