@@ -108,14 +108,14 @@ def test_no_rows_are_not_evaluated(metrics: list[str] | None) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"X_val": "X_val / 0"}, r"predictions are not finite.*`X_val` holds -?inf at \[0, 0\]"),
+        ({"X_val": "X_val / 0"}, r"predictions are not finite.*`X_val` has -?inf at \[0, 0\]"),
         (
             {"X_val": "(X_val - X_val) / 0"},
-            r"predictions are not finite.*`X_val` holds nan at \[0, 0\]",
+            r"predictions are not finite.*`X_val` has nan at \[0, 0\]",
         ),
         (
             {"y_val": "(y_val - y_val) / 0"},
-            r"targets are not finite.*`y_val` holds nan at \[0, 0\]",
+            r"targets are not finite.*`y_val` has nan at \[0, 0\]",
         ),
         ({"X_val": "X_val * 3e38 * 10 / 10", "y_val": "y_val"}, "predictions are not finite"),
     ],
