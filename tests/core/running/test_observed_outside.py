@@ -119,7 +119,9 @@ def test_a_step_that_asks_a_server_is_warned_of_unless_it_declares(
         f"from urllib.request import urlopen\n@step(outputs='x')\ndef go(*, ctx):\n{declared}"
         f"    return urlopen({server!r}).read().decode()\n",
     )
-    warnings = ["it opens connections: the files these read are not seen, declare them with ctx.reads"]
+    warnings = [
+        "it opens connections: the files these read are not seen, declare them with ctx.reads"
+    ]
     for _ in range(2):  # of the step that ran, and of the one that is kept
         result = flowrun.run(path)
         assert result.values["x"] == "0", "what a server gives is not seen"
