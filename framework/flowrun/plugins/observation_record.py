@@ -80,7 +80,7 @@ class Observation(msgspec.Struct):
         projects: folders of the user's; files written into temporary and cache folders outside
             these are ignored.
         """
-        own = below(projects)
+        own = below(projects) if self.written else ()
         return [
             path
             for path, kind in self.written.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -283,7 +283,10 @@ class ContextState(msgspec.Struct):
         Those that it said, those it was seen to write, and those its options name that changed.
         """
         said = [absolute(path) for path in self.files_written]
-        seen = self.observation.files_written([str(self.folder), str(Path.cwd())])
+        projects = [str(self.folder)]
+        with suppress(OSError):  # the step may have removed the current folder
+            projects.append(os.getcwd())  # noqa: PTH109
+        seen = self.observation.files_written(projects)
         left = [path for path in seen if Path(path).is_file()]  # not those that it removed
         found = self.named_files.items()
         changed = [
