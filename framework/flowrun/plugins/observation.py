@@ -281,6 +281,7 @@ def _connected_database(observation: Observation, arguments: tuple[Any, ...]) ->
         name = f"/{name.lstrip('/')}" if name.startswith("//") else name
     if name and name != ":memory:":
         _see_file(observation, name)
+        _see_file(observation, f"{name}-wal")  # has what others wrote since it was opened
 
 
 def _see_file(observation: Observation, path: Any) -> None:

@@ -6,6 +6,7 @@ pandas, polars and h5py are asked for if they are installed.
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -177,3 +178,23 @@ def test_a_recipe_in_a_cache_folder_has_the_files_there_counted(
     done = flowrun(path, "--json", fresh=True, XDG_CACHE_HOME=str(tmp_path))
     (step,) = json.loads(done.stdout)["steps"]
     assert list(step["files_written"]) == [str(tmp_path / "a")]
+
+
+def test_a_database_that_another_process_writes_to_is_read_again(tmp_path: Path) -> None:
+    database = tmp_path / "a.db"
+    (tmp_path / "steps.py").write_text(
+        "import sqlite3\nfrom flowrun import step\n\n@step(outputs='count')\n"
+        f"def count():\n    with sqlite3.connect({str(database)!r}) as found:\n"
+        "        return found.execute('select count(*) from t').fetchone()[0]\n"
+    )
+    path = tmp_path / "r.yaml"
+    path.write_text("recipe: r\nplugins: [./steps.py]\nsteps: [count]\n")
+    with sqlite3.connect(database) as writer:  # as that process would: its log holds what it wrote
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("create table t (x)")
+        writer.commit()
+        assert flowrun.run(path).values["count"] == 0
+        writer.execute("insert into t values (1)")
+        writer.commit()
+        assert flowrun.run(path).values["count"] == 1
+    writer.close()
