@@ -21,8 +21,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # of steps anew within the second. (pytest keeps what it makes of the tests themselves.)
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
-os.environ.setdefault(processes.OWNER, str(os.getpid()))
-
 Flowrun = Callable[..., subprocess.CompletedProcess[str]]
 
 

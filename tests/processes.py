@@ -28,6 +28,7 @@ from filelock import FileLock
 from tests import fork_server
 
 OWNER = "FORK_SERVER_OWNER"  # the variable with the process id of the session of tests
+os.environ.setdefault(OWNER, str(os.getpid()))
 START_SECONDS = 120.0
 
 # What Python, the loader and the libraries read when they start, and a fork has behind it.
