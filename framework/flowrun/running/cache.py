@@ -70,7 +70,6 @@ class Cache:
         self._run = run
         self._since = since
         self._records: dict[int, StepRecord] = {}
-        self._altering_on_import: dict[str, str] = {}  # filled with `_around`
         self._versions = {  # a local file has none, and its name may differ between two folders
             plugin.name: f"{plugin.name} {plugin.version}" if plugin.version else ""
             for plugin in plan.registry.plugins.values()
@@ -98,7 +97,7 @@ class Cache:
             version=planned.step.version,
             code=modules,
             packages=packages,
-            around=self._around | self._altering(planned.plugin),
+            around=self._around(planned.plugin),
             options=planned.keywords,
             inputs=digests,
             dtype=planned.dtype or self._plan.recipe.dtype,
@@ -111,11 +110,11 @@ class Cache:
         """The code of a step."""
         assert self._store is not None
         planned = self._plan.steps[index]
-        function = planned.step.function
         plugin = self._plan.registry.plugins[planned.plugin]
-        names = [name for name, one in vars(plugin.module).items() if one is planned.step]
-        code = self._store.code.of_step(function, plugin.module, names, plugin.local)
-        return code if code.modules else live_code(function, self._store.code, self._codecs)
+        code = self._store.code.of_step(planned.step, plugin)
+        if code.modules:
+            return code
+        return live_code(planned.step.function, self._store.code, self._codecs)
 
     def lock(self, key: Key | None, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the lock of a key. waiting: called once if another process makes the user wait."""
@@ -340,34 +339,38 @@ class Cache:
         assert self._store is not None
         return Dependencies(ctx, self._plan.registry, self._store.files, self._store.code)
 
-    @cached_property
-    def _around(self) -> dict[str, str]:
+    def _around(self, plugin: str) -> dict[str, str]:
         """Digests of code other than a step's own that may change its behaviour, by plugin.
 
-        This is the code in which backends call each step, and that of local plugins that set
-        attributes of modules they import.
+        plugin: the step's own, whose statements that act on import are part of the step's code.
         """
+        altering = self._altering.items()
+        return self._of_backends | {
+            name: digest for name, (digest, is_called) in altering if is_called or name != plugin
+        }
+
+    @cached_property
+    def _of_backends(self) -> dict[str, str]:
+        """Digests of the code in which backends call each step."""
         assert self._store is not None
-        found: dict[str, str] = {}
-        for name, backend in reversed(self._plan.registry.backends):
-            function = type(backend).around_step
-            if function is not Backend.around_step:
-                code = self._store.code.of_function(function)
-                found[name] = parts_digest([code.modules, code.packages])
+        return {
+            name: self._store.code.of_functions([type(backend).around_step])
+            for name, backend in reversed(self._plan.registry.backends)
+            if type(backend).around_step is not Backend.around_step
+        }
+
+    @cached_property
+    def _altering(self) -> dict[str, tuple[str, bool]]:
+        """Digests of local plugins that may alter what others use, and whether when called."""
+        assert self._store is not None
+        found: dict[str, tuple[str, bool]] = {}
         for name, plugin in self._plan.registry.plugins.items():
             if plugin.local is not None:
                 patching = self._store.code.patches(plugin.module.__name__, plugin.local)
                 if patching is not None:
                     code, is_called = patching
-                    digest = parts_digest([code.modules, code.packages])
-                    (found if is_called else self._altering_on_import)[name] = digest
+                    found[name] = (parts_digest([code.modules, code.packages]), is_called)
         return found
-
-    def _altering(self, plugin: str) -> dict[str, str]:
-        """Of the other local plugins that alter others when they are imported; a step's code has
-        what its own plugin does so.
-        """
-        return {name: one for name, one in self._altering_on_import.items() if name != plugin}
 
 
 def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flowrun.store.code import CodeIndex
     from flowrun.store.file_digests import FileDigests
 
+CODE_FOLDER = "folder of its code"  # the kind of a state, as it is shown
 MISSING = "none"  # the state of a file, variable, format, data set or item that is not there
 
 _KINDS = {
@@ -90,7 +91,7 @@ class Dependencies:
             value = self._tree_state(Path(name))
         elif kind == "module":
             value = self._code.packages.version(name)
-        elif kind == "folder of its code":
+        elif kind == CODE_FOLDER:
             value = self._ctx.local.folder if self._ctx.local is not None else None
         elif kind in OBSERVED:
             value = state_now(what)

@@ -9,6 +9,7 @@ from flowrun.plugins.observation import OBSERVED, state_now
 from flowrun.plugins.ownership import code_folder
 from flowrun.plugins.process_memory import ProcessMemory, shared_memory
 from flowrun.running.context import ContextState
+from flowrun.running.dependencies import CODE_FOLDER
 from flowrun.store.closure import Code
 from flowrun.store.keeping import lines_that_keep_in
 from flowrun.store.syntax import Syntax
@@ -34,7 +35,7 @@ def seen_by(code: Code, ctx: ContextState, written: Iterable[str]) -> dict[str, 
         seen.pop(f"stat:{path}", None)
     # It may have found a path by its own (`__file__`), and a copy of the code then finds another.
     if ctx.local is not None and any(what.partition(":")[0] in _OF_PATHS for what in seen):
-        seen["folder of its code:"] = str(ctx.local.folder)
+        seen[f"{CODE_FOLDER}:"] = str(ctx.local.folder)
     return seen
 
 

@@ -113,7 +113,7 @@ class Closure:
     def _reaches_another(self, module: ReachedModule, name: str) -> bool:
         found = module.syntax.imports.get(name)
         names = () if found is None else (found.module, f"{found.module}.{found.attribute}")
-        return any(name in self.modules for name in names)
+        return any(one in self.modules for one in names)
 
     def code(self) -> Code:
         """All that was reached; all of each module, if the text does not show what is used."""

@@ -14,17 +14,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 import msgspec
 from blake3 import blake3
 
-from flowrun.plugins.local_modules import (
-    LocalModules,
-    loaded_module,
-    modules_beside,
-)
+from flowrun.plugins.local_modules import LocalModules, loaded_module, modules_beside
+from flowrun.plugins.registry import Plugin
+from flowrun.plugins.steps import Step
 from flowrun.store.closure import ALL, CORE, Closure, Code, ReachedModule
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests, digest_as_imported
@@ -62,22 +59,21 @@ class CodeIndex:
         name = function.__qualname__.partition(".")[0]
         return self._of(function.__module__, name, modules_beside(function))
 
-    def of_step(
-        self, function: Callable[..., Any], module: ModuleType, names: list[str],
-        local: LocalModules | None,
-    ) -> Code:  # fmt: skip
-        """The code of a step's function, and of what makes a step of it in its plugin's module.
+    def of_step(self, step: Step[..., Any], plugin: Plugin) -> Code:
+        """The code of a step's function, and the code that makes a step of it in its plugin.
 
-        names: the step's names in that module. They matter if another module has the function, as
-        a factory's or a decorator's; so do the statements with which the module alters others.
+        The latter matters if another module has the function, as a factory's or a decorator's: it
+        is that of the step's names in the local file, and of the statements that act there.
         """
-        code = self.of_function(function)
-        function = inspect.unwrap(function)
-        if local is None or not code.modules or function.__module__ == module.__name__:
+        code = self.of_function(step.function)
+        module = inspect.unwrap(step.function).__module__
+        if plugin.local is None or not code.modules or module == plugin.module.__name__:
             return code
         whole = Code()
-        for one in (code, *(self._of(module.__name__, name, local) for name in names)):
-            whole.add(one)
+        whole.add(code)
+        for name, one in vars(plugin.module).items():
+            if one is step:
+                whole.add(self._of(plugin.module.__name__, name, plugin.local))
         return whole
 
     def of_functions(self, functions: Iterable[Callable[..., Any] | None]) -> str:

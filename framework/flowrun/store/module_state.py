@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from flowrun.store.purity import last_name
+
 # What a definition may keep: a function that stores values outside itself; a variable with an empty
 # container, to be filled by those who use it; an object, whose methods may store values in it; a
 # class with such methods, or a function that makes functions which store values in its variables.
@@ -141,8 +143,4 @@ def _root(node: ast.AST) -> str | None:
 
 def _last_name(node: ast.AST) -> str:
     """`c` of `a.b.c` and of `a.b.c()`."""
-    if isinstance(node, ast.Call):
-        node = node.func
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    return last_name(node.func if isinstance(node, ast.Call) else node)

@@ -93,7 +93,7 @@ class Purity:
             return node.name != "__init_subclass__" and self.is_definition(node)
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             return self.is_pure(node.value)
-        return isinstance(node, ast.Pass) or is_constant(node)
+        return isinstance(node, ast.Pass) or _is_constant(node)
 
     def _is_of_library(self, base: str | None) -> bool:
         """Whether a name is a library's or built in; None: it begins with no name."""
@@ -102,7 +102,7 @@ class Purity:
         return hasattr(builtins, base)
 
 
-def is_constant(node: ast.stmt) -> bool:
+def _is_constant(node: ast.stmt) -> bool:
     """Whether a statement is nothing but a constant, as a docstring is."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 

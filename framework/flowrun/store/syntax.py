@@ -15,7 +15,7 @@ import msgspec
 from blake3 import blake3
 
 from flowrun.store.module_state import Keeping, keeping_of
-from flowrun.store.purity import Purity, last_name
+from flowrun.store.purity import Purity, first_name, last_name
 
 ACTING = ""  # the name of the statements that act when the module is imported
 MAIN = "__main__"  # the package of a script: what it does only as a script was done
@@ -143,7 +143,7 @@ class _Reader:
         self._nodes.setdefault(node.name, []).append(node)
         for decorator in node.decorator_list:
             call = decorator.func if isinstance(decorator, ast.Call) else decorator
-            owner = _base(call)
+            owner = first_name(call)
             if owner in self._nodes and owner != node.name:  # `@step_name.on_shapes`
                 self._nodes[owner].append(node)
         if not self._purity.is_definition(node):
@@ -199,7 +199,7 @@ class _Reader:
         if not isinstance(node, ast.Call):
             return False
         name = dotted_name(node.func) or ""
-        is_set = name == "setattr" and bool(node.args) and _base(node.args[0]) in self._imports
+        is_set = name == "setattr" and bool(node.args) and first_name(node.args[0]) in self._imports
         return is_set or "patch" in name.split(".") or name.startswith("monkeypatch.")
 
 
@@ -245,11 +245,6 @@ def dotted_name(node: ast.AST) -> str | None:
     if not isinstance(node, ast.Name):
         return None
     return ".".join([node.id, *reversed(names)])
-
-
-def _base(node: ast.AST) -> str | None:
-    chain = dotted_name(node)
-    return None if chain is None else chain.partition(".")[0]
 
 
 def _dynamic_import(call: ast.Call) -> tuple[Import | None, bool]:

@@ -61,7 +61,7 @@ def calls_of_operator(entry: Any) -> Iterator[Call]:
 
     name = ".".join(filter(None, (entry.name, entry.variant_test_name)))
     for dtype in DTYPES:
-        yield Call(f"{name} of {_name(dtype)}", call, _cast(operands, base, dtype, gradient=True))
+        yield Call(f"{name} of {_name(dtype)}", call, _cast(operands, base, dtype))
     places = [place for place, one in enumerate(operands) if isinstance(one, torch.Tensor)]
     for place, dtype in itertools.product(places[:MOST_TENSORS] if places[1:] else (), OF_ONE):
         changed = [*operands]
@@ -92,7 +92,7 @@ def calls_of_layer(entry: Any) -> Iterator[Call]:
             args, keywords = tree_unflatten(operands, tree)
             return _with_gradients(layer(*args, **keywords))
 
-        cast = _cast(operands, torch.float32, of_input, gradient=True)
+        cast = _cast(operands, torch.float32, of_input)
         yield Call(f"{entry.name} of {_name(dtype)} on {_name(of_input)}", call, cast)
 
 
@@ -104,11 +104,9 @@ def _tensors(value: Any) -> list[torch.Tensor]:
     return [one for one in tree_flatten(value)[0] if isinstance(one, torch.Tensor)]
 
 
-def _cast(
-    operands: Sequence[Any], base: torch.dtype, dtype: torch.dtype, *, gradient: bool
-) -> list[Any]:
+def _cast(operands: Sequence[Any], base: torch.dtype, dtype: torch.dtype) -> list[Any]:
     """Operands with all tensors of one dtype in another; with gradients if that can have any."""
-    has_gradient = gradient and (dtype.is_floating_point or dtype.is_complex)
+    has_gradient = dtype.is_floating_point or dtype.is_complex
     return [
         one.to(dtype).detach().requires_grad_(has_gradient)
         if isinstance(one, torch.Tensor) and one.dtype is base
