@@ -8,20 +8,26 @@
 #              list all shipped recipes that notice it (minutes)
 # make mutants  change the code of the framework at places drawn at random, and count the changes that
 #              the tests of its room notice (an hour; RESULTS names the file of results)
+# make fuzz    read what a fuzzer makes up, ten minutes for each kind of file and text that comes from
+#              others (two hours and a half; FUZZ_SECONDS for each, FUZZED names some of the targets)
 # make coverage  the lines that make test runs of flowrun and flowrun_tensors
 # make oldest  the tests of the check with the oldest torch that setup.cfg names (it is downloaded)
 # make docs    build the pages of docs/ as a site into site/; a broken link or anchor is an error
 # make reference  write docs/reference from the docstrings and signatures of the code
+# make dist    build the distributions of the last commit into dist/, check them, and install each in
+#              an empty environment where the main job runs (minutes); see docs/releasing.md
 # make bench   time training beside other libraries, into docs/benchmarks.md (half an hour, downloads)
 # All need Python 3.11+, make and a package index, and are quick when nothing changed.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The first is of a checkout that was installed by the distribution's former name.
+INSTALL := rm -rf flowrun.egg-info && $(BIN)/pip uninstall --quiet --yes flowrun 2>/dev/null; \
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 METADATA := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: run test campaigns faults truth regressions mutants coverage oldest bench docs reference lint types clean
+.PHONY: run test campaigns faults truth regressions mutants fuzz coverage oldest dist bench docs reference lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/flowrun recipes/red_linear.yaml
@@ -47,8 +53,12 @@ regressions: $(VENV)/.installed-test
 
 RESULTS ?= mutants.json
 mutants: $(VENV)/.installed-test $(VENV)/.installed-mutants
-	@$(BIN)/python -m compileall -q framework plugins
+	@$(BIN)/python -m compileall -q framework plugins tests
 	$(BIN)/python -m tests.campaigns.mutation --results $(RESULTS)
+
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.installed-test $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.campaigns.fuzzing $(FUZZED) --seconds $(FUZZ_SECONDS)
 
 coverage: $(VENV)/.installed-test
 	$(BIN)/python -m coverage erase
@@ -65,6 +75,9 @@ oldest: $(BIN)/python
 		--constraint $(VENV)-oldest/constraints.txt 'torch==$(OLDEST_TORCH).*' --editable '.[test]'
 	$(VENV)-oldest/bin/python -m pytest --numprocesses auto --maxprocesses 2 \
 		tests/tensors/checking/test_check_mode_devices.py tests/tensors/checking/test_check_mode_errors.py
+
+dist: $(VENV)/.installed-dist
+	$(BIN)/python -m tests.campaigns.installation.release dist
 
 bench: $(BIN)/python
 	$(BIN)/python -m benchmarks.training --out docs/benchmarks.md
@@ -91,7 +104,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(METADATA) | $(BIN)/python
 	@echo "installing flowrun and torch into $(VENV); the first time takes a minute"
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[pytest,watch]'
 	@touch $@
 
 $(VENV)/.installed-test: $(METADATA) | $(BIN)/python
@@ -103,6 +116,14 @@ $(VENV)/.installed-mutants: $(METADATA) | $(BIN)/python
 	$(INSTALL) --editable '.[mutants]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-fuzz: $(METADATA) | $(BIN)/python
+	$(INSTALL) --editable '.[fuzz]'
+	@touch $@ $(VENV)/.installed
+
 $(VENV)/.installed-docs: $(METADATA) | $(BIN)/python
 	$(INSTALL) --editable '.[docs]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-dist: $(METADATA) | $(BIN)/python
+	$(INSTALL) --editable '.[dist]'
 	@touch $@ $(VENV)/.installed

@@ -92,7 +92,7 @@ def make_flowrun(checkout: Path, extra: str = "") -> tuple[Environment, str]:
     installed only when the requirements change.
     """
     name = f"flowrun-{extra}" if extra else "flowrun"
-    environment = Environment(name, (), ("flowrun", "torch"))
+    environment = Environment(name, (), ("flowrun-recipes", "torch"))
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "flowrun"
         # A copy, as pip would leave a build folder in the checkout.

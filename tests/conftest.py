@@ -21,6 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # of steps anew within the second. (pytest keeps what it makes of the tests themselves.)
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
+# The key with which stores are sealed is the session's, and not the developer's own.
+os.environ["XDG_STATE_HOME"] = str(processes.folder(os.environ[processes.OWNER]) / "state")
+
 Flowrun = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -67,6 +70,7 @@ def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWRUN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("FLOWRUN_DATA_PATH", raising=False)
     monkeypatch.delenv("FLOWRUN_HOME", raising=False)
+    monkeypatch.delenv("FLOWRUN_STORE_KEY", raising=False)
     # A pytest that a test starts would rewrite all of these anew, and keep nothing of it.
     plugins = "-p no:hypothesispytest -p no:anyio -p no:platformdirs"
     monkeypatch.setenv("PYTEST_ADDOPTS", f"{plugins} --assert=plain")

@@ -24,6 +24,7 @@ import importlib.machinery
 import io
 import itertools
 import json
+import linecache
 import os
 import pkgutil
 import runpy
@@ -69,7 +70,8 @@ OPTIONS = ("-B", "-P", "-u", "-W")  # of Python, before `-m`, `-c` or a file, th
 HEADER = struct.Struct("!I")  # the length of a request
 _MOST_FILES = 16  # that a child is given beside the three streams
 STARTED = struct.Struct("!i")  # the child's process id
-ENDED = struct.Struct("!id")  # its wait status, and the seconds of processor that it took
+# Its wait status, the seconds of processor that it took, and the most memory it had, in bytes.
+ENDED = struct.Struct("!idq")
 _OWNER_SECONDS = 2.0  # between two looks whether the session of tests is still there
 
 
@@ -254,7 +256,8 @@ class Server:
             if pid == 0:
                 return
             connection = self._children.pop(pid)
-            _send(connection, ENDED.pack(status, usage.ru_utime + usage.ru_stime))
+            seconds = usage.ru_utime + usage.ru_stime
+            _send(connection, ENDED.pack(status, seconds, usage.ru_maxrss * 1024))
             connection.close()
 
 
@@ -358,6 +361,9 @@ def run(arguments: list[str], *, is_safe: bool) -> None:
         return
     space = vars(sys.modules["__main__"])
     if way == "-c":
+        if sys.version_info >= (3, 13):  # from which on a traceback shows this code, too
+            lines = arguments[1].splitlines(keepends=True)
+            linecache.cache["<string>"] = (len(arguments[1]), None, lines, "<string>")
         exec(compile(arguments[1], "<string>", "exec"), space)
         return
     space.update(__file__=str(file), __cached__=None)

@@ -9,6 +9,7 @@ that has a server of its own.
 from __future__ import annotations
 
 import json
+import multiprocessing.connection
 import multiprocessing.util
 import os
 import select
@@ -20,6 +21,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import popen_spawn_posix
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,10 @@ class Python(subprocess.Popen[str]):
     """A run of Python with these arguments: `-m MODULE ...`, `-c CODE ...` or `FILE ...`.
 
     They may follow options of Python (see fork_server.OPTIONS). home: this Python, or another one.
+    memory: the most resident memory that it has had, in bytes, once it has ended.
     """
+
+    memory = 0
 
     _home: Home
     _status: socket.socket | None = None
@@ -125,6 +130,16 @@ class Python(subprocess.Popen[str]):
             self._end()
         return self.returncode
 
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        """Wait for a new Python, and note its memory; as in subprocess.py."""
+        try:
+            pid, status, usage = os.wait4(self.pid, wait_flags)
+        except ChildProcessError:
+            return self.pid, 0
+        if pid:
+            self.memory = usage.ru_maxrss * (1024 if sys.platform == "linux" else 1)
+        return pid, status
+
     def _has_ended(self, timeout: float | None) -> bool:
         assert self._status is not None
         return bool(select.select([self._status], [], [], timeout)[0])
@@ -133,14 +148,21 @@ class Python(subprocess.Popen[str]):
         assert self._status is not None
         ended = fork_server.ENDED.unpack(_receive(self._status, fork_server.ENDED.size))
         self.returncode = os.waitstatus_to_exitcode(ended[0])
+        self.memory = ended[2]
         self._status.close()
         global seconds
         seconds += ended[1]
 
 
-def run(
-    arguments: Sequence[str | Path], *, timeout: float = 300, **settings: Any
-) -> subprocess.CompletedProcess[str]:
+class Completed(subprocess.CompletedProcess[str]):
+    """A run of Python that has ended. memory: the most resident memory it has had, in bytes."""
+
+    def __init__(self, args: Any, returncode: int, stdout: str, stderr: str, memory: int) -> None:
+        super().__init__(args, returncode, stdout, stderr)
+        self.memory = memory
+
+
+def run(arguments: Sequence[str | Path], *, timeout: float = 300, **settings: Any) -> Completed:
     """Run Python to its end, as `subprocess.run` does; both streams are captured."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with Python(arguments, **{**streams, **settings}) as process:
@@ -149,7 +171,7 @@ def run(
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    return Completed(process.args, process.returncode, out, err, process.memory)
 
 
 def can_be_forked(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
@@ -201,8 +223,16 @@ def fork_what_is_started(server: Path) -> None:
         connection.close()
         return pid
 
+    wait_for_child = popen_spawn_posix.Popen.wait
+
+    def wait(process: Any, timeout: float | None = None) -> int | None:
+        if timeout is None and process.returncode is None:
+            multiprocessing.connection.wait([process.sentinel])  # `waitpid` knows no such child
+        return wait_for_child(process, timeout)
+
     subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
     multiprocessing.util.spawnv_passfds = spawn  # type: ignore[attr-defined]
+    popen_spawn_posix.Popen.wait = wait  # type: ignore[assignment]
 
 
 def _is_plain(args: Any, settings: tuple[Any, ...]) -> bool:

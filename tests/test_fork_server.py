@@ -193,6 +193,30 @@ def test_a_pool_of_processes_that_are_spawned_is_forked_from_the_server_too(
     assert done.stdout == f"True True {not fresh}\n"
 
 
+SPAWNED = """
+import sys, time
+from multiprocessing import get_context
+from pathlib import Path
+
+def slow(path):
+    time.sleep(0.3)
+    Path(path).write_text("done")
+
+if __name__ == "__main__":
+    process = get_context("spawn").Process(target=slow, args=(sys.argv[1],))
+    process.start()
+    process.join()
+    print(Path(sys.argv[1]).read_text())
+"""
+
+
+@FORKED_OR_NEW
+def test_a_process_that_is_spawned_is_waited_for(fresh: bool, module: Path, tmp_path: Path) -> None:
+    module.write_text(SPAWNED)
+    done = run([module, tmp_path / "left"], fresh=fresh)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
 @FORKED_OR_NEW
 def test_the_streams_are_those_it_is_given(fresh: bool, tmp_path: Path) -> None:
     code = "import sys, os; print(sys.stdin.read().upper()); os.system('echo below >&2')"

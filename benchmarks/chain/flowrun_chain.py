@@ -53,7 +53,7 @@ CONTENDERS = (
     Contender(
         name="flowrun",
         requirements=(),
-        packages=("flowrun", "torch"),
+        packages=("flowrun-recipes", "torch"),
         keeps="a record of the run",
         files=files,
         first=("flowrun", "chain.yaml"),

@@ -1,6 +1,6 @@
 """`python -m benchmarks.csv`: read tables of numbers in flowrun, and in engines for text.
 
-Runs in the environment it is started from, which needs `flowrun[csv]`, polars and pandas.
+Runs in the environment it is started from, which needs `flowrun-recipes[csv]`, polars and pandas.
 """
 
 from __future__ import annotations

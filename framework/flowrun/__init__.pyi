@@ -12,6 +12,7 @@ from .errors import DeviceError as DeviceError
 from .errors import FlowrunError as FlowrunError
 from .errors import NeedsDataError as NeedsDataError
 from .errors import OptionError as OptionError
+from .errors import OutputsError as OutputsError
 from .errors import PluginError as PluginError
 from .errors import Problem as Problem
 from .errors import RecipeError as RecipeError
@@ -19,6 +20,7 @@ from .errors import StepDefinitionError as StepDefinitionError
 from .errors import StepError as StepError
 from .errors import did_you_mean as did_you_mean
 from .errors import listed as listed
+from .errors.escaping import on_one_line as on_one_line
 from .planning.plan import Plan as Plan
 from .plugins.check_mode import CheckMode as CheckMode
 from .plugins.check_mode import Diagnosis as Diagnosis
@@ -31,6 +33,8 @@ from .plugins.extensions import Dataset as Dataset
 from .plugins.extensions import Format as Format
 from .plugins.markers import hookimpl as hookimpl
 from .plugins.markers import hookspec as hookspec
+from .plugins.process_settings import Setting as Setting
+from .plugins.process_settings import shown_unless as shown_unless
 from .plugins.steps import Meta as Meta
 from .plugins.steps import Step as Step
 from .plugins.steps import step as step
@@ -49,3 +53,6 @@ from .running.results import StepResult as StepResult
 from .store.files import replacing as replacing
 from .values.codecs import Codec as Codec
 from .values.codecs import Summary as Summary
+from .values.files import file_below as file_below
+from .values.files import place_to_write as place_to_write
+from .values.files import require_file as require_file

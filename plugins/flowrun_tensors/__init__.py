@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowrun import hookimpl
 from flowrun_tensors.extending import Model as Model
+from flowrun_tensors.outlines import TableOutline as TableOutline
 
 if TYPE_CHECKING:
     import click
@@ -40,9 +41,10 @@ def flowrun_datasets() -> Iterable[Dataset]:
 
 @hookimpl
 def flowrun_codecs() -> Iterable[Codec]:
+    from flowrun_tensors.array_codecs import ARRAY_CODECS
     from flowrun_tensors.codecs import CODECS
 
-    return CODECS
+    return (*CODECS, *ARRAY_CODECS)
 
 
 @hookimpl

@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flowrun import Backend, Call, CheckMode, Context, FlowrunError, Step
-from flowrun_tensors.lazy_torch import torch, when_torch_is_imported
+from flowrun import Backend, Call, CheckMode, Context, FlowrunError, Setting, Step
+from flowrun_tensors.input_types import explain_type_errors
+from flowrun_tensors.lazy_torch import torch, when_imported
+from flowrun_tensors.torch_settings import torch_settings
 
 # Device files without which no build of torch can have an accelerator under Linux: NVIDIA, NVIDIA
 # under WSL, AMD, and the render nodes that Intel's GPUs need.
@@ -44,11 +46,20 @@ class TensorBackend(Backend):
 
         return check_mode(devices, present)
 
+    def settings(self) -> tuple[Setting, ...]:
+        """Those of torch."""
+        return torch_settings()
+
     @contextmanager
     def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
         """Move inputs to the step's device; set the seed, and the default dtype and device."""
         _place_inputs(ctx, call)
-        with _inputs_unwritten(call), _gradients_unchanged(call), _step_settings(step, ctx, call):
+        with (
+            _inputs_unwritten(call),
+            _gradients_unchanged(call),
+            _step_settings(step, ctx, call),
+            explain_type_errors(call),
+        ):
             yield
 
 
@@ -124,21 +135,29 @@ def _gradients_unchanged(call: Call) -> Iterator[None]:
 def _step_settings(step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
     """Seed the generators of torch, `random` and NumPy, set torch's defaults; restore all.
 
-    A step that names torch has it imported before it is called; for any other that is done when
-    something it calls imports it. In a check nothing is drawn on a device that may not be there,
-    and no memory is taken.
+    A step that names torch has it imported before it is called; for any other, and for NumPy, that
+    is done when something it calls imports it. In a check nothing is drawn on a device that may not
+    be there, and no memory is taken.
     """
     with ExitStack() as stack:
         stack.callback(random.setstate, random.getstate())
         random.seed(ctx.seed)
-        if numpy := sys.modules.get("numpy"):
-            stack.callback(numpy.random.set_state, numpy.random.get_state())
-            numpy.random.seed(ctx.seed % 2**32)
+        if "numpy" in sys.modules:
+            _seed_numpy(stack, ctx)
+        else:
+            stack.enter_context(when_imported("numpy", partial(_seed_numpy, stack, ctx)))
         if "torch" in sys.modules or _names_torch(step):
             _set_torch(stack, ctx, call)
         else:
-            stack.enter_context(when_torch_is_imported(partial(_set_torch, stack, ctx, call)))
+            stack.enter_context(when_imported("torch", partial(_set_torch, stack, ctx, call)))
         yield
+
+
+def _seed_numpy(stack: ExitStack, ctx: Context) -> None:
+    """Seed NumPy's generator; the stack restores it."""
+    random_of_numpy = sys.modules["numpy"].random
+    stack.callback(random_of_numpy.set_state, random_of_numpy.get_state())
+    random_of_numpy.seed(ctx.seed % 2**32)
 
 
 def _set_torch(stack: ExitStack, ctx: Context, call: Call) -> None:

@@ -30,6 +30,20 @@ def tensor_plain(tensor: torch.Tensor) -> object:
     return tensor.detach().tolist()
 
 
+def tensor_begin(tensor: torch.Tensor, count: int) -> list[Any] | None:
+    """The elements of a tensor in order, or the first of its first row if it has more than so many.
+
+    None for a layout that has no rows.
+    """
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        return None
+    row = tensor.detach()
+    while row.ndim > 1 and row.numel() > count:
+        row = row[0]
+    found = row.flatten()[:count].tolist()
+    return list(map(str, found)) if row.is_complex() else list(found)
+
+
 def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
@@ -118,6 +132,7 @@ CODECS = (
         tensor_summary,
         tensor_plain,
         tensor_difference,
+        tensor_begin,
         digest=tensor_digest,
         write=write_tensors,
         read=read_tensors,
@@ -129,6 +144,7 @@ CODECS = (
         tensor_summary,
         tensor_plain,
         tensor_difference,
+        tensor_begin,
         pack=as_tensor,
         unpack=as_parameter,
         portable=tensor_portable,

@@ -19,24 +19,33 @@ _FOLDERS = {  # folders of recipes, each written whole
 @click.argument("name", required=False)
 @click.option("--force", is_flag=True, help="Replace files that are here already.")
 def examples_command(name: str | None, force: bool) -> None:
-    """List the shipped recipes, or write the recipe NAME into the current folder."""
+    """List the shipped recipes, or write the recipe NAME into the current folder.
+
+    NAME is a recipe, a folder of recipes (article), or one of these (article/01_tensors_create).
+    """
     recipes = {path.stem: path for path in sorted(_folder().glob("*.yaml"), key=_order)}
     if name is None:
         _print_examples(recipes)
         return
     stem = Path(name).stem
+    inner = {path.stem: path for folder in _FOLDERS for path in _recipes_in(folder)}
+    recipes = {**inner, **recipes}
     if stem not in (*recipes, *_FOLDERS):
         hint = did_you_mean(stem, (*recipes, *_FOLDERS)) or "`flowrun examples` lists all"
         raise FlowrunError(f"there is no example `{name}`; {hint}")
-    wanted = _with_companions([recipes[stem]] if stem in recipes else _recipes_in(stem))
+    chosen = [recipes[stem]] if stem in recipes else _recipes_in(stem)
+    wanted = _with_companions(chosen)
     existing = [str(_here(path)) for path in wanted if _differs(path)]
     if existing and not force:
         raise FlowrunError(f"{', '.join(existing)} is here already; --force replaces it")
     for path in wanted:
-        with replacing(_here(path)) as temporary:
-            temporary.write_bytes(path.read_bytes())
+        try:
+            with replacing(_here(path)) as temporary:
+                temporary.write_bytes(path.read_bytes())
+        except OSError as error:
+            raise FlowrunError(f"{_here(path)} cannot be written: {error.strerror}") from None
         click.echo(f"wrote {_here(path)}")
-    click.echo(f"run it: flowrun {stem if stem in recipes else f'{stem}/*'}.yaml")
+    click.echo(f"run it: flowrun {_here(chosen[0]) if stem in recipes else f'{stem}/*.yaml'}")
 
 
 def _print_examples(recipes: dict[str, Path]) -> None:
@@ -68,7 +77,7 @@ def _here(shipped: Path) -> Path:
 
 def _differs(shipped: Path) -> bool:
     here = _here(shipped)
-    return here.exists() and here.read_bytes() != shipped.read_bytes()
+    return here.exists() and not (here.is_file() and here.read_bytes() == shipped.read_bytes())
 
 
 def _with_companions(recipes: list[Path]) -> list[Path]:

@@ -39,9 +39,9 @@ else:
 
 
 @contextmanager
-def when_torch_is_imported(then: Callable[[], None]) -> Iterator[None]:
-    """Call `then` as soon as torch has been imported within the block, whoever imports it."""
-    finder = _Watching(then)
+def when_imported(name: str, then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` as soon as a module has been imported within the block, whoever imports it."""
+    finder = _Watching(name, then)
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -50,15 +50,16 @@ def when_torch_is_imported(then: Callable[[], None]) -> Iterator[None]:
 
 
 class _Watching:
-    """A finder that leaves torch to the next ones, and calls a function once torch is executed."""
+    """A finder that leaves a module to the next ones, and calls a function once it is executed."""
 
-    def __init__(self, then: Callable[[], None]) -> None:
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self._name = name
         self._then = then
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != "torch":
+        if name != self._name:
             return None
         others = [finder for finder in sys.meta_path if finder is not self]
         found = (finder.find_spec(name, path, target) for finder in others)
@@ -68,7 +69,7 @@ class _Watching:
         loader, execute = spec.loader, spec.loader.exec_module
 
         def execute_and_tell(module: ModuleType) -> None:
-            del loader.exec_module
+            vars(loader).pop("exec_module", None)
             execute(module)
             self._then()
 

@@ -43,19 +43,24 @@ def loss_and_slope(
     return (clamped * (errors - clamped / 2)).mean(), clamped / errors.numel()
 
 
-def classes_of(y: torch.Tensor, count: int, name: str, *, is_data: bool = True) -> torch.Tensor:
+def classes_of(
+    given: torch.Tensor, count: int, name: str, taker: str, of_numbers: str, *, is_data: bool = True
+) -> torch.Tensor:
     """Targets as classes `(n,)` int64, from `(n,)` or `(n, 1)` of whole numbers.
 
-    Raises FlowrunError if one is none of 0 to `count` - 1, which is not looked at unless
+    taker: what takes the classes, as the recipe names it. of_numbers: advice for targets that are
+    numbers. Raises FlowrunError if one is none of 0 to `count` - 1, which is not looked at unless
     `is_data`.
     """
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y.squeeze(1)
+    y = given.squeeze(1) if given.ndim == 2 and given.shape[1] == 1 else given
     if y.ndim != 1 or y.dtype != torch.int64:
+        dtype = str(given.dtype).removeprefix("torch.")
+        advice = [_way_to_classes(given, name)]
+        if given.is_floating_point():
+            advice.insert(0, of_numbers)
         raise FlowrunError(
-            f"cross_entropy takes classes, and `{name}` is {y.dtype} of {tuple(y.shape)}: whole "
-            f"numbers of (rows,) or (rows, 1) are expected\n"
-            f"`cast: {{{name}: int64}}` makes them of a column of whole numbers"
+            f"{taker} is of classes, int64 of (rows,) or (rows, 1), and `{name}` is {dtype} of "
+            f"{tuple(given.shape)}\n" + "\n".join(advice)
         )
     if is_data and len(y):
         least, most = (int(bound) for bound in torch.aminmax(y))
@@ -66,6 +71,13 @@ def classes_of(y: torch.Tensor, count: int, name: str, *, is_data: bool = True) 
                 "end `layers` with the number of classes, and count them from 0"
             )
     return y
+
+
+def _way_to_classes(y: torch.Tensor, name: str) -> str:
+    if y.ndim == 2 and y.shape[1] > 1:
+        made = f"`compute: {{{name}: {name}.argmax(1)}}`"
+        return f"for classes: {made} makes them of one column for each class"
+    return f"for classes: `cast: {{{name}: int64}}` makes them of a column of whole numbers"
 
 
 def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:

@@ -96,7 +96,8 @@ def check_fit(predictor: Predictor, params: Params, X: torch.Tensor) -> None:
     for what in ("dtype", "device"):
         expected, found = getattr(some, what), getattr(X, what)
         if expected != found:
-            raise FlowrunError(
-                f"the parameters are {expected}, and the data is {found}; give both steps the same "
-                f"`{what}:` in the recipe, or set it for the whole recipe"
-            )
+            way_on = f"give both steps the same `{what}:` in the recipe, or set it for all of it"
+            if what == "dtype" and not X.is_floating_point():
+                name = str(expected).removeprefix("torch.")
+                way_on = f"cast the rows first, such as `cast: {{X_train: {name}, X_val: {name}}}`"
+            raise FlowrunError(f"the parameters are {expected}, and the data is {found}\n{way_on}")

@@ -7,6 +7,8 @@ from flowrun_tensors.lazy_torch import torch
 
 def is_too_large(number: float, dtype: str) -> bool:
     """Whether a finite number becomes infinite in a dtype, after rounding."""
+    if dtype == "float64":  # which Python's own numbers are; torch is not imported for it
+        return False
     kind = getattr(torch, dtype)
     if not kind.is_floating_point:
         return False

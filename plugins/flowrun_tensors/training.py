@@ -94,12 +94,12 @@ def descend(
             taken = step + 1
             break
         if (step + 1) % BLOCK == 0:
-            require_finite(losses, step + 1 - BLOCK, step + 1, settings.lr)
+            require_finite(losses, step + 1 - BLOCK, step + 1)
         ctx.progress(step + 1, settings.steps, loss=loss_now)
         ctx.checkpoint(
             partial(_state, engine, step + 1, params, losses, update, batches, validation)
         )
-    require_finite(losses, 0, taken, settings.lr)
+    require_finite(losses, 0, taken)
     return trained(plain(params), taken_of(losses, taken), validation)
 
 
@@ -182,21 +182,33 @@ def _state(
     }
 
 
-def require_finite(losses: torch.Tensor, start: int, end: int, lr: float) -> None:
+class LossNotFiniteError(FlowrunError):
+    """The loss of a descent stops being finite.
+
+    step: counted from 0, that of the first loss that is not finite. last: the loss before it, None
+    if there is none. largest_lr: with a constant learning rate below this the descent converges;
+    None if that is not known. found: what happened, in one line.
+    """
+
+    def __init__(
+        self, step: int, loss: float, last: float | None, largest_lr: float | None = None
+    ) -> None:
+        self.step = step
+        self.is_from_start = last is None
+        self.largest_lr = largest_lr
+        before = "from the first step on: data or first parameters are too large, or not finite"
+        if last is not None:
+            before = f"the last finite loss was {last:.6g}"
+        self.found = f"the loss stopped being finite at step {step + 1} ({loss}); {before}"
+        known = largest_lr is not None and last is not None
+        super().__init__(self.found + (f"; it converges below {largest_lr:.6g}" if known else ""))
+
+
+def require_finite(losses: torch.Tensor, start: int, end: int) -> None:
     """Raise if a loss among the steps `start` to `end` is not finite, naming the first one."""
     finite = losses[start:end].isfinite()
     if finite.all():
         return
     step = start + int((~finite).nonzero()[0])
-    last = (
-        f"the last finite loss was {float(losses[step - 1]):.6g}"
-        if step
-        else (
-            "it was so from the first step: data or first parameters are not finite, or too large"
-        )
-    )
-    raise FlowrunError(
-        f"the loss stopped being finite at step {step + 1} ({float(losses[step])}); {last}\n"
-        f"lower the learning rate (lr is {lr:g}), draw smaller first parameters "
-        "(init_params: {scale: 0.1}), or normalize the inputs"
-    )
+    last = float(losses[step - 1]) if step else None
+    raise LossNotFiniteError(step, float(losses[step]), last)

@@ -28,11 +28,14 @@ def fitting_targets(
     require_rows(X, X_name)
     rows, outputs = _shape_of_predictions(predictor, params, X)
     if loss == "cross_entropy":
-        y = classes_of(y, outputs, y_name, is_data=is_data)
+        of_numbers = "for numbers: `loss: mse`, `mae` or `huber`"
+        y = classes_of(y, outputs, y_name, f"the loss {loss}", of_numbers, is_data=is_data)
         if len(y) != rows:
             raise FlowrunError(f"{y_name} has {len(y)} classes, and {X_name} has {rows} rows")
     elif tuple(y.shape) != (rows, outputs):
         cure = f"\na column is made of it with {y_name}.unsqueeze(1)" if y.ndim == 1 else ""
+        if not y.is_floating_point() and outputs > 1 and y.numel() == rows:
+            cure = f"\nif {y_name} has classes, train with `loss: cross_entropy`"
         raise FlowrunError(
             f"{y_name} has the shape {tuple(y.shape)}, and the predictions have {(rows, outputs)}; "
             f"shapes that differ would be spread against each other silently{cure}"
@@ -40,7 +43,7 @@ def fitting_targets(
     elif y.dtype != X.dtype:
         raise FlowrunError(
             f"{X_name} is {X.dtype}, and {y_name} is {y.dtype}: losses and gradients need "
-            "one dtype\ncast one of the two, or set `dtype:` for the step that makes it"
+            f"one dtype\n{_one_dtype(X, y, X_name, y_name)}"
         )
     if y.device != X.device:
         raise FlowrunError(
@@ -48,6 +51,15 @@ def fitting_targets(
             "add `device:` or a `place` step"
         )
     return y
+
+
+def _one_dtype(X: torch.Tensor, y: torch.Tensor, X_name: str, y_name: str) -> str:
+    """How to give rows and targets one dtype."""
+    for name, tensor, other in ((y_name, y, X), (X_name, X, y)):
+        if not tensor.is_floating_point():
+            dtype = str(other.dtype).removeprefix("torch.")
+            return f"cast the whole numbers: `cast: {{{name}: {dtype}}}`"
+    return "cast one of the two, or set `dtype:` for the step that makes it"
 
 
 def require_rows(X: torch.Tensor, name: str) -> None:

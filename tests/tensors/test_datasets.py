@@ -7,7 +7,7 @@ import http.server
 import importlib.util
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import trustme
 import flowrun
 from flowrun import DataError, Dataset, StepError, locate
 from tests import processes
+from tests.conftest import Flowrun
 
 ROOT = Path(__file__).parents[2]
 CONTENT = b"a;b\n1;2\n"
@@ -109,6 +110,12 @@ def test_other_bytes_than_the_checksum_says_are_refused_and_not_kept(server: Ser
     assert not list(Path("cache").glob("*.csv"))
 
 
+def test_a_checksum_of_other_characters_than_digits_is_refused(server: Server) -> None:
+    with pytest.raises(StepError, match="`sha256` is no sha256 of 64 hexadecimal digits: 'gggg"):
+        load(server.url + "/t.csv", sha256="g" * 64)
+    assert server.asked == []
+
+
 def test_an_address_that_is_not_there_is_an_error(server: Server) -> None:
     with pytest.raises(StepError, match="404"):
         load(server.url + "/missing.csv", sha256=SHA256)
@@ -186,3 +193,23 @@ def test_the_catalogue_names_the_columns_of_its_files() -> None:
     registry = flowrun.plan({"recipe": "r", "steps": [{"load": {"source": "wine-red"}}]}).registry
     for name in ("wine-red", "wine-white"):
         assert tuple(load(name).values["columns"]) == registry.datasets[name].columns
+
+
+def test_the_warning_has_two_lines_once_a_command(
+    write: Callable[[str, str], Path], flowrun: Flowrun
+) -> None:
+    for name, source in (("a", "wine-red"), ("b", "wine-red"), ("c", "wine-white")):
+        write(f"{name}.yaml", f"recipe: {name}\nsteps: [{{load: {{source: {source}}}}}]\n")
+    for quiet in ([], ["-q"]):
+        done = flowrun("a.yaml", "b.yaml", "c.yaml", *quiet)
+        lines = (done.stdout + done.stderr).splitlines()
+        found = [number for number, line in enumerate(lines) if "SIMULATED STAND-IN" in line]
+        assert [lines[number].partition("for ")[2] for number in found] == [
+            "wine-red (wine-red-standin.csv), not the real data;",
+            "wine-white (wine-white-standin.csv), not the real data;",
+        ]
+        assert [lines[number + 1].strip() for number in found] == [
+            f"winequality-{colour}.csv is not in FLOWRUN_DATA_PATH, and its address is not "
+            "fetched, because FLOWRUN_OFFLINE is set"
+            for colour in ("red", "white")
+        ]

@@ -73,7 +73,7 @@ WITHOUT = {
     "sparse rows": "torch.eye(2).to_sparse_csr()",
     "nested": "torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])",
     "sparse grad": "with_sparse_grad()",
-    "array": "torch.ones(2).numpy()",
+    "array of objects": "torch.ones(2).numpy().astype(object)",
 }
 STEPS = """
 import warnings

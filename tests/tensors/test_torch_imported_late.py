@@ -35,6 +35,13 @@ def by_another_module():
 def draw_late():
     """Draw by torch, which the step itself does not name."""
     return by_another_module()
+
+
+@step(outputs="drawn", random=True)
+def draw_by_numpy():
+    """Draw by NumPy, which nothing has imported before."""
+    import numpy
+    return {"number": float(numpy.random.rand())}
 '''
 
 
@@ -74,3 +81,9 @@ def test_torch_imported_late_draws_as_torch_imported_early(drawn: Drawn, write: 
     late = drawn("draw_late")
     write("steps.py", f"import torch\n{STEPS}")
     assert drawn("draw_late") == late
+
+
+def test_numpy_is_seeded_though_only_the_step_imports_it(drawn: Drawn) -> None:
+    first, again, other = (drawn("draw_by_numpy", seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 from flowrun.checking.checked import Checked, CheckedStep, Forecast
 from flowrun.checking.expecting import unmet
 from flowrun.checking.walk import CheckWalk
-from flowrun.errors import PluginError, Problem
+from flowrun.errors import PluginError, Problem, suggestions_bounded
+from flowrun.expectations.patterns import is_found
 from flowrun.planning.plan import Plan
 from flowrun.plugins.check_mode import CheckMode
 from flowrun.recipes.devices import device_problem, meant_device
@@ -19,6 +19,7 @@ from flowrun.values.codecs import Codecs
 from flowrun.values.sizes import size_text
 
 
+@suggestions_bounded()
 def check_plan(
     planned: Plan,
     *,
@@ -56,7 +57,7 @@ def check_plan(
 
 def _mode(planned: Plan, devices: tuple[str, ...], present: Mapping[str, str]) -> CheckMode:
     """The mode of the first backend that has one; raises PluginError if none has."""
-    modes = (one.check_mode(devices, present) for _, one in planned.registry.backends)
+    modes = (one.backend.check_mode(devices, present) for one in planned.registry.backends)
     found: CheckMode | None = next((mode for mode in modes if mode is not None), None)
     if found is None:
         raise PluginError(
@@ -91,12 +92,12 @@ def _without_expected(findings: list[Problem], planned: Plan) -> list[Problem]:
 
 def _is_on_purpose(finding: Problem) -> bool:
     """Whether the step itself raised the error: torch's messages differ on shapes and on data."""
-    return finding.severity == "error" and finding.place is None
+    return finding.severity == "error" and finding.place is None and finding.operation is None
 
 
 def _matches(pattern: str, finding: Problem) -> bool:
     text = "\n".join([finding.message, finding.hint or "", finding.operation or ""])
-    return re.search(pattern, text) is not None
+    return is_found(pattern, text)
 
 
 def _forecasts(steps: list[CheckedStep], available: Mapping[str, int | None]) -> list[Forecast]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal
 
 import msgspec
 
 from flowrun.errors import Problem
 from flowrun.planning.plan import Plan
+from flowrun.recipes.part import part_lines
+from flowrun.values.codecs import Codecs
+from flowrun.values.sizes import operations_text, size_text
 
 State = Literal["fits", "fails", "unknown", "blocked"]
 
@@ -64,11 +68,46 @@ class Checked(msgspec.Struct):
         """Whether no error was found."""
         return not self.errors
 
+    @property
+    def text(self) -> str:
+        """The result in a line: how many steps fit, the peak of memory, the operations."""
+        fits = sum(step.state == "fits" for step in self.steps)
+        parts = [f"{fits} of {len(self.steps)} steps fit"]
+        parts += [
+            f"peak {size_text(forecast.bytes)} on {forecast.device} ({forecast.step})"
+            for forecast in self.forecasts
+        ]
+        if self.operations:
+            parts.append(operations_text(self.operations))
+        return ", ".join(parts)
+
+    def __repr__(self) -> str:
+        kinds = Counter(finding.severity for finding in self.findings)
+        found = "".join(f", {kind}: {count}" for kind, count in kinds.items())
+        return f"Checked({self.plan.recipe.name}: {self.text}{found})"
+
+    def _repr_html_(self) -> str:
+        from flowrun.values.views import Line, Part, View  # only a notebook needs it
+
+        recipe = self.plan.recipe
+        values = Codecs({}, recipe.dtype)
+        steps = part_lines(self.plan.part)
+        steps += [
+            Line(step.id, _flow(step, values), step.state, stands_out=step.state == "fails")
+            for step in self.steps
+        ]
+        found = [Line(one.severity, below=(str(one),)) for one in self.findings]
+        if self.absent:
+            absent = f"{', '.join(self.absent)}: not in this machine, and checked all the same"
+            found.append(Line("device", absent))
+        return View(recipe.name, recipe.about, [Part(steps), Part(found)], self.text).html()
+
     def as_dict(self) -> dict[str, Any]:
         """The check for `--json`."""
         return {
             "recipe": self.plan.recipe.name,
             "ok": self.ok,
+            "part": None if self.plan.part is None else msgspec.to_builtins(self.plan.part),
             "device": self.device,
             "absent": self.absent,
             "steps": [msgspec.to_builtins(step) for step in self.steps],
@@ -76,6 +115,15 @@ class Checked(msgspec.Struct):
             "memory": [msgspec.to_builtins(forecast) for forecast in self.forecasts],
             "operations": self.operations,
         }
+
+
+def _flow(step: CheckedStep, values: Codecs) -> str:
+    """The shapes that a step takes and gives, in a line."""
+    takes, gives = (
+        ", ".join(f"{name} {values.text(found)}" for name, found in side.items())
+        for side in (step.inputs, step.outputs)
+    )
+    return " ".join(text for text in (takes, f"→ {gives}" if gives else "") if text)
 
 
 def _as_dict(finding: Problem) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowrun.errors import CodeLine, shown_path
 from flowrun.plugins.check_mode import CheckMode
-from flowrun.plugins.ownership import code_folder
+from flowrun.plugins.observation.ownership import code_folder
 from flowrun.plugins.steps import Step
 
 

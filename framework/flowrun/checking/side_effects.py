@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from flowrun.errors import NeedsDataError, shown_path
+from flowrun.plugins.observation.ownership import temporary_folder
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 _CHANGES = {  # audit events that change files, and the verb for their first argument
@@ -50,7 +50,7 @@ def no_side_effects(folder: Path) -> Iterator[None]:
         _guard.is_installed = True
     _guard.folders = (os.path.realpath(folder), os.path.realpath(Path.cwd()))
     # Called before the hook is on: the first call writes to try the folder, under a lock.
-    temporary = os.path.realpath(tempfile.gettempdir())
+    temporary = os.path.realpath(temporary_folder())
     bytecode = sys.pycache_prefix
     _guard.caches = (temporary, *([] if bytecode is None else [os.path.realpath(bytecode)]))
     _guard.is_on = True

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,7 +15,16 @@ from flowrun.checking.checked import CheckedStep, State
 from flowrun.checking.placing import place_at, place_of
 from flowrun.checking.side_effects import no_side_effects
 from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
-from flowrun.errors import DataError, FlowrunError, NeedsDataError, Problem, error_line, listed
+from flowrun.errors import (
+    DataError,
+    FlowrunError,
+    Lines,
+    NeedsDataError,
+    OutputsError,
+    Problem,
+    error_line,
+    listed,
+)
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.plugins.check_mode import CheckMode, Diagnosis, Unknown, Watched
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
@@ -137,19 +146,43 @@ class CheckWalk:
         )
         try:
             outputs = self._called(call, watched)
+        except OutputsError as found:
+            states = [
+                self._report(call, error, taken, [name], name)
+                for name, error in found.errors.items()
+            ]
+            blocked = dict.fromkeys(wires.outputs, _BLOCKED)
+            if "fails" in states:
+                return "fails", {**blocked, **found.outputs}
+            return "unknown", {**unknown, **found.outputs}
         except Exception as error:
-            diagnosis = self._diagnosis(error, taken)
-            if diagnosis.kind == "error":
-                self._report_failed(call, error, diagnosis)
-                return "fails", dict.fromkeys(wires.outputs, _BLOCKED)
-            self._report_unknown(planned, unknown, diagnosis.message, error)
-            return "unknown", unknown
+            state = self._report(call, error, taken, wires.outputs)
+            return state, dict.fromkeys(wires.outputs, _BLOCKED) if state == "fails" else unknown
         finally:
             for warning in watched.warnings:
                 self._report_warning(planned, warning)
         if open_ended := {name: value for name, value in outputs.items() if _is_unknown(value)}:
             self._report_unknown(planned, open_ended, "how long it goes on depends on its data")
         return "fits", outputs
+
+    def _report(
+        self,
+        call: Call,
+        error: Exception,
+        taken: list[Any],
+        outputs: Iterable[str],
+        option: str | None = None,
+    ) -> Literal["fails", "unknown"]:
+        """Report an error of a step, and whether a run would fail the same way.
+
+        outputs: those that it does not give. option: the option that describes them, if only one.
+        """
+        diagnosis = self._diagnosis(error, taken)
+        if diagnosis.kind == "error":
+            self._report_failed(call, error, diagnosis, option)
+            return "fails"
+        self._report_unknown(call.step, outputs, diagnosis.message, error)
+        return "unknown"
 
     def _called(self, call: Call, watched: Watched) -> dict[str, Any]:
         noted = Watched()
@@ -195,9 +228,13 @@ class CheckWalk:
             return {"type": UNKNOWN}
         return summary_on_shapes(value, self._values)
 
-    def _report_failed(self, call: Call, error: Exception, diagnosis: Diagnosis) -> None:
+    def _report_failed(
+        self, call: Call, error: Exception, diagnosis: Diagnosis, option: str | None
+    ) -> None:
         planned = call.step
         message, _, more = diagnosis.message.partition("\n")
+        if option is not None and not message.startswith(f"`{option}`"):
+            message = f"`{option}`: {message}"
         on_purpose = isinstance(error, FlowrunError)
         inputs = {**call.inputs, **(call.named or {})}
         sources = {**planned.wires.inputs, **(planned.wires.named or {})}
@@ -206,8 +243,10 @@ class CheckWalk:
                 f"the step `{planned.id}` fails: {message}",
                 planned.mark,
                 step=planned.id,
-                hint=diagnosis.hint or more.strip() or None,
-                place=None if on_purpose else place_of(error, planned.step, self._mode),
+                hint=diagnosis.hint or Lines(more.strip()) or None,
+                place=None
+                if on_purpose or option is not None
+                else place_of(error, planned.step, self._mode),
                 operation=None if on_purpose else diagnosis.operation,
                 inputs={
                     name: f"{self._in_words(value)}, from {self._givers[sources[name]]}"
@@ -219,11 +258,11 @@ class CheckWalk:
     def _report_unknown(
         self,
         planned: PlannedStep,
-        outputs: Mapping[str, Any],
+        outputs: Iterable[str],
         reason: str,
         error: Exception | None = None,
     ) -> None:
-        names = listed(f"`{planned.wires.outputs[name]}`" for name in outputs)
+        names = listed(f"`{planned.wires.outputs.get(name, name)}`" for name in outputs)
         message, _, more = reason.partition("\n")
         self.findings.append(
             Problem(
@@ -231,7 +270,7 @@ class CheckWalk:
                 planned.mark,
                 step=planned.id,
                 found=f"not known before a run: {names}",
-                hint=more.strip()
+                hint=Lines(more.strip())
                 or f"a function below `@{planned.step.name}.on_shapes` can give their shapes",
                 severity="unknown",
                 place=None if error is None else place_of(error, planned.step, self._mode),

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from flowrun.checking.check import check_plan
 from flowrun.checking.checked import Checked
-from flowrun.cli.check_reports import finding_text, flow_text
+from flowrun.cli.check_reports import flow_text, show_findings
+from flowrun.cli.completing import FILE
+from flowrun.cli.document_output import document_text
+from flowrun.cli.printing import echo
 from flowrun.cli.recipe_options import planned, recipe_options
+from flowrun.cli.reports import notes_text
 from flowrun.errors import PluginError, RecipeError
+from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import RecipeOptions
 from flowrun.values.sizes import parse_size
@@ -31,7 +35,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
 
 
 @click.command("check")
-@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...", type=FILE)
 @recipe_options
 @click.option(
     "--memory",
@@ -67,27 +71,30 @@ def check_command(
             code = WRONG
             documents.append(_refused(recipe, error))
             if not as_json:
-                click.echo(f"{error}", err=True)
+                echo(error.report, err=True)
             continue
         code = max(code, OK if checked.ok else WRONG)
         documents.append(checked.as_dict())
         if not as_json:
-            _show(checked, quiet=quiet)
+            _show(checked, plan, quiet=quiet)
     if as_json:
         document = documents[0] if len(documents) == 1 else documents
-        click.echo(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2))
+        click.echo(document_text(document))
     return code
 
 
-def _show(checked: Checked, *, quiet: bool) -> None:
+def _show(checked: Checked, plan: Plan, *, quiet: bool) -> None:
     if not quiet:
-        click.echo(flow_text(checked))
-    for finding in checked.findings:
-        if not quiet or finding.severity != "unknown":
-            click.echo(finding_text(f"{finding.severity}: {finding}"), err=True)
+        echo(notes_text(plan), err=True, nl=False)
+        echo(flow_text(checked))
+    show_findings(
+        f"{finding.severity}: {finding}"
+        for finding in checked.findings
+        if not quiet or finding.severity != "unknown"
+    )
     if checked.errors and not quiet:
         count = len(checked.errors)
-        click.echo("1 error" if count == 1 else f"{count} errors", err=True)
+        echo("1 error" if count == 1 else f"{count} errors", err=True)
 
 
 def _refused(recipe: str, error: RecipeError | PluginError) -> dict[str, Any]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import click
 
 from flowrun.checking.checked import Checked, CheckedStep
+from flowrun.cli.printing import echo
+from flowrun.cli.reports import head
+from flowrun.errors.amounts import first_texts
+from flowrun.errors.escaping import on_one_line
 from flowrun.values.codecs import Codecs
-from flowrun.values.sizes import operations_text, size_text
 
 _NAME_WIDTH = 14
 _INDENT = " " * (_NAME_WIDTH + 2)
@@ -14,26 +20,28 @@ _INDENT = " " * (_NAME_WIDTH + 2)
 
 def flow_text(checked: Checked) -> str:
     """The steps with their inputs and outputs, one after the other, and the forecast."""
-    recipe = checked.plan.recipe
-    about = f": {recipe.about}" if recipe.about else ""
-    lines = [click.style(recipe.name, bold=True) + about]
-    values = Codecs({}, recipe.dtype)
+    lines = [head(checked.plan)]
+    values = Codecs({}, checked.plan.recipe.dtype)
     for step in checked.steps:
         lines += _step_lines(step, values)
     if checked.absent:
         absent = ", ".join(checked.absent)
         lines.append(f"  not in this machine, and checked all the same: {absent}")
-    lines.append(_end(checked))
+    lines.append(click.style(f"  {checked.text}", dim=True))
     return "\n".join(lines)
 
 
 def _step_lines(step: CheckedStep, values: Codecs) -> list[str]:
-    takes = ", ".join(f"{name} {values.text(found)}" for name, found in step.inputs.items())
-    gives = ", ".join(f"{name} {values.text(found)}" for name, found in step.outputs.items())
+    takes, gives = (_described(found, values) for found in (step.inputs, step.outputs))
     lines = [line for line in (takes and f"takes {takes}", _given(step, gives)) if line]
     lines = lines or ["takes nothing, gives nothing"]
     first = f"  {step.id:<{_NAME_WIDTH}}{lines[0]}"
     return [first, *(f"{_INDENT}{line}" for line in lines[1:])]
+
+
+def _described(found: Mapping[str, Mapping[str, Any]], values: Codecs) -> str:
+    shown = ", ".join(f"{name} {values.text(summary)}" for name, summary in found.items())
+    return on_one_line(shown)
 
 
 def _given(step: CheckedStep, gives: str) -> str:
@@ -43,25 +51,18 @@ def _given(step: CheckedStep, gives: str) -> str:
         return click.style("not checked: it takes a value of a failed step", dim=True)
     if step.state == "unknown":
         return click.style(
-            f"gives values unknown before a run: {', '.join(step.outputs)}", dim=True
+            f"gives values unknown before a run: {on_one_line(', '.join(step.outputs))}", dim=True
         )
     return gives and f"gives {gives}"
 
 
-def _end(checked: Checked) -> str:
-    """The last line: how many steps fit, the peak of memory, the operations."""
-    fits = sum(step.state == "fits" for step in checked.steps)
-    parts = [f"{fits} of {len(checked.steps)} steps fit"]
-    parts += [
-        f"peak {size_text(forecast.bytes)} on {forecast.device} ({forecast.step})"
-        for forecast in checked.forecasts
-    ]
-    if checked.operations:
-        parts.append(operations_text(checked.operations))
-    return click.style(f"  {', '.join(parts)}", dim=True)
+def show_findings(texts: Iterable[str]) -> None:
+    """Print the first 20 findings, and how many more there are."""
+    for text in first_texts(map(_finding_text, texts)):
+        echo(text, err=True)
 
 
-def finding_text(text: str) -> str:
+def _finding_text(text: str) -> str:
     """A finding's text, its kind in colour."""
     kind, colon, rest = text.partition(":")
     colour = {"error": "red", "warning": "yellow", "unknown": "cyan"}[kind]

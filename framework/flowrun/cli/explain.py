@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import click
 
+from flowrun.cli.completing import FILE
+from flowrun.cli.printing import echo, warn
 from flowrun.cli.recipe_options import planned, recipe_options
+from flowrun.cli.reports import head
+from flowrun.errors.escaping import on_one_line
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import RecipeOptions
 from flowrun.running.explaining import StepStatus, explain
@@ -15,7 +19,7 @@ _WIDTH = 14
 
 
 @click.command("explain")
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", type=FILE)
 @recipe_options
 @click.pass_obj
 def explain_command(
@@ -26,21 +30,21 @@ def explain_command(
 ) -> None:
     """Show for each step of RECIPE whether it would be kept or run, and why. Runs nothing."""
     plan = planned(registry, recipe, options)
-    store = Store(home_folder(), lambda text: click.echo(f"warning: {text}", err=True))
+    store = Store(home_folder(), warn)
     found = explain(plan, store, standin=options.standin)
     store.close()
-    click.echo(click.style(plan.recipe.name, bold=True))
+    echo(head(plan))
     for step in found:
-        click.echo(_line(step))
+        echo(_line(step))
         for reason in step.reasons:
-            click.echo(f"  {'':<{_WIDTH}}{reason}")
+            echo(f"  {'':<{_WIDTH}}{on_one_line(reason)}")
     kept = sum(step.is_kept for step in found)
-    click.echo(click.style(f"  {kept} of {len(found)} steps would be kept", dim=True))
+    echo(click.style(f"  {kept} of {len(found)} steps would be kept", dim=True))
 
 
 def _line(step: StepStatus) -> str:
     if step.is_kept:
-        return f"  {step.id:<{_WIDTH}}kept, made by {step.run}"
+        return f"  {step.id:<{_WIDTH}}kept, made by {on_one_line(step.run or '')}"
     if not step.unless:
         return f"  {step.id:<{_WIDTH}}to run"
     givers = [f"`{name}`" for name in step.unless]

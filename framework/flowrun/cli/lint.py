@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
+from flowrun.cli.completing import FILE
+from flowrun.cli.document_output import stdout_kept, write_document
+from flowrun.cli.printing import echo, warn
+from flowrun.errors import problems_text
 from flowrun.plugins.registry import Registry
 from flowrun.testing.steps.examination import RULES
 from flowrun.testing.steps.linting import Linted, lint
@@ -14,8 +17,8 @@ OK, BROKEN = 0, 1
 
 
 @click.command("lint")
-@click.argument("plugin")
-@click.argument("recipes", nargs=-1, metavar="[RECIPE...]")
+@click.argument("plugin", type=FILE)
+@click.argument("recipes", nargs=-1, metavar="[RECIPE...]", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.pass_obj
 def lint_command(registry: Registry, plugin: str, recipes: tuple[str, ...], as_json: bool) -> int:
@@ -27,13 +30,14 @@ def lint_command(registry: Registry, plugin: str, recipes: tuple[str, ...], as_j
     1 if one is, 2 if the plugin or a recipe cannot be loaded.
     """
     registry = registry.copy()
-    found = find_plugins(registry, plugin)
-    linted = lint(registry, found, recipes, lambda text: click.echo(f"warning: {text}", err=True))
-    is_ok = all(one.examination.ok for one in linted)
-    if as_json:
-        document = {"ok": is_ok, "steps": [one.as_dict() for one in linted]}
-        click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
-    else:
+    with stdout_kept() as out:  # the steps print what they like
+        found = find_plugins(registry, plugin)
+        linted = lint(registry, found, recipes, warn)
+        is_ok = all(one.examination.ok for one in linted)
+        if as_json:
+            steps = [one.as_dict() for one in linted]
+            write_document(out, {"ok": is_ok, "steps": steps})
+    if not as_json:
         _show(linted)
     return OK if is_ok else BROKEN
 
@@ -47,10 +51,10 @@ def _show(linted: list[Linted]) -> None:
         count = len(examined.findings)
         broken = f", {count} finding{'s' if count != 1 else ''}" if count else ""
         by = f", as {one.recipe} uses it" if one.recipe is not None else ""
-        click.echo(f"{examined.step:<{width}}  {part}{held}{broken}{by}")
+        echo(f"{examined.step:<{width}}  {part}{held}{broken}{by}")
         for why in dict.fromkeys(examined.unchecked.values()):
             rules = ", ".join(rule for rule in RULES if examined.unchecked.get(rule) == why)
-            click.echo(f"{'':<{width}}  not tried: {rules}: {why}")
-    for one in linted:
-        for finding in one.examination.findings:
-            click.echo(f"\n{finding}", err=True)
+            echo(f"{'':<{width}}  not tried: {rules}: {why}")
+    findings = [finding for one in linted for finding in one.examination.findings]
+    if findings:
+        echo(f"\n{problems_text(findings)}", err=True)

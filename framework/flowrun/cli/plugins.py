@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from flowrun.cli.plugin_option import plugin_option
+from flowrun.cli.printing import echo, warn
 from flowrun.planning.plan import load_plugins
 from flowrun.plugins.modules import specifications
 from flowrun.plugins.registry import Plugin, Registry
@@ -20,16 +21,16 @@ def plugins_command(registry: Registry, plugins: tuple[str, ...]) -> None:
     load_plugins(registry, plugins)
     for plugin in registry.plugins.values():
         version = f" {plugin.version}" if plugin.version else ""
-        click.echo(f"{plugin.name}{version}  ({plugin.origin})")
+        echo(f"{plugin.name}{version}  ({plugin.origin})")
         for what, names in _given(registry, plugin).items():
             if names:
-                click.echo(f"  {what:<9} {', '.join(names)}")
+                echo(f"  {what:<9} {', '.join(names)}")
     for name, givers in registry.steps.items():
         if len(givers) > 1:
             both = " and ".join(f"`{plugin.name}`" for plugin, _ in givers)
-            click.echo(f"warning: the step `{name}` is given by {both}", err=True)
+            warn(f"the step `{name}` is given by {both}")
     for failure in registry.failures:
-        click.echo(f"warning: {failure}", err=True)
+        warn(failure)
 
 
 def _given(registry: Registry, plugin: Plugin) -> dict[str, list[str]]:

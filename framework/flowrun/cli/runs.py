@@ -6,8 +6,9 @@ import shutil
 import sys
 
 import click
-import msgspec
 
+from flowrun.cli.document_output import document_text
+from flowrun.cli.printing import echo, warn
 from flowrun.errors import shown_path
 from flowrun.history.filtering import parse_condition
 from flowrun.history.listing import as_document, table
@@ -47,7 +48,7 @@ def runs_command(
     last 20, and anything else all of them.
     """
     parsed = [parse_condition(text) for text in conditions]
-    store = Store(home_folder(), lambda text: click.echo(f"warning: {text}", err=True))
+    store = Store(home_folder(), warn)
     try:
         rows = store.runs.rows()
     finally:
@@ -58,16 +59,15 @@ def runs_command(
         count = _ON_A_TERMINAL if is_terminal and not as_json else len(selected)
     shown = selected[:count]
     if as_json:
-        document = msgspec.json.encode(as_document(shown))
-        click.echo(msgspec.json.format(document, indent=2))
+        click.echo(document_text(as_document(shown)))
         return
     if not selected:
         folder = shown_path(runs_folder())
-        click.echo(f"no run in {folder} fits" if rows else f"there are no runs in {folder}")
+        echo(f"no run in {folder} fits" if rows else f"there are no runs in {folder}")
         return
     width = shutil.get_terminal_size().columns if is_terminal else None
     lines = table(shown, [condition.path.text for condition in parsed], width)
     more = len(selected) - len(shown)
     if more and is_terminal:
         lines += f"\n{more:,} earlier ones; `-n {len(selected)}` shows all"
-    click.echo(lines)
+    echo(lines)

@@ -9,40 +9,54 @@ from typing import Any
 
 import click
 
+from flowrun.cli.completing import complete_step
 from flowrun.cli.plugin_option import plugin_option
+from flowrun.cli.printing import echo, warn
 from flowrun.errors import PluginError, did_you_mean
 from flowrun.planning.plan import load_plugins
 from flowrun.plugins.option_types import described_type
 from flowrun.plugins.registry import Plugin, Registry
+from flowrun.plugins.step_names import (
+    others_of_name,
+    qualified,
+    steps_of_name,
+    usable_names,
+)
 from flowrun.plugins.steps import REQUIRED, Option, Step
 
 
 @click.command("steps")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_step)
 @plugin_option
 @click.pass_obj
 def steps_command(registry: Registry, name: str | None, plugins: tuple[str, ...]) -> None:
     """List the steps, or describe the step NAME."""
     load_plugins(registry, plugins)
     for failure in registry.failures:
-        click.echo(f"warning: {failure}", err=True)
-    known = registry.steps
+        warn(failure)
     if name is not None:
-        if name not in known:
+        found = steps_of_name(registry, name) or registry.steps.get(name, [])
+        if not found:
+            known = [*registry.steps, *(one for one, *_ in usable_names(registry))]
             hint = did_you_mean(name, known) or "`flowrun steps` lists all"
             raise PluginError(f"there is no step `{name}`; {hint}")
-        click.echo("\n\n".join(_described(plugin, step) for plugin, step in known[name]))
+        texts = [_described(registry, plugin, step) for plugin, step in found]
+        echo("\n\n".join(texts))
         return
-    width = max((len(step) for step in known), default=0)
-    for step_name in sorted(known):
-        for plugin, step in known[step_name]:
-            giver = "" if len(known[step_name]) == 1 else f" (from `{plugin.name}`)"
-            click.echo(f"{step_name:<{width}}  {step.about}{giver}")
+    steps = list(usable_names(registry))
+    width = max((len(shown) for shown, *_ in steps), default=0)
+    for shown, plugin, step in steps:
+        is_one = len(registry.steps[step.name]) == 1
+        giver = "" if is_one else f" (from `{plugin.name}`)"
+        echo(f"{shown:<{width}}  {step.about}{giver}")
 
 
-def _described(plugin: Plugin, step: Step[..., Any]) -> str:
+def _described(registry: Registry, plugin: Plugin, step: Step[..., Any]) -> str:
     """One step in full: inputs, outputs, options with types, bounds, defaults, an example."""
     lines = [f"{step.name}: {step.about}", f"from the plugin `{plugin.name}`"]
+    if others := others_of_name(registry, plugin, step):
+        names = ", ".join(f"`{qualified(*one)}`" for one in others)
+        lines[-1] += f": `{qualified(plugin, step)}` in a recipe tells it from {names}"
     body = (inspect.getdoc(step.function) or "").partition("\n")[2].strip()
     if body:
         lines += ["", body]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
+from flowrun.cli.help_texts import WholeSentences
 from flowrun.cli.memo_writer import forget_notes
+from flowrun.cli.printing import echo, warn
+from flowrun.errors.escaping import on_one_line
 from flowrun.plugins.registry import Registry
+from flowrun.store.adopting import adopt
 from flowrun.store.home import home_folder
-from flowrun.store.maintenance import Maintenance
+from flowrun.store.maintenance import Cleaned, Maintenance
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 from flowrun.values.sizes import size_text
 
 _MOST_HOLDERS = 8
+_EXAMPLE_DAYS = 90, 30, 7, 0  # ages for which `gc` without options shows what it would remove
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(|B|[KMGT]i?B?)\s*", re.IGNORECASE)
 
 
@@ -36,10 +42,10 @@ class SizeType(click.ParamType[int]):
 
 
 def _store() -> Store:
-    return Store(home_folder(), lambda text: click.echo(f"warning: {text}", err=True))
+    return Store(home_folder(), warn)
 
 
-@click.group("store", invoke_without_command=True)
+@click.group("store", cls=WholeSentences, invoke_without_command=True)
 @click.pass_context
 def store_command(ctx: click.Context) -> None:
     """Show the size of the store by step; clean it, verify it."""
@@ -47,17 +53,17 @@ def store_command(ctx: click.Context) -> None:
         return
     store = _store()
     maintenance = Maintenance(store)
-    click.echo(click.style(str(store.folder.parent), bold=True))
+    echo(click.style(on_one_line(str(store.folder.parent)), bold=True))
     parts = maintenance.parts()
     for part in parts:
-        click.echo(f"  {part.name:<24}{part.count:>8}  {size_text(part.bytes):>10}")
-    click.echo(f"  {'in all':<24}{'':>8}  {size_text(sum(part.bytes for part in parts)):>10}")
+        echo(f"  {part.name:<24}{part.count:>8}  {size_text(part.bytes):>10}")
+    echo(f"  {'in all':<24}{'':>8}  {size_text(sum(part.bytes for part in parts)):>10}")
     holders = maintenance.holders(_MOST_HOLDERS)
     if holders:
-        click.echo("the owners of the values, the largest first")
+        echo("the owners of the values, the largest first")
     for holder in holders:
-        where = f"{holder.recipe} {holder.run}".strip()
-        click.echo(f"  {holder.step:<24}{size_text(holder.bytes):>18}  {where}")
+        where = on_one_line(f"{holder.recipe} {holder.run}".strip())
+        echo(f"  {on_one_line(holder.step):<24}{size_text(holder.bytes):>18}  {where}")
     store.close()
 
 
@@ -76,19 +82,50 @@ def store_command(ctx: click.Context) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 def gc_command(keep_days: float | None, max_size: int | None, dry_run: bool) -> None:
-    """Remove records and values that are not needed; never a record that a remaining run names."""
-    if keep_days is None and max_size is None:
-        raise click.UsageError(
-            "say what may be removed: --keep-days DAYS, --max-size SIZE, or both"
-        )
+    """Remove records and values that are not needed; never a record that a remaining run names.
+
+    Without --keep-days and --max-size nothing is removed: what some ages would remove is shown.
+    """
     store = _store()
-    cleaned = Maintenance(store).clean(keep_days=keep_days, max_size=max_size, dry_run=dry_run)
+    maintenance = Maintenance(store)
+    if keep_days is None and max_size is None:
+        for days in _EXAMPLE_DAYS:
+            cleaned = maintenance.clean(keep_days=days, max_size=None, dry_run=True)
+            echo(f"  --keep-days {days:<4} would remove {_cleaned_text(cleaned)}")
+        echo("nothing is removed yet: choose --keep-days DAYS, --max-size SIZE, or both")
+        store.close()
+        return
+    cleaned = maintenance.clean(keep_days=keep_days, max_size=max_size, dry_run=dry_run)
     store.close()
     if not dry_run:
         forget_notes()  # they may speak of records that are gone
-    click.echo(
-        f"{'would remove' if dry_run else 'removed'} {cleaned.runs} runs, "
-        f"{cleaned.records} records of steps, {cleaned.values} values ({size_text(cleaned.bytes)})"
+    echo(f"{'would remove' if dry_run else 'removed'} {_cleaned_text(cleaned)}")
+
+
+def _cleaned_text(cleaned: Cleaned) -> str:
+    return (
+        f"{cleaned.runs} runs, {cleaned.records} records of steps, {cleaned.values} values "
+        f"({size_text(cleaned.bytes)})"
+    )
+
+
+@store_command.command("adopt")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def adopt_command(folder: Path | None) -> None:
+    """Take over a store from elsewhere, and the runs: seal their records with your key.
+
+    FOLDER is a store, or a folder that has one; by default the one that was set aside last. Every
+    result in it will be believed: do this only if you trust whoever made it. A row without the form
+    of a record is refused. FOLDER stays as it is.
+    """
+    store = _store()
+    try:
+        found = adopt(store, folder)
+    finally:
+        store.close()
+    echo(
+        f"adopted {found.records} records of steps, {found.values} values and {found.runs} runs"
+        f"; records refused as malformed: {found.refused}"
     )
 
 
@@ -100,9 +137,9 @@ def verify_command(registry: Registry) -> int:
     wrong = list(Maintenance(store).verify(Codecs(registry.codecs)))
     store.close()
     for text in wrong:
-        click.echo(text)
+        echo(on_one_line(text))
     count = len(store.objects.least_used())
     store.close()
     found = f"found damaged: {len(wrong)}" if wrong else "all records and values are undamaged"
-    click.echo(f"{found} ({count} values read)")
+    echo(f"{found} ({count} values read)")
     return 1 if wrong else 0

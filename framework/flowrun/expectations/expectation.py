@@ -63,28 +63,39 @@ class Expectations(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.values) + (self.error is not None)
 
+    @property
+    def texts(self) -> list[str]:
+        """The keys under which they stand in the recipe's `expect`."""
+        paths = [one.path.text for one in self.values]
+        return paths if self.error is None else [*paths, ERROR]
+
 
 def read_expectations(
     entries: Mapping[str, Entry],
     known: Iterable[str] | None,
     step_ids: Iterable[str],
     problems: list[Problem],
+    parts: Mapping[str, str] = {},
 ) -> Expectations:
-    """The expectations of a recipe; known: the names of the result's values, if all are known."""
+    """The expectations of a recipe.
+
+    known: the names of the result's values, if all are known. parts: names inside of them that a
+    value may have, and the paths to these.
+    """
     names = None if known is None else list(dict.fromkeys(known))
     values, error = [], None
     for key, entry in entries.items():
         if key == ERROR and is_of_an_error(entry.value):
             error = read_error(entry, list(step_ids), problems)
-        elif (expectation := _read_value(entry, names, problems)) is not None:
+        elif (expectation := _read_value(entry, names, problems, parts)) is not None:
             values.append(expectation)
     return Expectations(tuple(values), error)
 
 
 def _read_value(
-    entry: Entry, known: list[str] | None, problems: list[Problem]
+    entry: Entry, known: list[str] | None, problems: list[Problem], parts: Mapping[str, str]
 ) -> Expectation | None:
-    path = _read_path(entry.key, known, problems)
+    path = _read_path(entry.key, known, problems, parts)
     if path is None:
         return None
     node, count = entry.value, len(problems)
@@ -103,7 +114,9 @@ def _read_value(
     return Expectation(path, fitting, entry.key.mark) if len(problems) == count else None
 
 
-def _read_path(key: Scalar, known: list[str] | None, problems: list[Problem]) -> ValuePath | None:
+def _read_path(
+    key: Scalar, known: list[str] | None, problems: list[Problem], parts: Mapping[str, str]
+) -> ValuePath | None:
     try:
         path = parse_path(key.text)
     except ValueError as error:
@@ -113,7 +126,10 @@ def _read_path(key: Scalar, known: list[str] | None, problems: list[Problem]) ->
     if known is None or path.root in known:
         return path
     message = f"no step gives `{path.root}`, of which something is expected"
-    expected, hint = f"a path into one of: {listed(known)}", did_you_mean(path.root, known)
+    hint = did_you_mean(path.root, known)
+    if path.root in parts:
+        hint = f"did you mean `{parts[path.root]}`?"
+    expected = f"a path into one of: {listed(known)}"
     problems.append(Problem(message, key.mark, expected=expected, hint=hint))
     return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 from flowrun.errors import Mark, Problem, StepError, did_you_mean, listed
 from flowrun.expectations.check import CheckResult, short, unknown_check
+from flowrun.expectations.patterns import is_found, pattern_error
 from flowrun.recipes import reading
 from flowrun.recipes.keys import misfit
 from flowrun.recipes.reading import Entry, Node, Scalar
@@ -16,7 +16,7 @@ from flowrun.recipes.reading import Entry, Node, Scalar
 ERROR = "error"
 ERROR_KEYS = {
     "step": "The id of the step that must fail.",
-    "matches": "A regular expression that is searched for in its message.",
+    "matches": "A regular expression, as RE2 has them, that is searched for in its message.",
 }
 
 
@@ -37,7 +37,7 @@ class ExpectedError(msgspec.Struct, frozen=True):
         if failure is None:
             return CheckResult(ERROR, self.text, "no step failed", met=False)
         found = f"`{failure.step}` failed: {short(failure.message.partition(chr(10))[0])}"
-        met = failure.step == self.step and bool(re.search(self.matches, failure.message))
+        met = failure.step == self.step and is_found(self.matches, failure.message)
         return CheckResult(ERROR, self.text, found, met)
 
 
@@ -71,9 +71,9 @@ def read_error(
         hint = did_you_mean(error.step, step_ids)
         message = f"there is no step `{error.step}` to fail"
         problems.append(Problem(message, given["step"].value.mark, None, expected, hint))
-    try:
-        re.compile(error.matches)
-    except re.error as wrong:
+    if error.matches and (wrong := pattern_error(error.matches)):
         mark = given["matches"].value.mark
-        problems.append(Problem(f"`matches` is not a regular expression: {wrong}", mark))
+        hint = "the syntax is that of RE2: github.com/google/re2/wiki/Syntax"
+        message = f"`matches` is not a regular expression: {wrong}"
+        problems.append(Problem(message, mark, hint=hint))
     return error

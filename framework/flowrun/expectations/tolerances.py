@@ -27,6 +27,7 @@ USUAL = {
     "complex64": (1.3e-6, 1e-5),
     "complex128": (1e-7, 1e-7),
 }
+_SMALL = 0.01  # numbers below it are written with a power of ten
 ELSEWHERE = 10  # times that on another kind of device, whose kernels add up in another order
 
 
@@ -37,6 +38,19 @@ def read_tolerance(name: str, node: Node, problems: list[Problem]) -> float | No
         return value
     problems.append(misfit(name, node, "a number of at least 0"))
     return None
+
+
+def within(rtol: float | None, atol: float | None) -> str:
+    """What tolerances allow, as the line of a result says it: ` within 1e-4`; nothing for none."""
+    parts = [_short(atol)] if atol is not None else []
+    parts += [f"rtol {_short(rtol)}"] if rtol is not None else []
+    return f" within {' + '.join(parts)}" if parts else ""
+
+
+def _short(number: float) -> str:
+    """A number as a person writes it: 0.05, 1e-4, 5e-5."""
+    digits, _, power = f"{number:e}".partition("e")
+    return f"{float(digits):g}e{int(power)}" if 0 < number < _SMALL else f"{number:g}"
 
 
 class GoldenTolerances(msgspec.Struct, frozen=True):

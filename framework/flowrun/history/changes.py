@@ -12,8 +12,10 @@ from msgspec import UNSET, UnsetType
 from flowrun.running.record import short_digest
 from flowrun.values.codecs import number_text
 from flowrun.values.differences import differing, number_change
+from flowrun.values.texts import json_bytes
 
 _SHOWN = 60  # characters of a value that a line shows
+_TEXT = 240  # of a text, which may be a sentence
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -69,9 +71,7 @@ def _shown(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, str) and _DIGEST.fullmatch(value):
-        text = short_digest(value)
-    elif isinstance(value, (str, float)):
-        text = number_text(value)
-    else:
-        text = msgspec.json.encode(value, enc_hook=str).decode()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        return short_digest(value)
+    most = _TEXT if isinstance(value, str) else _SHOWN
+    text = number_text(value) if isinstance(value, (str, float)) else json_bytes(value).decode()
+    return text if len(text) <= most else f"{text[:most]}..."

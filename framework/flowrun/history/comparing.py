@@ -23,6 +23,8 @@ from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
 from flowrun.values.differences import differing
 
+_BY_OPTIONS = ("path", "format")  # kinds of things that a step looks up by a name it is given
+_OF_PATHS = ("stat", "mode", "link", "list", "sizes", "times", "tree")
 _MOST_STEPS = 4  # listed by name if one cause makes all of them differ
 
 
@@ -67,17 +69,28 @@ def _recipe(old: RunRecord, new: RunRecord) -> Iterator[Change]:
     if old.recipe != new.recipe:
         yield Change("name", old.recipe, new.recipe)
     yield from changed_fields(old, new, ("file",))
-    yield from _order([step.id for step in old.plan], [step.id for step in new.plan])
-    before = {step.id: step for step in old.plan}
+    if _part(old) == _part(new):
+        yield from _order([step.id for step in old.plan], [step.id for step in new.plan])
+        yield from changed_values(old.expect, new.expect, "expect")
+    else:
+        yield Change("part", _part(old), _part(new))
+        both = old.expect.keys() & new.expect.keys()
+        before, after = ({path: run.expect[path] for path in both} for run in (old, new))
+        yield from changed_values(before, after, "expect")
+    steps = {step.id: step for step in old.plan}
     for step in new.plan:
-        earlier = before.get(step.id)
+        earlier = steps.get(step.id)
         if earlier is None:
             continue
         if earlier.step != step.step:
             yield Change(f"step of `{step.id}`", earlier.step, step.step)
         yield from changed_values(earlier.inputs, step.inputs, f"{step.id}.in")
         yield from changed_values(earlier.outputs, step.outputs, f"{step.id}.out")
-    yield from changed_values(old.expect, new.expect, "expect")
+
+
+def _part(run: RunRecord) -> str:
+    """The part of the recipe that ran, in words."""
+    return "the whole recipe" if run.part is None else run.part.text
 
 
 def _order(before: list[str], after: list[str]) -> Iterator[Change]:
@@ -159,9 +172,17 @@ def _data(old: RunRecord, new: RunRecord, pairs: Pairs) -> Iterator[Change]:
     for step, (earlier, record) in pairs.items():
         if earlier is None or record is None:
             continue
-        for (what,), state, _ in differing(earlier.states, record.states):
+        for (what,), state, now in differing(earlier.states, record.states):
             kind, _, path = what.partition(":")
-            if kind != "file" and path not in before:  # files were compared above
+            is_of_one = state is UNSET or now is UNSET
+            if kind == "file" or path in before:  # files were compared above
+                continue
+            if is_of_one and kind in _BY_OPTIONS:  # the option that names them differs itself
+                continue
+            if is_of_one and kind in _OF_PATHS:
+                run, name = "B" if state is UNSET else "A", shown_path(Path(path))
+                yield Change(f"`{step}`: only {run} looked at {name}")
+            else:
                 yield Change(f"`{step}`: {in_words(what, str(state))}")
         names = [name.removeprefix(NAMED) for name in input_changes(earlier.parts, record.parts)]
         inputs += [f"`{step}` ({', '.join(names)})"] if names else []
@@ -178,7 +199,11 @@ def _environment(old: RunRecord, new: RunRecord) -> Iterator[Change]:
 
 def _result(old: RunRecord, new: RunRecord) -> Iterator[Change]:
     yield from changed_fields(old, new, ("status", "error"))
-    yield from changed_metrics(old.metrics, new.metrics)
+    metrics = [old.metrics, new.metrics]
+    if _part(old) != _part(new):  # what only one of two parts gives is no difference of results
+        both = old.metrics.keys() & new.metrics.keys()
+        metrics = [{name: one[name] for name in both} for one in metrics]
+    yield from changed_metrics(*metrics)
     before = {(one.path, one.check): one for one in old.expectations}
     for outcome in new.expectations:
         earlier = before.get((outcome.path, outcome.check), outcome)
@@ -188,7 +213,8 @@ def _result(old: RunRecord, new: RunRecord) -> Iterator[Change]:
         if earlier != outcome and not is_shown:
             what = f"expect {outcome.path}, {outcome.wanted}"
             yield Change(what, _verdict(earlier), _verdict(outcome))
-    yield from _values(old, new)
+    if _part(old) == _part(new):
+        yield from _values(old, new)
 
 
 def _bound(run: RunRecord, outcome: CheckResult) -> Any:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from flowrun.running.record import RunRecord, StepRun, ValueSummary
+from flowrun.running.record import RunRecord, StepRun, ValueSummary, is_too_deep
+from flowrun.values.files import read_whole
+
+_MOST_BYTES = 1 << 28  # of a file of events, as of a record
 
 
 class _Event(msgspec.Struct):
@@ -38,13 +41,15 @@ def follow_events(run: RunRecord, folder: Path) -> None:
 def _events(path: Path) -> list[_Event]:
     """The events that can be read: the last line of a killed run may be incomplete."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_whole(path, _MOST_BYTES).splitlines()
     except OSError:
         return []
     found = []
     for line in lines:
         try:
-            found.append(_DECODER.decode(line))
+            event = _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
+        if not is_too_deep(event.outputs):
+            found.append(event)
     return found

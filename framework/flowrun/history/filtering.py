@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError, Mark, Problem, Source
+from flowrun.errors import FlowrunError, Mark, Problem, ProblemError, Source
 from flowrun.recipes.reading import resolve
 from flowrun.values.codecs import is_number
 from flowrun.values.paths import ValuePath, parse_path
@@ -101,11 +101,18 @@ def parse_condition(text: str) -> Condition:
 
 def unknown_path(condition: Condition, known: list[str]) -> FlowrunError:
     """The error that no run has a value at a condition's path."""
-    from flowrun.errors import did_you_mean, listed
+    from flowrun.errors import did_you_mean, listed, nearest
 
-    path = condition.path.text
-    near = [name for name in known if name.endswith(f".{path}")]
-    hint = f"did you mean `{near[0]}`?" if near else did_you_mean(path, known)
+    path, root = condition.path.text, condition.path.root
+    ending = [name for name in known if name.endswith(f".{path}")]
+    beside = [name.removeprefix(f"{root}.") for name in known if name.startswith(f"{root}.")]
+    hint = f"did you mean `{ending[0]}`?" if ending else None
+    if beside:  # its beginning is right, and would make any of them seem near
+        near = nearest(path.removeprefix(f"{root}."), beside)
+        hint = f"did you mean `{root}.{near}`?" if near else None
+        known = [f"{root}.{name}" for name in beside]
+    elif hint is None:
+        hint = did_you_mean(path, known)
     message = f"no run has `{path}`"
     return _error(condition.text, len(_PREFIX), message, None, f"one of: {listed(known)}", hint)
 
@@ -114,4 +121,4 @@ def _error(
     text: str, column: int, message: str, found: str | None, expected: str, hint: str | None = None
 ) -> FlowrunError:
     mark = Mark(Source("--where", _PREFIX + text), 0, column)
-    return FlowrunError(str(Problem(message, mark, found, expected, hint)))
+    return ProblemError(Problem(message, mark, found, expected, hint))

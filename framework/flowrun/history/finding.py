@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from flowrun.errors import FlowrunError, shown_path
+from flowrun.errors.escaping import on_one_line
 from flowrun.running.record import RunRecord, local_time, read_run
 from flowrun.store.home import home_folder, runs_folder
-from flowrun.store.run_index import RunIndex, RunRow
+from flowrun.store.run_index import RunIndex, RunRow, is_own_run
+from flowrun.store.seals import Seals
 from flowrun.store.store import Store
 
 _LAST = re.compile(r"last(?:~(\d+))?")
@@ -19,11 +21,16 @@ def find_run(name: str) -> RunRecord:
 
     name: an id, an unambiguous beginning of one, `last`, or `last~2` for the second run before it.
     """
-    store = Store(home_folder(), lambda text: None)
+    store = Store(home_folder(), lambda text: None, sets_aside=False)
     try:
         return read_run(runs_folder() / run_id(store.runs, name))
     finally:
         store.close()
+
+
+def is_elsewhere(run: RunRecord) -> bool:
+    """Whether a run was made elsewhere, or with another key: then its record may say anything."""
+    return not is_own_run(runs_folder() / run.id, Seals())
 
 
 def run_id(runs: RunIndex, name: str) -> str:
@@ -36,7 +43,7 @@ def run_id(runs: RunIndex, name: str) -> str:
         raise FlowrunError(f"there are no runs in {folder}\n    `flowrun RECIPE` makes one")
     last = _LAST.fullmatch(name)
     if last is not None:
-        return _back(runs.rows(), name, int(last[1] or 0))
+        return _back([row for row in runs.rows() if not row.elsewhere], name, int(last[1] or 0))
     found = sorted(run for run in there if name and run.startswith(name))
     if len(found) == 1:
         return found[0]
@@ -51,6 +58,11 @@ def _back(rows: list[RunRow], name: str, steps: int) -> str:
     """The id of the run `steps` runs before the latest."""
     if steps < len(rows):
         return rows[steps].id
+    if not rows:
+        folder = shown_path(runs_folder())
+        raise FlowrunError(
+            f"no run in {folder} was made here with your key\n    `flowrun runs` lists them all"
+        )
     farthest = f"last~{len(rows) - 1}" if len(rows) > 1 else "last"
     raise FlowrunError(f"there is no `{name}`: the first run is `{farthest}`")
 
@@ -74,7 +86,7 @@ def _unknown(name: str, rows: list[RunRow]) -> str:
 
 def _described(rows: list[RunRow]) -> str:
     lines = [
-        f"      {row.id}  {row.recipe}  {row.status}  {local_time(row.started)}"
+        on_one_line(f"      {row.id}  {row.recipe}  {row.status}  {local_time(row.started)}")
         for row in rows[:_SHOWN]
     ]
     more = len(rows) - _SHOWN

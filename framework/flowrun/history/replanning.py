@@ -1,7 +1,7 @@
 """Reads the recipe of a past run from its record, and checks for the plugins that it needs.
 
 A record is data, and may come from a stranger. So a plugin that only the record names is never
-loaded: the caller names the plugins to trust.
+loaded: the caller names the plugins to trust. Nor does it read the environment.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from flowrun.errors import FlowrunError, Problem, RecipeError, Source, shown_path
-from flowrun.recipes.document import StepEntry
 from flowrun.recipes.reading import as_json
 from flowrun.recipes.recipe import Recipe, read_recipe
+from flowrun.recipes.step_entry import StepEntry
 from flowrun.running.record import PluginPlace, RunRecord
 
 _LISTS = ("steps", "needs", "tags")
@@ -42,7 +42,7 @@ def recipe_of(run: RunRecord) -> Recipe:
     path = None if run.file is None else Path(run.file)
     problems: list[Problem] = []
     source = Source(f"recipe of run {run.id}", _text(resolved), path)
-    recipe = read_recipe(source, (), problems)
+    recipe = read_recipe(source, (), problems, environment={})
     if problems or recipe is None:
         raise RecipeError(problems)
     return replace(recipe, plugins=(), steps=tuple(_placed_steps(recipe, run)))

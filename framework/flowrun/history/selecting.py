@@ -12,6 +12,7 @@ from flowrun.errors import FlowrunError, did_you_mean, listed, shown_path
 from flowrun.history.filtering import Condition, unknown_path
 from flowrun.running.record import local_time
 from flowrun.store.run_index import RECORD, RunRow
+from flowrun.values.files import read_bytes, real_path
 from flowrun.values.metrics import flat
 from flowrun.values.paths import ValuePath, follow
 
@@ -82,7 +83,7 @@ def select(
 
 
 def _of_recipe(rows: Sequence[RunRow], recipe: str) -> list[RunRow]:
-    file = str(Path(recipe).expanduser().resolve())
+    file = str(real_path(Path(recipe).expanduser()))
     found = [row for row in rows if recipe == row.recipe or file == row.file]
     if not found and rows:
         names = dict.fromkeys(row.recipe for row in rows if row.recipe)
@@ -128,7 +129,7 @@ class _Finder:
 def _queried(folder: Path) -> dict[str, Any]:
     """The values of a record by the first part of a path, such as a step's options by its id."""
     try:
-        found = _DECODER.decode((folder / RECORD).read_bytes())
+        found = _DECODER.decode(read_bytes(folder / RECORD))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     parts = {name: getattr(found, name) for name in _OF_RECORD}

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from flowrun.errors import Mark, Problem, did_you_mean, listed, nearest
+from flowrun.errors import Lines, Mark, Problem, did_you_mean, listed, nearest
 from flowrun.plugins.option_types import (
     annotation_text,
     choices,
@@ -23,7 +23,17 @@ from flowrun.plugins.option_types import (
     whole_number,
 )
 from flowrun.plugins.steps import REQUIRED, Option, Step
-from flowrun.recipes.reading import Entry, Mapping, Node, Scalar, described, is_broken, plain, reach
+from flowrun.recipes.reading import (
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    described,
+    is_broken,
+    plain,
+    reach,
+)
 
 _CURLY_QUOTES = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab")
 _BOOLS = {
@@ -44,17 +54,10 @@ def read_options(
         given = {}
     elif isinstance(node, Mapping):
         given = node.entries
+    elif isinstance(node, Sequence) and step.others is not None:
+        given = _named_by_themselves(step, node, problems)
     else:
-        example = step.options[0].name if step.options else "option"
-        value = node.text if isinstance(node, Scalar) else "..."
-        problems.append(
-            Problem(
-                f"the options of {step.name} are a mapping",
-                node.mark,
-                described(node),
-                f"`{step.name}: {{{example}: {value}}}`" if step.options else "no options at all",
-            )
-        )
+        problems.append(_no_mapping(step, node))
         return None
     known = [option.name for option in step.options]
     unknown = {name: entry for name, entry in given.items() if name not in known}
@@ -84,6 +87,32 @@ def read_options(
     return values if len(problems) == count else None
 
 
+def _no_mapping(step: Step[..., Any], node: Node) -> Problem:
+    """The problem of options that are no mapping, with what was probably meant."""
+    value = node.text if isinstance(node, Scalar) else "..."
+    if step.others is not None:
+        message = f"the options of {step.name} are a list or a mapping"
+        return Problem(message, node.mark, described(node), f"`{step.name}: [{value}]`")
+    expected = f"`{step.name}: {{{step.options[0].name}: {value}}}`" if step.options else None
+    message = f"the options of {step.name} are a mapping"
+    return Problem(message, node.mark, described(node), expected or "no options at all")
+
+
+def _named_by_themselves(
+    step: Step[..., Any], node: Sequence, problems: list[Problem]
+) -> dict[str, Entry]:
+    """The items of a list as options of any name: `[a, b]` stands for `{a: a, b: b}`."""
+    given: dict[str, Entry] = {}
+    for item in node.items:
+        if not isinstance(item, Scalar) or item.text in given:
+            message = f"a list of {step.name} has names or expressions, each once"
+            hint = f"for another name write a mapping: `{step.name}: {{name: ...}}`"
+            problems.append(Problem(message, item.mark, described(item), hint=hint))
+        else:
+            given[item.text] = Entry(item, item)
+    return given
+
+
 def _meant(name: str, known: list[str]) -> str | None:
     """The option probably meant by an unknown name: the nearest, or `train` for `train:1000`."""
     before = name.partition(":")[0]
@@ -96,7 +125,8 @@ def _unknown_option(step: Step[..., Any], entry: Entry, known: list[str]) -> Pro
     if any(item.name == name for item in step.inputs):
         hint = f"`{name}` is an input: wire it with `in: {{{name}: other_name}}` beside the step"
         if isinstance(value, Scalar) and isinstance(value.value, (int, float)):
-            hint += f";\n    options are declared after a `*` in the step's function ({step.place})"
+            further = f"options are declared after a `*` in the step's function ({step.place})"
+            hint = Lines(f"{hint};\n    {further}")
     elif colon and before in known:
         hint = f"a colon needs a space after it: write `{before}: {after}`"
     else:
@@ -123,8 +153,13 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
         if is_of_a_class(option.annotation):
             problems.append(_not_for_recipes(step, option, node.mark))
             return None
-        if isinstance(at, Scalar) and isinstance(at.value, str):
-            hint = did_you_mean(at.value, choices(option.annotation))
+        if isinstance(at, Scalar) and at.value is None and _is_cut(option.name):
+            hint = "inside braces a comma ends the item: put the whole expression in quotes"
+        if isinstance(node, Scalar) and node.value in choices(option.annotation):
+            hint = f"a list of one is written `[{node.text}]`"
+        elif isinstance(at, Scalar) and isinstance(at.value, str):
+            hint = _several_hint(at.value, option.annotation)
+            hint = hint or did_you_mean(at.value, choices(option.annotation))
             hint = hint or _meant_hint(at.value, option.annotation)
         if isinstance(node, Scalar) and takes_a_list(option.annotation):
             hint = hint or f"a list of one is written `[{node.text}]`"
@@ -135,7 +170,7 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
                 f"{step.name}: the option `{option.name}` does not fit",
                 at.mark,
                 described(at),
-                described_type(option.annotation) if not parts else spoken(message),
+                spoken(message, option.annotation) if parts else described_type(option.annotation),
                 hint,
             )
         )
@@ -143,6 +178,11 @@ def _converted(step: Step[..., Any], option: Option, node: Node, problems: list[
     except TypeError:
         problems.append(_not_for_recipes(step, option, node.mark))
         return None
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a text has brackets that do not match: a part of what was meant as one."""
+    return any(text.count(pair[0]) != text.count(pair[1]) for pair in ("()", "[]"))
 
 
 def _not_for_recipes(step: Step[..., Any], option: Option, mark: Mark) -> Problem:
@@ -165,6 +205,29 @@ def _whole_hint(node: Scalar, annotation: Any) -> str | None:
     return f"`{node.text}` is a fraction here; for the whole number write {whole}"
 
 
+def _several_hint(text: str, annotation: Any) -> str | None:
+    """How to give several values, if a text has numbers or choices with commas between them."""
+    pieces = [piece.strip() for piece in text.split(",")]
+    is_decimal = len(pieces) == 2 and all(piece.isdigit() for piece in pieces)
+    if len(pieces) < 2 or is_decimal:
+        return None
+    known = choices(annotation)
+    if not all(piece in known or _is_number(piece) for piece in pieces):
+        return None
+    if takes_a_list(annotation):
+        return f"a list is written [{', '.join(pieces)}]"
+    first, second, *_ = pieces
+    return f"a run takes one value: for several, give a command for each, {first} and then {second}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _meant_hint(text: str, annotation: Any) -> str | None:
     """What to write instead of a string that looks like a misspelled bool or number."""
     if text[:1] in _CURLY_QUOTES:
@@ -174,8 +237,6 @@ def _meant_hint(text: str, annotation: Any) -> str | None:
     bare = text.replace("_", "").replace(",", ".")
     if bare.endswith("%") and bare[:-1].isdigit():
         return f"for a fraction write {int(bare[:-1]) / 100:g}"
-    try:
-        float(bare)
-    except ValueError:
+    if not _is_number(bare):
         return None
     return f"for a number write {bare}, without quotes, underscores or commas"

@@ -22,6 +22,9 @@ class Format(msgspec.Struct, frozen=True):
     header: called as `read` is, returns the same names from the beginning of the file, without
         reading its data: tensors made with torch.empty, which in a check take no memory. If that is
         not possible, it raises NeedsDataError; without it, a check reads only small files.
+    outline: called as `read` is before a run, without importing a tensor library, returns by the
+        same names what `Step.on_outlines` functions may know of the values. It is fast (below
+        10 ms), and raises DataError only if `read` would.
     mapped: whether the tensors that `read` gives lie in the file itself, and take no memory.
     """
 
@@ -31,6 +34,7 @@ class Format(msgspec.Struct, frozen=True):
     write: Callable[[Path, dict[str, Any]], None] | None = None
     settings: tuple[str, ...] = ()
     header: Callable[..., dict[str, Any]] | None = None
+    outline: Callable[..., dict[str, Any]] | None = None
     mapped: bool = False
 
     def __post_init__(self) -> None:
@@ -49,6 +53,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     filename: its name in the folders of `FLOWRUN_DATA_PATH` and in the cache.
     sha256: the checksum, in hexadecimal, that any copy must have.
+    columns, rows: the names of its columns and the number of its rows, by which a recipe is checked
+        before the data is downloaded; empty and None if it is no table, or if they are not known.
     standin: a simulated file that takes its place if the data is not available.
     """
 
@@ -60,4 +66,5 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     licence: str
     citation: str
     columns: tuple[str, ...] = ()
+    rows: int | None = None
     standin: str | None = None

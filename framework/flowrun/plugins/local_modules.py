@@ -23,50 +23,23 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from flowrun.errors import FlowrunError, PluginError
-from flowrun.plugins.observation import (
-    note_import,
-    observed,
-    present_observation,
-    state_now,
-    unobserved,
-)
-from flowrun.plugins.observation_record import Observation
-from flowrun.plugins.ownership import is_installed
+from flowrun.plugins.import_times import timed
+from flowrun.plugins.loaded_module import LoadedModule
+from flowrun.plugins.observation.observing import note_import, observed
+from flowrun.plugins.observation.ownership import is_installed, package_folders
+from flowrun.plugins.observation.record import present, unobserved
+from flowrun.plugins.package_imports import is_shared, leave_uncollected, leave_unobserved
 from flowrun.plugins.process_memory import ProcessMemory
-from flowrun.values.stamps import Stamp, is_settled, stamp_of
+from flowrun.plugins.process_settings import importing, leaving_settings
+from flowrun.values.files import real_path
+from flowrun.values.stamps import stamp_of
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
 
 _CORE = "flowrun"
-
-
-class LoadedModule(msgspec.Struct):
-    """A local module that was imported.
-
-    text: of its file as it was imported; None if it has none (an extension, or one in a zip file).
-    observation: of its import. is_of_plugin: whether a local plugin
-    imported it, and not other code of this process.
-    """
-
-    name: str
-    path: str
-    is_of_plugin: bool = False
-    text: bytes | None = None
-    stamp: Stamp | None = None
-    observation: Observation = msgspec.field(default_factory=Observation)
-
-    def is_current(self) -> bool:
-        """Whether importing it again would give the same."""
-        if stamp_of(self.path) != self.stamp:
-            return False
-        is_sure = self.text is None or (self.stamp is not None and is_settled(self.stamp))
-        if not is_sure and Path(self.path).read_bytes() != self.text:
-            return False
-        return all(state_now(what) == state for what, state in self.observation.seen.items())
+_UNLISTED = "_sysconfigdata"  # of Python: sysconfig imports it, and cannot be asked for paths then
 
 
 _shared: dict[str, LoadedModule] = {}  # local modules that stand in `sys.modules` for good
@@ -81,7 +54,7 @@ def turn() -> Iterator[None]:
     FlowrunError in a thread that a step has started, because the step may wait for it for ever.
     """
     if not _lock.acquire(blocking=False):
-        observation = present_observation()
+        observation = present.observation
         if observation is not None and threading.current_thread() in observation.threads:
             raise FlowrunError(
                 "a thread that a step has started cannot run a step while that step runs: steps "
@@ -155,6 +128,10 @@ class LocalModules:
                 self.imported = {name: sys.modules.pop(name) for name in own if name in sys.modules}
                 sys.modules.update(hidden)
 
+    def present(self) -> list[ModuleType]:
+        """Those of its modules that are in `sys.modules`."""
+        return [sys.modules[name] for name in self.loaded if name in sys.modules]
+
     def has(self, name: str) -> bool:
         """Whether a top-level module of this name is the folder's: installed ones come first."""
         return name in self._names
@@ -201,6 +178,11 @@ def modules_of(folder: Path) -> LocalModules:
         return found
 
 
+def present_folder() -> LocalModules | None:
+    """The folder whose modules are in `sys.modules` now."""
+    return _finder.folder
+
+
 def loaded_module(name: str) -> LoadedModule | None:
     """A local module outside the plugins' folders, as it was imported into `sys.modules`."""
     found = _shared.get(name)
@@ -208,6 +190,11 @@ def loaded_module(name: str) -> LoadedModule | None:
     if found is None or module is None or getattr(module, "__file__", None) != found.path:
         return None
     return found
+
+
+def modules_of_plugins() -> Iterator[LoadedModule]:
+    """The local modules outside the plugins' folders that plugins have imported."""
+    return (module for module in _shared.values() if module.is_of_plugin)
 
 
 def modules_beside(function: Any) -> LocalModules | None:
@@ -225,15 +212,10 @@ def module_of(function: Any) -> ModuleType | None:
     return None if folder is None else folder.imported.get(function.__module__)
 
 
-def keep_shared(name: str) -> None:
-    """Have the package of an installed plugin be shared by all folders, wherever it lies."""
-    _installed.add(name.partition(".")[0])
-
-
 def root_of(name: str) -> Path | None:
     """The folder from which a module that is not installed is imported by its name."""
     top = name.partition(".")[0]
-    if top in _installed or top in ("__main__", _CORE) or top in sys.stdlib_module_names:
+    if is_shared(top) or top in ("__main__", _CORE) or top in sys.stdlib_module_names:
         return None
     try:
         spec = PathFinder.find_spec(top)
@@ -243,11 +225,8 @@ def root_of(name: str) -> Path | None:
         return None
     if not isinstance(spec.loader, SourceFileLoader):
         return None
-    path = Path(spec.origin).resolve()
+    path = real_path(Path(spec.origin))
     return path.parent.parent if path.name == "__init__.py" else path.parent
-
-
-_installed: set[str] = set()  # top-level names of installed plugins, wherever they lie
 
 
 def _names_in(folder: Path) -> frozenset[str]:
@@ -263,16 +242,15 @@ def _names_in(folder: Path) -> frozenset[str]:
 
 
 def _is_known_elsewhere(name: str) -> bool:
-    if name in sys.stdlib_module_names or name in _installed or name == _CORE:
+    if name in sys.stdlib_module_names or is_shared(name) or name == _CORE:
         return True
-    places = [place for place in sys.path if place.endswith("-packages")]
-    spec = PathFinder.find_spec(name, places)
+    spec = PathFinder.find_spec(name, package_folders())
     return spec is not None and spec.origin is not None
 
 
 def _forgot_changed() -> bool:
     """Make shared local modules that plugins imported be imported again if one has changed."""
-    if all(module.is_current() for module in _shared.values() if module.is_of_plugin):
+    if all(module.is_current() for module in modules_of_plugins()):
         return False
     for name in [name for name, module in _shared.items() if module.is_of_plugin]:
         del _shared[name]
@@ -291,7 +269,7 @@ class _Finder:
     ) -> ModuleSpec | None:
         """The import system's question for a module; None if it is not local."""
         top = name.partition(".")[0]
-        if top in sys.stdlib_module_names:
+        if top in sys.stdlib_module_names or top.startswith(_UNLISTED):
             return None
         note_import(top)
         folder = self.folder
@@ -304,9 +282,13 @@ class _Finder:
         if is_own and folder is not None and spec.origin is None:
             folder.namespaces.add(name)
         if spec.loader is None or spec.origin is None or is_installed(spec.origin):
-            return spec
+            if path is None:
+                spec = leave_uncollected(leaving_settings(spec))
+            spec = leave_unobserved(spec)
+            # Of flowrun and of plugins it is the libraries they import that take long.
+            return spec if top == _CORE or is_shared(top) else timed(spec)
         loaded = folder.loaded if is_own and folder is not None else _shared
-        module = LoadedModule(name, spec.origin, folder is not None and top not in _installed)
+        module = LoadedModule(name, spec.origin, folder is not None and not is_shared(top))
         if isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Loader(module, loaded, folder if is_own else None)
         else:
@@ -390,9 +372,9 @@ class _Observed:
 @contextmanager
 def _attributed(module: LoadedModule) -> Iterator[None]:
     """Attribute observations to a module, and then also to the code that imports it."""
-    outer = present_observation()
+    outer = present.observation
     try:
-        with observed(module.observation):
+        with observed(module.observation), importing():
             yield
     finally:
         if outer is not None:

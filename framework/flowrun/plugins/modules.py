@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from flowrun.errors import PluginError, did_you_mean, listed, nearest
+from flowrun.errors.escaping import on_one_line
 from flowrun.plugins.steps import Step
 
+# IPython keeps what cells have shown as `_`, `__`, `_1`: among these are steps that cells replaced.
+_HISTORY = re.compile(r"_+\d*")
 _CALLED_UNMARKED = ("flowrun_steps", "flowrun_hookspecs")  # hooks that need no mark
 
 
@@ -53,7 +58,11 @@ def given_steps(module: Any, hooks: Mapping[str, Any]) -> tuple[Step[..., Any], 
     """
     if isinstance(module, ModuleType):
         _check_hooks(module, hooks)
-    steps = {id(item): item for item in vars(module).values() if isinstance(item, Step)}
+    steps = {
+        id(item): item
+        for name, item in vars(module).items()
+        if isinstance(item, Step) and not _HISTORY.fullmatch(name)
+    }
     if hasattr(module, "flowrun_steps"):
         given = module.flowrun_steps()
         if given is None:
@@ -70,15 +79,25 @@ def given_steps(module: Any, hooks: Mapping[str, Any]) -> tuple[Step[..., Any], 
     return tuple(steps.values())
 
 
+def hint_of_main(name: str) -> str | None:
+    """A hint if the program itself, or a cell of the notebook, defines a step of that name."""
+    defined = vars(sys.modules["__main__"]).values()
+    if not any(isinstance(one, Step) and one.name == name for one in defined):
+        return None
+    return "this program, or notebook, defines it: add `plugins: [__main__]`"
+
+
 def near_file(folder: Path, name: str) -> str | None:
     """A hint that names the most similar Python file beside a missing one."""
-    near = nearest(name, (found.name for found in folder.glob("*.py")))
-    return f"did you mean `./{near}`?" if near else None
+    near = nearest(name, (found.name for found in folder.glob("*.py") if found.name != name))
+    return f"did you mean `./{on_one_line(near)}`?" if near else None
 
 
 def _check_hooks(module: ModuleType, known: Mapping[str, Any]) -> None:
     """Raise PluginError for an unknown hook, or an argument that its hook does not have."""
     for hook, function in vars(module).items():
+        if not inspect.isroutine(function):
+            continue  # an object may have any attribute that it is asked for, as a mock has
         if getattr(function, "flowrun_impl", None) is None:
             if (
                 hook in known

@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import inspect as types
 
+WORDS = "words"  # the key of `Meta(extra={...})` for what a message calls a value of the type
+
 
 def convert(value: Any, annotation: Any) -> Any:
     """`value` as the annotated type; raises msgspec.ValidationError.
@@ -52,7 +54,7 @@ def described_type(annotation: Any) -> str:
 
 def _words(kind: types.Type) -> str:
     if isinstance(kind, types.Metadata):
-        return _words(kind.type)
+        return (kind.extra or {}).get(WORDS) or _words(kind.type)
     if isinstance(kind, types.UnionType):
         return " or ".join(_words(part) for part in kind.types)
     if isinstance(kind, types.LiteralType):
@@ -92,8 +94,14 @@ def choices(annotation: Any) -> list[str]:
     return [choice for part in get_args(annotation) for choice in choices(part)]
 
 
-def spoken(message: str) -> str:
-    """msgspec's `Expected `int`, got `str`` with the field's words for types."""
+def spoken(message: str, annotation: Any) -> str:
+    """msgspec's `Expected `int`, got `str`` with the field's words for types.
+
+    annotation: of the whole option, whose choices it gives if a value is none of them.
+    """
+    is_of_choices = message.startswith(("Invalid enum value", "Expected `str`"))
+    if is_of_choices and (known := choices(annotation)):
+        return f"one of: {', '.join(known)}"
     expected = message.partition(", got")[0].removeprefix("Expected ")
     for code, words in (
         ("`int`", "a whole number"),

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from types import CodeType
 from typing import Any
 
-from flowrun.plugins.observation import state_now
-from flowrun.plugins.observation_record import Observation, is_in
+from flowrun.plugins.observation.record import Observation, is_in
+from flowrun.plugins.observation.states import state_now
 
 Lines = tuple[str, int, int]  # a file, and the first and last lines of a definition in it
 

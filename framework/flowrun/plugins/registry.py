@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,22 +13,31 @@ import msgspec
 import pluggy
 
 from flowrun.errors import PluginError, contained, error_line, shown_path
+from flowrun.errors.escaping import on_one_line
 from flowrun.plugins.extensions import Dataset, Format
+from flowrun.plugins.failures import Failure
 from flowrun.plugins.local_modules import (
     LocalModules,
     entered,
     install_finder,
-    keep_shared,
     modules_of,
     root_of,
 )
 from flowrun.plugins.modules import declared_hooks, given_steps, near_file, specifications
-from flowrun.plugins.observation import unobserved
+from flowrun.plugins.named_modules import observe_names
+from flowrun.plugins.observation.observing import observed
+from flowrun.plugins.observation.record import Observation, unobserved
+from flowrun.plugins.package_files import module_in_package
+from flowrun.plugins.package_imports import keep_shared
+from flowrun.plugins.process_settings import SETTINGS, Setting
 from flowrun.plugins.steps import Step
 from flowrun.values.codecs import Codec
+from flowrun.values.files import real_path
 
 ENTRY_POINT_GROUP = "flowrun"
-_METHODS = ("devices", "check_mode", "around_step")  # of a backend
+_METHODS = ("devices", "check_mode", "around_step", "settings")  # of a backend
+
+_ASKED = ("steps", "formats", "datasets", "codecs", "given_codecs", "backends", "settings")
 
 PluginSource = Literal["installed", "file", "module"]
 
@@ -49,33 +58,34 @@ class Plugin(msgspec.Struct, frozen=True):
     local: LocalModules | None = None
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """A plugin that could not be loaded, and the error that says why."""
+class GivenBackend(msgspec.Struct, frozen=True):
+    """A backend (`flowrun.Backend`), and the name of the plugin that gave it.
 
-    name: str
-    origin: str
-    error: Exception
+    maker: the implementation of the hook that made it. local: the modules beside the plugin.
+    observation: of its making, and of its `around_step` since then.
+    """
 
-    def __str__(self) -> str:
-        hint = ""
-        if isinstance(self.error, ModuleNotFoundError):
-            hint = "\n    install the missing module (pip install ...), or remove the import"
-        what = f"the plugin `{self.name}` ({self.origin}) failed to load:"
-        return f"{what}\n    {error_line(self.error)}{hint}"
+    plugin: str
+    backend: Any
+    maker: Callable[..., Any]
+    local: LocalModules | None
+    observation: Observation
 
 
 class Registry(msgspec.Struct, dict=True):
     """All that the loaded plugins give.
 
     hooks: the modules of the hook specifications: `flowrun.hookspecs`, and those of plugins.
+    named: the plugins that a recipe or a command has named.
     """
 
     manager: pluggy.PluginManager
     hooks: tuple[Any, ...]
     plugins: dict[str, Plugin] = {}
     failures: list[Failure] = []
+    named: set[str] = set()
 
-    @property
+    @cached_property
     def steps(self) -> dict[str, list[tuple[Plugin, Step[..., Any]]]]:
         """Every step by name, with each plugin that gives one of that name."""
         by_name: dict[str, list[tuple[Plugin, Step[..., Any]]]] = {}
@@ -98,26 +108,51 @@ class Registry(msgspec.Struct, dict=True):
     @cached_property
     def codecs(self) -> dict[str, Codec]:
         """Codecs by the full name of their type."""
-        return {item.type_name: item for item in self._items("flowrun_codecs")}
+        return {item.type_name: item for _, items in self.given_codecs for item in items}
+
+    @cached_property
+    def given_codecs(self) -> list[tuple[str, list[Codec]]]:
+        """The codecs that each plugin gives, by the plugin's name."""
+        return [(name, list(items)) for name, items in self.ask("flowrun_codecs")]
 
     @property
     def devices(self) -> dict[str, str]:
         """The devices that are there, best first."""
         found: dict[str, str] = {}
-        for name, backend in self.backends:
-            with _blaming(name, "flowrun_backend"):
-                found.update(backend.devices())
+        for given in self.backends:
+            with _blaming(given.plugin, "flowrun_backend"):
+                found.update(given.backend.devices())
         return found or {"cpu": ""}
 
     @cached_property
-    def backends(self) -> list[tuple[str, Any]]:
-        """The backends (`flowrun.Backend`) with their plugins' names, the last one first."""
-        found = list(reversed(self.ask("flowrun_backend")))
-        for plugin, backend in found:
+    def backends(self) -> list[GivenBackend]:
+        """The backends, that of the plugin registered last first."""
+        hook = "flowrun_backend"
+        found = []
+        for given in reversed(self._implementations(hook)):
+            observation = Observation()
+            backend = self._answer(given, hook, observed(observation))
             if not all(callable(getattr(backend, name, None)) for name in _METHODS):
-                message = f"the plugin `{plugin}` gave {backend!r:.60} for flowrun_backend"
+                message = f"the plugin `{given.plugin_name}` gave {backend!r:.60} for {hook}"
                 raise PluginError(f"{message}: return an object of a subclass of flowrun.Backend")
+            local = self._local(given.plugin_name)
+            found.append(
+                GivenBackend(given.plugin_name, backend, given.function, local, observation)
+            )
         return found
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings of the process on which steps may depend, those of backends among them."""
+        found = {one.name: one for one in SETTINGS}
+        for given in reversed(self.backends):
+            with _blaming(given.plugin, "flowrun_backend"):
+                answer = tuple(given.backend.settings())
+            if not all(isinstance(one, Setting) for one in answer):
+                message = f"the plugin `{given.plugin}` gave {answer!r:.60} for Backend.settings"
+                raise PluginError(f"{message}: return a tuple of flowrun.Setting")
+            found |= {one.name: one for one in answer}
+        return tuple(found.values())
 
     def items(self, hook: str) -> dict[str, Any]:
         """The items that plugins give by a hook that another plugin declares, by name.
@@ -140,17 +175,31 @@ class Registry(msgspec.Struct, dict=True):
 
         Raises PluginError that names the plugin whose answer failed.
         """
-        answers = []
-        for found in getattr(self.manager.hook, hook).get_hookimpls():
-            plugin = self.plugins.get(found.plugin_name)
-            within = entered(None if plugin is None else plugin.local)
-            with _blaming(found.plugin_name, hook), within, unobserved():
-                answer = found.function()  # a step depends on the items that it asks for
-            if answer is None:
-                message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
-                raise PluginError(f"{message}: is a `return` missing?")
-            answers.append((found.plugin_name, answer))
-        return answers
+        return [
+            (found.plugin_name, self._answer(found, hook, unobserved()))
+            for found in self._implementations(hook)
+        ]  # a step depends on the items that it asks for, and not on how they are made
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        implementations: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
+        return implementations
+
+    def _answer(
+        self, found: pluggy.HookImpl, hook: str, watching: AbstractContextManager[None]
+    ) -> Any:
+        """What one implementation of a hook without arguments gives."""
+        within = entered(self._local(found.plugin_name))
+        with _blaming(found.plugin_name, hook), within, watching:
+            answer = found.function()
+        if answer is None:
+            message = f"the plugin `{found.plugin_name}` gave nothing for {hook}"
+            raise PluginError(f"{message}: is a `return` missing?")
+        return answer
+
+    def _local(self, name: str) -> LocalModules | None:
+        """The modules beside a plugin; None if it is installed, or a listener."""
+        plugin = self.plugins.get(name)
+        return None if plugin is None else plugin.local
 
     def _items(self, hook: str) -> Iterator[Any]:
         """Every item of every plugin's answer; a later one of the same name takes its place."""
@@ -176,7 +225,9 @@ class Registry(msgspec.Struct, dict=True):
         manager = _new_manager(self.hooks)
         for plugin in self.plugins.values():
             manager.register(plugin.module, plugin.name)
-        return Registry(manager, self.hooks, dict(self.plugins), list(self.failures))
+        return Registry(
+            manager, self.hooks, dict(self.plugins), list(self.failures), set(self.named)
+        )
 
     @classmethod
     def installed(cls, hooks: Any) -> Registry:
@@ -185,14 +236,18 @@ class Registry(msgspec.Struct, dict=True):
         Those are the entry points of the group `flowrun`. Plugins that declare hooks come first,
         whatever the order of the entry points, so that the others can implement these.
         """
+        from flowrun.plugins.compatibility import require_fit
         from flowrun.plugins.distributions import installed_plugins
 
         install_finder()
+        observe_names()
         registry = cls(_new_manager((hooks,)), (hooks,))
         loaded: list[tuple[str, str, str, Any]] = []
-        for point, owner, version in installed_plugins(ENTRY_POINT_GROUP):
-            origin = f"installed by {owner}"
+        for plugin in installed_plugins(ENTRY_POINT_GROUP):
+            point, version = plugin.point, plugin.version
+            origin = f"installed by {plugin.owner}"
             try:
+                require_fit(plugin)
                 keep_shared(point.module)
                 with contained():
                     loaded.append((point.name, version, origin, point.load()))
@@ -209,23 +264,23 @@ class Registry(msgspec.Struct, dict=True):
 
     def load_file(self, path: Path) -> None:
         """Load a local file of steps; raises PluginError if that fails."""
-        path = path.resolve()
+        path = real_path(path)
         origin = shown_path(path)
         if not path.is_file():
             hint = near_file(path.parent, path.name) or "a path starts from the recipe's folder"
             raise PluginError(f"the plugin file {origin} is not there\n    {hint}")
         if path.suffix != ".py":
             raise PluginError(f"the plugin file {origin} is not a Python file (.py)")
-        if any(
-            getattr(plugin.module, "__file__", None) == str(path)
-            for plugin in self.plugins.values()
-        ):
+        if self._is_loaded("__file__", str(path)):
             return
         try:
             with contained():
-                local = modules_of(path.parent)
+                root, name = module_in_package(path) or (path.parent, None)
+                local = modules_of(root)
                 with entered(local):
-                    module = local.import_file(path)
+                    module = (
+                        local.import_file(path) if name is None else importlib.import_module(name)
+                    )
                     self._register(origin, "", "a local file", "file", module, local)
         except Exception as error:
             raise PluginError(str(Failure(origin, "a local file", error))) from error
@@ -237,9 +292,7 @@ class Registry(msgspec.Struct, dict=True):
         """
         if name.endswith(".py") or "/" in name:
             return self.load_file(folder / name)
-        if any(
-            getattr(plugin.module, "__name__", None) == name for plugin in self.plugins.values()
-        ):
+        if self._is_loaded("__name__", name):
             return None
         try:
             with contained():
@@ -250,13 +303,23 @@ class Registry(msgspec.Struct, dict=True):
                     self._register(name, version, f"module {name}", "module", module, local)
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
-                hint = (
-                    near_file(folder, f"{name}.py") or f"name a file with its path: `./{name}.py`"
-                )
-                message = f"the plugin `{name}` is not installed: No module named '{name}'"
+                shown = on_one_line(name)
+                near = near_file(folder, f"{name}.py")
+                hint = near or f"name a file with its path: `./{shown}.py`"
+                message = f"the plugin `{shown}` is not installed: No module named '{shown}'"
                 message += f"\n    install it (pip install ...), or {hint}"
                 raise PluginError(message) from None
             raise PluginError(str(Failure(name, f"module {name}", error))) from error
+
+    def _is_loaded(self, attribute: str, value: str) -> bool:
+        """Whether a plugin's module has this attribute; that plugin counts as named from now on."""
+        found = [
+            name
+            for name, plugin in self.plugins.items()
+            if getattr(plugin.module, attribute, None) == value
+        ]
+        self.named.update(found)
+        return bool(found)
 
     def _register(
         self,
@@ -279,11 +342,13 @@ class Registry(msgspec.Struct, dict=True):
         self.manager.register(module, name)
         self.manager.check_pending()
         self.plugins[name] = Plugin(name, str(version), origin, module, steps, source, local)
+        if source != "installed":
+            self.named.add(name)
         self._forget()
 
     def _forget(self) -> None:
         """Ask the plugins again, because there are others now."""
-        for asked in ("formats", "datasets", "codecs", "backends"):
+        for asked in _ASKED:
             self.__dict__.pop(asked, None)
 
 

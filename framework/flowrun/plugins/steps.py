@@ -60,7 +60,8 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     others: the type of the options of any name (`**named: str`), or None.
     outputs: the fixed names. If `outputs_of` is set, they follow from the options, and the
         function returns a dict of them.
-    options_check, shape_function: set by the decorators `check_options` and `on_shapes`.
+    options_check, shape_function, outline_function: set by the decorators `check_options`,
+        `on_shapes` and `on_outlines`.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
     outputs_of: NamesOf | None = None
     options_check: OptionsCheck | None = None
     shape_function: Callable[..., Any] | None = None
+    outline_function: Callable[..., Any] | None = None
     takes_context: bool = False
     random: bool = False
     effect: bool = False
@@ -93,8 +95,25 @@ class Step(msgspec.Struct, Generic[P, R], eq=False, dict=True, weakref=True):
         Raises StepDefinitionError if its parameters differ from the step's, or if there is one.
         """
         self._require_first("on_shapes", self.shape_function)
-        _require_same_parameters(self.function, function)
+        _require_same_parameters("on_shapes", self.function, function)
         self.shape_function = function
+        return function
+
+    def on_outlines(self, function: Decorated) -> Decorated:
+        """Decorator: call this function before a run, to find what the run would fail with.
+
+        It takes the step's own parameters; an input is what the function of the step above gave, or
+        an `Unknown`. It may look at names and at the beginning of files, is fast (below 10 ms),
+        imports no tensor library, and returns what is known of each output, if only an `Unknown`.
+        Its `ctx` downloads nothing. It raises NeedsDataError if it knows nothing, and
+        any other FlowrunError, best an OptionError, only if the run is certain to fail; several of
+        them in an ExceptionGroup.
+
+        Raises StepDefinitionError if its parameters differ from the step's, or if there is one.
+        """
+        self._require_first("on_outlines", self.outline_function)
+        _require_same_parameters("on_outlines", self.function, function)
+        self.outline_function = function
         return function
 
     def check_options(self, function: Decorated) -> Decorated:
@@ -161,7 +180,8 @@ def step(
     effect: the step acts outside of the recipe (it writes files): it is never skipped blindly.
     version: change it to make earlier results of this step invalid.
 
-    Two decorators add functions to the step: `@name.on_shapes` one that replaces it in a check, and
+    Three decorators add functions to the step: `@name.on_shapes` one that replaces it in a check,
+    `@name.on_outlines` one that finds mistakes by names and headers before a run, and
     `@name.check_options` one that checks its options against each other.
 
     Raises StepDefinitionError if the function cannot be a step.
@@ -174,6 +194,8 @@ def step(
     def decorate(function: Callable[P, R]) -> Step[P, R]:
         if not isinstance(function, types.FunctionType):
             raise StepDefinitionError(f"@step goes on a function, not on {function!r}")
+        if advice := _advice_on(function):
+            raise StepDefinitionError(f"{_where(function)}{advice}")
         if outputs is REQUIRED:
             raise StepDefinitionError(f"{_where(function)}@step names no outputs; {usage}")
         return _read_signature(function, outputs, inputs, random, effect, str(version))
@@ -237,7 +259,9 @@ def _read_signature(
     return made
 
 
-def _require_same_parameters(function: Callable[..., Any], other: Callable[..., Any]) -> None:
+def _require_same_parameters(
+    decorator: str, function: Callable[..., Any], other: Callable[..., Any]
+) -> None:
     """Raise StepDefinitionError if `other` cannot be called as the step's function is."""
     own, found = (
         [(one.name, one.kind) for one in inspect.signature(each).parameters.values()]
@@ -245,8 +269,8 @@ def _require_same_parameters(function: Callable[..., Any], other: Callable[..., 
     )
     if own != found:
         raise StepDefinitionError(
-            f"{_where(function)}the function below `@{function.__name__}.on_shapes` must take the "
-            f"step's own parameters, ({', '.join(name for name, _ in own)}), and takes "
+            f"{_where(function)}the function below `@{function.__name__}.{decorator}` must take "
+            f"the step's own parameters, ({', '.join(name for name, _ in own)}), and takes "
             f"({', '.join(name for name, _ in found)})"
         )
 
@@ -293,9 +317,35 @@ def is_value_name(text: str) -> bool:
     return text.isidentifier() and normalize("NFKC", text) == text
 
 
+def may_return_none(function: Callable[..., Any]) -> bool:
+    """Whether a function says that it returns a value or None: `-> float | None`."""
+    annotation = function.__annotations__.get("return")
+    if isinstance(annotation, str):  # `from __future__ import annotations`
+        *kinds, last = annotation.removeprefix("typing.").split(" | ")
+        return last.startswith("Optional[") or (bool(kinds) and "None" in (*kinds, last))
+    return type(None) in typing.get_args(annotation)
+
+
 def _place(function: Callable[..., Any]) -> CodeLine:
     code = function.__code__
     return CodeLine(shown_path(Path(code.co_filename)), code.co_firstlineno)
+
+
+def _advice_on(function: Callable[..., Any]) -> str:
+    """What to write in place of a function whose call only begins to compute; else empty."""
+    if inspect.iscoroutinefunction(function):
+        return (
+            "an `async def` is no step, because calling it gives a coroutine; write a `def` that "
+            "runs the coroutine inside, with asyncio.run(...)"
+        )
+    if inspect.isgeneratorfunction(function):
+        return "a function that yields is no step; collect what it yields, and return a list"
+    if inspect.isasyncgenfunction(function):
+        return (
+            "an `async def` that yields is no step; write a `def` that collects what it yields "
+            "inside, with asyncio.run(...), and returns a list"
+        )
+    return ""
 
 
 def _where(decorated: object) -> str:

@@ -68,4 +68,4 @@ def choose_device(name: str, present: Mapping[str, str], mark: Mark | None = Non
     )
     message = f"the device `{name}` is not there; this machine has: {devices}"
     hint = "choose one of these with `device:` in the recipe or `--device`, or `auto`"
-    raise DeviceError(str(Problem(message, mark, hint=hint)))
+    raise DeviceError(Problem(message, mark, hint=hint))

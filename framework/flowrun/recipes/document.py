@@ -8,8 +8,12 @@ from pathlib import Path
 import msgspec
 
 from flowrun.errors import Mark, Problem, Source, did_you_mean, listed, nearest, shown_path
+from flowrun.errors.escaping import on_one_line
+from flowrun.recipes.extending import merged_steps, refuse_places
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from flowrun.recipes.reading import (
+    MOST_BYTES,
+    MOST_IN_CHAIN,
     Entry,
     Mapping,
     Node,
@@ -17,20 +21,12 @@ from flowrun.recipes.reading import (
     Sequence,
     described,
     parse,
-    read_source,
 )
+from flowrun.recipes.sources import read_source
+from flowrun.recipes.step_entry import StepEntry
+from flowrun.values.files import real_path
 
 _SMALLEST = "the smallest one: `recipe: name` and, below it, `steps:` with `- load: {source: ...}`"
-
-
-class StepEntry(msgspec.Struct, frozen=True):
-    """One item of `steps:`: the step's name, its options, and the keys beside it."""
-
-    mark: Mark
-    name: str
-    id: str
-    options: Node | None
-    beside: dict[str, Entry] = {}
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -81,7 +77,10 @@ def read_draft(
     top = {key: entry for key, entry in root if key in TOP_KEYS and key != "steps"}
     steps = _step_entries(root.entries.get("steps"), problems)
     draft = Draft(source, top, tuple(steps))
-    return _extended(draft, problems, (*parents, source)) if "extends" in top else draft
+    if "extends" in top:
+        return _extended(draft, problems, (*parents, source))
+    refuse_places(draft.steps, top.pop("remove", None), problems)
+    return draft
 
 
 def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) -> Draft:
@@ -90,10 +89,18 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         problems.append(Problem("`extends` names one recipe", node.mark, described(node), "a path"))
         return draft
-    path = (draft.source.folder / node.value).resolve()
-    if not path.is_file():
+    try:
+        path = real_path(draft.source.folder / node.value)
+        is_there = path.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        message = f"`extends` names a file that cannot be read: {error.strerror}"
+        problems.append(Problem(message, node.mark, described(node)))
+        return draft
+    if not is_there:
         message = "`extends` names a file that is not there"
-        near = nearest(path.name, (found.name for found in path.parent.glob("*.y*ml")))
+        round_trip = [path, *(source.path for source in chain)]
+        beside = (one for one in path.parent.glob("*.y*ml") if real_path(one) not in round_trip)
+        near = nearest(path.name, (found.name for found in beside))
         hint = f"did you mean `{Path(node.value).with_name(near)}`?" if near else None
         problems.append(Problem(message, node.mark, f"{path}", hint=hint))
         return draft
@@ -101,14 +108,26 @@ def _extended(draft: Draft, problems: list[Problem], chain: tuple[Source, ...]) 
         names = " -> ".join([*(source.name for source in chain), shown_path(path)])
         problems.append(Problem(f"`extends` leads in a circle: {names}", node.mark))
         return draft
-    parent = read_draft(read_source(path), problems, chain)
+    if len(chain) >= MOST_IN_CHAIN:
+        message = f"a chain of more than {MOST_IN_CHAIN} recipes, each of which extends the next"
+        hint = "write what they change into fewer files"
+        problems.append(Problem(message, node.mark, hint=hint))
+        return draft
+    source = read_source(path)
+    source.asked = draft.source.folder / node.value
+    if sum(len(one.text) for one in (*chain, source)) > MOST_BYTES:
+        message = "the recipes that extend each other have more than 1 MiB together"
+        problems.append(Problem(message, node.mark, hint="move data into a file of its own"))
+        return draft
+    parent = read_draft(source, problems, chain)
     if parent is None:
         return draft
     top = {**parent.top, **draft.top}
     for key in parent.top.keys() & draft.top.keys():
         top[key] = TOP_KEYS[key].merge(parent.top[key], draft.top[key])
-    own = {entry.id: entry for entry in draft.steps}
-    steps = [own.pop(entry.id, entry) for entry in parent.steps] + list(own.values())
+    removed = TOP_KEYS["remove"].value(top, problems)
+    top.pop("remove", None)
+    steps = merged_steps(parent.steps, draft.steps, removed, problems)
     return Draft(draft.source, top, tuple(steps), (parent.source, *parent.parents))
 
 
@@ -141,7 +160,7 @@ def _step_entries(entry: Entry | None, problems: list[Problem]) -> Iterator[Step
 
 
 class _FreeIds:
-    """Ids for steps without one: their names, numbered from 2 if the name is taken."""
+    """Ids for steps without one: their own names, numbered from 2 if the name is taken."""
 
     def __init__(self, items: tuple[Node, ...]) -> None:
         self._taken = {given for item in items if (given := _given_id(item)) is not None}
@@ -167,7 +186,7 @@ def _given_id(item: Node) -> str | None:
 
 def _step_entry(item: Node, ids: _FreeIds, problems: list[Problem]) -> StepEntry | None:
     if isinstance(item, Scalar) and isinstance(item.value, str):
-        return StepEntry(item.mark, item.value, ids.take(item.value), None)
+        return StepEntry(item.mark, item.value, ids.take(_own(item.value)), None)
     if not isinstance(item, Mapping):
         problems.append(
             Problem("a step is a name, or a mapping with one name", item.mark, described(item))
@@ -185,8 +204,13 @@ def _step_entry(item: Node, ids: _FreeIds, problems: list[Problem]) -> StepEntry
     ((name, entry),) = names.items()
     step_id = _given_id(item)
     if step_id is None:
-        step_id = ids.take(name)
+        step_id = ids.take(_own(name))
     return StepEntry(entry.key.mark, name, step_id, entry.value, beside)
+
+
+def _own(name: str) -> str:
+    """A step's name without that of its plugin before it."""
+    return name.rpartition(".")[2] or name
 
 
 def _dash_hint(node: Node) -> str | None:
@@ -200,9 +224,9 @@ def _names_hint(names: dict[str, Entry]) -> str:
     """What to do with several names under one dash: a second step, or misplaced options."""
     if not names:
         return "for example `- split: {train: 1000}`"
-    first, second = list(names)[:2]
-    node = names[second].value
+    first, second = map(on_one_line, list(names)[:2])
+    node = list(names.values())[1].value
     if isinstance(node, Mapping) or (isinstance(node, Scalar) and node.value is None):
         return f"a step of its own needs a dash of its own: `- {second}: ...`"
-    value = node.text if isinstance(node, Scalar) else "..."
+    value = on_one_line(node.text) if isinstance(node, Scalar) else "..."
     return f"options go inside the step's own braces: `- {first}: {{{second}: {value}}}`"

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from flowrun.errors import Problem, did_you_mean, listed
 from flowrun.recipes.devices import AUTO, DTYPES, KINDS, Needs, device_problem
+from flowrun.recipes.merging import expected, joined, merged
 from flowrun.recipes.reading import Entry, Mapping, Node, Scalar, Sequence, described
 
 LARGEST_SEED = 2**63 - 1
@@ -169,6 +169,18 @@ def _id(name: str, node: Node, problems: list[Problem]) -> str | None:
     return None
 
 
+def _ids(name: str, node: Node, problems: list[Problem]) -> tuple[Scalar, ...]:
+    """The ids of steps, each with its place."""
+    found = []
+    for item in _items(node):
+        if isinstance(item, Scalar) and isinstance(item.value, str):
+            found.append(item)
+        else:
+            expected = "the ids of steps: `[shuffle, save]`"
+            problems.append(_misfit(f"`{name}` names steps", item, expected))
+    return tuple(found)
+
+
 def _cache(name: str, node: Node, problems: list[Problem]) -> bool | None:
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
@@ -179,22 +191,6 @@ def _cache(name: str, node: Node, problems: list[Problem]) -> bool | None:
 def _items(node: Node) -> tuple[Node, ...]:
     """The items of a list; a single value is a list of one."""
     return node.items if isinstance(node, Sequence) else (node,)
-
-
-def _merged(parent: Entry, child: Entry) -> Entry:
-    """Two mappings joined: an entry of the child takes the place of the parent's."""
-    if not (isinstance(parent.value, Mapping) and isinstance(child.value, Mapping)):
-        return child
-    entries = {**parent.value.entries, **child.value.entries}
-    return replace(child, value=Mapping(child.value.mark, entries))
-
-
-def _joined(parent: Entry, child: Entry) -> Entry:
-    """Two lists joined, the parent's items first; each item keeps its own file's folder."""
-    if not (isinstance(parent.value, Sequence) and isinstance(child.value, Sequence)):
-        return child
-    items = (*parent.value.items, *child.value.items)
-    return replace(child, value=Sequence(child.value.mark, items))
 
 
 def _table(*keys: Key) -> dict[str, Key]:
@@ -247,6 +243,8 @@ _INPUTS = Kind(
     "a mapping of input names to value names",
     {"type": "object", "additionalProperties": VALUE_NAME_OR_NULL},
 )
+_STEP_ID = {"type": "string", "pattern": _ID}
+_OTHER_STEP = Kind("the id of a step", _STEP_ID)
 _OUTPUTS = Kind(
     "a mapping of output names to value names",
     {"type": "object", "additionalProperties": VALUE_NAME},
@@ -259,6 +257,14 @@ TOP_KEYS = _table(
         "extends",
         "The path of one recipe that this one changes, from this file's folder.",
         Kind("a path", {"type": "string"}),
+        see="Extends",
+        has_references=False,
+    ),
+    Key(
+        "remove",
+        "The ids of steps of the recipe that it extends that are left out.",
+        Kind("one, or a list: `[shuffle, save]`", _one_or_list(_STEP_ID), _ids),
+        default=(),
         see="Extends",
         has_references=False,
     ),
@@ -291,7 +297,7 @@ TOP_KEYS = _table(
         'Names for values used in several places: "${name}" stands for one.',
         _VARS,
         see="Vars and references",
-        merge=_merged,
+        merge=merged,
         has_references=False,
     ),
     Key(
@@ -300,7 +306,7 @@ TOP_KEYS = _table(
         _PLUGINS,
         default=(),
         see="Paths",
-        merge=_joined,
+        merge=joined,
     ),
     Key("section", "A heading under which a table of recipes shows it.", _TEXT, ""),
     Key(
@@ -327,7 +333,7 @@ TOP_KEYS = _table(
         "What must hold of the result: value paths, and the checks of each.",
         _EXPECT,
         see="Expect",
-        merge=_merged,
+        merge=expected,
     ),
 )
 
@@ -356,4 +362,19 @@ STEP_KEYS = _table(
         "Whether the bytes of the step's values are stored, in place of flowrun's own rule.",
         Kind("true or false", {"type": "boolean"}, _cache),
     ),
+    Key(
+        "after",
+        "In a recipe with `extends`: the step after which this one is put.",
+        _OTHER_STEP,
+        see="Extends",
+        has_references=False,
+    ),
+    Key(
+        "before",
+        "In a recipe with `extends`: the step before which this one is put.",
+        _OTHER_STEP,
+        see="Extends",
+        has_references=False,
+    ),
 )
+PLACING_KEYS = ("after", "before")

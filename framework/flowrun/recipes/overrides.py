@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence as AnySequence
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from flowrun.errors import Mark, Problem, RecipeError, Source, did_you_mean, listed
-from flowrun.recipes.document import Draft, StepEntry
-from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
+from flowrun.errors import Problem, RecipeError, did_you_mean, listed, nearest
+from flowrun.recipes.document import Draft
+from flowrun.recipes.keys import PLACING_KEYS, STEP_KEYS, TOP_KEYS
+from flowrun.recipes.part import Part
 from flowrun.recipes.reading import (
     Entry,
     Mapping,
@@ -20,136 +22,190 @@ from flowrun.recipes.reading import (
     Sequence,
     as_json,
     described,
-    parse,
 )
+from flowrun.recipes.settings import RefusedError, Setting, edited, missing, read_setting
+from flowrun.recipes.step_entry import StepEntry
 from flowrun.values.paths import parse_path
 
 Settings = AnyMapping[str, object] | AnySequence[str]
 
 _SETTABLE = tuple(name for name, key in TOP_KEYS.items() if key.is_settable)
-_PREFIX = "--set "
 
 
 def apply_overrides(draft: Draft, settings: Settings, problems: list[Problem]) -> Draft:
     """The draft with each setting applied.
 
-    `settings` has `PATH=VALUE` texts, or paths with their values. A path is `seed`, `device`,
-    `dtype`, `about`, `vars.NAME`, `expect.VALUE.CHECK`, `STEP.OPTION`, or `STEP.KEY` for a key
-    beside a step. A path that does not exist is a problem, with the nearest known one.
+    `settings` has texts, or paths with their values. A text is `PATH=VALUE`, `PATH+=VALUE` to
+    append to a list, `+PATH=VALUE` to add what the recipe does not have, or `~PATH` to delete. A
+    path is `seed`, `device`, `dtype`, `about`, `vars.NAME`, `expect.VALUE.CHECK`, `STEP.OPTION`, or
+    `STEP.KEY` for a key beside a step. A path that does not exist is a problem, with the nearest
+    known one.
     """
     if isinstance(settings, str):
         settings = [settings]
     if isinstance(settings, AnyMapping):
-        settings = [f"{path}={_as_yaml(path, value)}" for path, value in settings.items()]
-    for setting in settings:
-        path, sign, _ = setting.partition("=")
-        source = Source("--set", _PREFIX + setting)
-        mark = Mark(source, 0, len(_PREFIX))
-        if not sign:
-            hint = f"without spaces: `--set {setting}=...`"
-            message = "a setting is written PATH=VALUE"
-            problems.append(Problem(message, mark, f"`{setting}`", hint=hint))
-            continue
-        blank = " " * (len(_PREFIX) + len(path) + 1)
-        value = parse(source, problems, text=blank + setting[len(path) + 1 :])
-        if value is None:
-            value = Scalar(mark, None, "")
-        draft = _applied(draft, path.strip(), value, mark, problems)
+        settings = [_as_text(path, value) for path, value in settings.items()]
+    for text in settings:
+        setting = read_setting(text, problems)
+        if setting is not None:
+            try:
+                draft = _applied(draft, setting)
+            except RefusedError as error:
+                problems.append(error.problem)
     return draft
 
 
-def _as_yaml(path: str, value: object) -> str:
-    """A Python value as one line of JSON, which YAML reads back unchanged; raises RecipeError."""
+def _as_text(path: str, value: object) -> str:
+    """A setting from Python as text; raises RecipeError for a value that no recipe can hold.
+
+    JSON on one line is YAML that gives the value unchanged. A deletion has the value None.
+    """
+    if path.startswith("~") and value is None:
+        return path
     try:
-        return as_json(value)
+        return f"{path}={as_json(value)}"
     except (TypeError, ValueError) as error:
         raise RecipeError([Problem(f"`{path}` cannot be set: {error}")]) from None
 
 
-def _applied(draft: Draft, path: str, value: Node, mark: Mark, problems: list[Problem]) -> Draft:
+def _applied(draft: Draft, setting: Setting) -> Draft:
+    path = setting.path
     head, _, rest = path.partition(".")
-    key = Scalar(mark, path, path)
     if path in _SETTABLE:
-        return replace(draft, top={**draft.top, path: Entry(key, value)})
+        if setting.verb == "append":
+            hint = f"`--set {path}=...` sets it"
+            raise RefusedError(Problem(f"`{path}` is no list", setting.mark, hint=hint))
+        return replace(draft, top=_with_entry(draft.top, path, setting))
     if head == "vars" and rest:
-        return _with_variable(draft, rest, value, mark, problems)
-    if head == "expect" and rest:
-        return _with_expectation(draft, rest, value, mark, problems)
-    steps = {entry.id: position for position, entry in enumerate(draft.steps)}
-    if head in steps and rest:
-        position = steps[head]
-        changed = _with_option(draft.steps[position], rest, Entry(key, value), problems)
-        return replace(
-            draft, steps=(*draft.steps[:position], changed, *draft.steps[position + 1 :])
-        )
+        return _with_variable(draft, rest, setting)
+    if head == "expect" and (rest or setting.verb == "delete"):
+        return _with_expectation(draft, rest, setting)
+    positions = {entry.id: position for position, entry in enumerate(draft.steps)}
+    if head not in positions:
+        head, rest = _after_a_plugin(setting.path, draft) or (head, rest)
+    if head in positions and rest:
+        position = positions[head]
+        changed = _with_option(draft.steps[position], rest, setting)
+        steps = (*draft.steps[:position], changed, *draft.steps[position + 1 :])
+        return replace(draft, steps=steps)
+    raise RefusedError(_unknown_path(draft, setting))
+
+
+def _unknown_path(draft: Draft, setting: Setting) -> Problem:
+    path = setting.path
+    head, _, rest = path.partition(".")
+    steps = [entry.id for entry in draft.steps]
     known = [
         *_SETTABLE,
         *(f"vars.{name}" for name in _keys(draft.top.get("vars"))),
         *(f"expect.{name}" for name in _keys(draft.top.get("expect"))),
         *(f"{entry.id}.{name}" for entry in draft.steps for name in _option_names(entry)),
     ]
-    heads = [*steps, "vars", "expect"]
     hint = did_you_mean(path, known)
-    if hint is None and rest and (near := did_you_mean(head, heads)):
-        hint = near
+    if path in steps:
+        hint = f"`--skip {path}` leaves the step out" if setting.verb == "delete" else None
+    elif not rest and (ending := [one for one in known if one.endswith(f".{path}")]):
+        hint = f"did you mean {' or '.join(f'`{one}`' for one in ending)}?"
+    elif hint is None and rest:
+        hint = did_you_mean(head, [*steps, "vars", "expect"])
+    elif hint is None and (near := nearest(path, steps)):
+        hint = f"did you mean an option of `{near}`: `{near}.OPTION=VALUE`?"
     expected = f"seed, device, dtype, vars.NAME or STEP.OPTION with a step of: {listed(steps)}"
-    problems.append(Problem(f"the recipe has no `{path}` to set", mark, None, expected, hint))
-    return draft
+    return replace(missing(setting), expected=expected, hint=hint)
 
 
-def _with_variable(
-    draft: Draft, path: str, value: Node, mark: Mark, problems: list[Problem]
-) -> Draft:
+def _after_a_plugin(path: str, draft: Draft) -> tuple[str, str] | None:
+    """The id and the rest of a path that begins with a step's name as the recipe qualifies it."""
+    for entry in draft.steps:
+        if "." in entry.name and path.startswith(f"{entry.name}."):
+            return entry.id, path.removeprefix(f"{entry.name}.")
+    return None
+
+
+def _with_entry(entries: dict[str, Entry], name: str, setting: Setting) -> dict[str, Entry]:
+    """The entries of a mapping with the value of one key edited, added or deleted."""
+    old = entries.get(name)
+    value = edited(setting, None if old is None else old.value)
+    if value is None:
+        return {key: entry for key, entry in entries.items() if key != name}
+    key = Scalar(setting.mark, name, name)
+    return {**entries, name: Entry(key, value)}
+
+
+def _with_variable(draft: Draft, path: str, setting: Setting) -> Draft:
     entry = draft.top.get("vars")
     name = path.partition(".")[0].partition("[")[0]
-    if entry is None or not isinstance(entry.value, Mapping) or name not in entry.value.entries:
-        known = _keys(entry)
-        problems.append(
-            Problem(
-                f"the recipe has no variable `{name}` to set",
-                mark,
-                expected=f"one of: {listed(known)}",
-                hint=did_you_mean(name, known),
-            )
-        )
-        return draft
-    changed = _reached(entry.value, path, value)
-    if changed is None:
-        problems.append(Problem(f"the recipe has no `vars.{path}` to set", mark))
-        return draft
+    known = _keys(entry)
+    if name not in known and not (setting.verb == "add" and name == path):
+        hint = did_you_mean(name, known)
+        if hint is None and setting.verb == "set" and name == path:
+            hint = f"`--set +vars.{name}=...` adds it"
+        message = f"the recipe has no variable `{name}` to {setting.in_words}"
+        expected = f"one of: {listed(known)}"
+        raise RefusedError(Problem(message, setting.mark, expected=expected, hint=hint))
+    if entry is None or not isinstance(entry.value, Mapping):
+        mark = setting.mark
+        entry = Entry(Scalar(mark, "vars", "vars"), Mapping(mark, {}))
+    changed = _reached(entry.value, path, setting)
     return replace(draft, top={**draft.top, "vars": replace(entry, value=changed)})
 
 
-def _with_expectation(
-    draft: Draft, path: str, value: Node, mark: Mark, problems: list[Problem]
-) -> Draft:
+def _with_expectation(draft: Draft, path: str, setting: Setting) -> Draft:
     """`expect.metrics.mae.below=0.5`: the value's path, then the check."""
     entry = draft.top.get("expect")
-    expected = entry.value if entry is not None else None
+    if not path:
+        if entry is None:
+            raise RefusedError(missing(setting))
+        return replace(draft, top={key: one for key, one in draft.top.items() if key != "expect"})
+    mark = setting.mark
+    if entry is None or not isinstance(entry.value, Mapping):
+        entry = Entry(Scalar(mark, "expect", "expect"), Mapping(mark, {}))
+    expected = entry.value
+    assert isinstance(expected, Mapping)
     name, _, check = path.rpartition(".")
-    if isinstance(expected, Mapping) and name in expected.entries:
-        changed = _replaced(expected, [name, check], value)
-    elif isinstance(expected, Mapping) and path in expected.entries:
-        changed = _replaced(expected, [path], value)
+    if path in expected.entries:
+        changed = _with_entry(expected.entries, path, setting)
+    elif name in expected.entries:
+        changed = _with_check(expected.entries, name, check, setting)
+    elif setting.verb == "add":
+        is_whole = isinstance(setting.value, Mapping) or not name
+        value = setting.value if is_whole else Mapping(mark, {check: _entry(check, setting)})
+        key = path if is_whole else name
+        changed = {**expected.entries, key: Entry(Scalar(mark, key, key), value)}
     else:
-        known = _keys(entry)
-        problems.append(
-            Problem(
-                f"the recipe expects nothing of `{name or path}`",
-                mark,
-                expected=f"expect.VALUE.CHECK with a value of: {listed(known)}",
-                hint=did_you_mean(name, known),
-            )
-        )
-        return draft
-    if entry is None or changed is None:
-        problems.append(Problem(f"the recipe has no `expect.{path}` to set", mark))
-        return draft
-    return replace(draft, top={**draft.top, "expect": replace(entry, value=changed)})
+        raise RefusedError(_unexpected(name or path, list(expected.entries), setting))
+    value = replace(expected, entries=changed)
+    return replace(draft, top={**draft.top, "expect": replace(entry, value=value)})
 
 
-def _with_option(entry: StepEntry, name: str, setting: Entry, problems: list[Problem]) -> StepEntry:
-    """The step with one option, or one key beside it, replaced.
+def _with_check(
+    entries: dict[str, Entry], name: str, check: str, setting: Setting
+) -> dict[str, Entry]:
+    """What is expected, with one check of a value edited; without any check nothing is."""
+    checks = entries[name].value
+    if not isinstance(checks, Mapping):
+        raise RefusedError(missing(setting))
+    changed = _with_entry(checks.entries, check, setting)
+    if not changed:
+        return {key: entry for key, entry in entries.items() if key != name}
+    return {**entries, name: replace(entries[name], value=replace(checks, entries=changed))}
+
+
+def _unexpected(name: str, known: list[str], setting: Setting) -> Problem:
+    return Problem(
+        f"the recipe expects nothing of `{name}`",
+        setting.mark,
+        expected=f"expect.VALUE.CHECK with a value of: {listed(known)}",
+        hint=did_you_mean(name, known),
+    )
+
+
+def _entry(name: str, setting: Setting) -> Entry:
+    return Entry(Scalar(setting.mark, name, name), setting.value)
+
+
+def _with_option(entry: StepEntry, name: str, setting: Setting) -> StepEntry:
+    """The step with one option, or one key beside it, changed.
 
     `device`, `dtype` and the like mean the key beside the step unless the recipe gives the step
     an option of that name.
@@ -159,59 +215,76 @@ def _with_option(entry: StepEntry, name: str, setting: Entry, problems: list[Pro
         options = None
     written = options.entries if isinstance(options, Mapping) else {}
     top = name.partition(".")[0].partition("[")[0]
-    key = Scalar(setting.key.mark, name, name)
     if name == "id":
         message = f"the id of `{entry.id}` identifies the step, and cannot be set"
-        problems.append(Problem(message, setting.key.mark))
-        return entry
+        raise RefusedError(Problem(message, setting.mark))
+    if name in PLACING_KEYS and name not in written:
+        message = f"`{name}` places a step in its recipe, and cannot be set"
+        raise RefusedError(Problem(message, setting.mark))
     if name in STEP_KEYS and name not in written:
-        return replace(entry, beside={**entry.beside, name: Entry(key, setting.value)})
+        return replace(entry, beside=_with_entry(entry.beside, name, setting))
     if options is not None and not isinstance(options, Mapping):
-        problems.append(Problem(f"the options of `{entry.id}` are not a mapping", options.mark))
-        return entry
-    if name != top and top in written:
-        changed = _reached(Mapping(entry.mark, written), name, setting.value)
-        if changed is None:
-            problems.append(
-                Problem(
-                    f"`{entry.id}` has no `{name}` to set",
-                    setting.key.mark,
-                    found=described(written[top].value),
-                )
-            )
-            return entry
-        return replace(entry, options=changed)
-    new = {**written, name: Entry(key, setting.value)}
-    return replace(entry, options=Mapping(options.mark if options else entry.mark, new))
+        message = f"the options of `{entry.id}` are not a mapping"
+        raise RefusedError(Problem(message, options.mark))
+    mark = options.mark if options else entry.mark
+    if name == top or top not in written:
+        return replace(entry, options=Mapping(mark, _with_entry(written, name, setting)))
+    try:
+        return replace(entry, options=_reached(Mapping(mark, written), name, setting))
+    except NoPathError as error:
+        message = f"`{entry.id}` has no `{name}` to {setting.in_words}"
+        found = described(written[top].value)
+        raise RefusedError(Problem(message, setting.mark, found, hint=error.problem.hint)) from None
 
 
-def _reached(node: Node, path: str, value: Node) -> Node | None:
-    """`node` with the value at a path like `layers[0]` replaced; None if there is no such path."""
+class NoPathError(RefusedError):
+    """A path that leads to nothing in a mapping or list."""
+
+
+def _reached(node: Node, path: str, setting: Setting) -> Node:
+    """`node` with the value at a path like `layers[0]` edited; raises RefusedError."""
     try:
         parsed = parse_path(path)
     except ValueError:
-        return None
-    return _replaced(node, [parsed.root, *parsed.flat], value)
+        by_number = re.sub(r"\.(-?\d+)(?=[.\[]|$)", r"[\1]", setting.path)
+        hint = f"an item of a list is `{by_number}`" if by_number != setting.path else None
+        raise NoPathError(missing(setting, hint)) from None
+    changed = _replaced(node, [parsed.root, *parsed.flat], setting)
+    assert changed is not None  # a path has at least a name, so a part of `node` was edited
+    return changed
 
 
-def _replaced(node: Node, path: list[str | int], value: Node) -> Node | None:
-    """`node` with the value at `path` replaced; None if there is no such path."""
+def _replaced(node: Node | None, path: list[str | int], setting: Setting) -> Node | None:
+    """`node` with the value at `path` edited; None if `node` itself is deleted."""
     if not path:
-        return value
+        return edited(setting, node)
     head, rest = path[0], path[1:]
-    if isinstance(node, Mapping) and isinstance(head, str):
-        old = node.entries.get(head)
-        inner = _replaced(old.value, rest, value) if old else (None if rest else value)
-        if inner is None:
-            return None
-        key = old.key if old else Scalar(value.mark, head, head)
-        return Mapping(node.mark, {**node.entries, head: Entry(key, inner)})
-    if isinstance(node, Sequence) and isinstance(head, int) and -1 < head < len(node.items):
-        item = _replaced(node.items[head], rest, value)
-        if item is None:
-            return None
-        return Sequence(node.mark, (*node.items[:head], item, *node.items[head + 1 :]))
-    return None
+    if isinstance(node, Mapping) and isinstance(head, str) and (head in node.entries or not rest):
+        if not rest:
+            return replace(node, entries=_with_entry(node.entries, head, setting))
+        old = node.entries[head]
+        inner = _replaced(old.value, rest, setting)
+        entries = {key: entry for key, entry in node.entries.items() if key != head}
+        return replace(
+            node,
+            entries=entries if inner is None else {**node.entries, head: Entry(old.key, inner)},
+        )
+    if isinstance(node, Sequence) and isinstance(head, int):
+        count = len(node.items)
+        if not 0 <= head < count:
+            raise NoPathError(missing(setting, None if rest else _item_hint(setting, head, count)))
+        item = _replaced(node.items[head], rest, setting)
+        changed = () if item is None else (item,)
+        return Sequence(node.mark, (*node.items[:head], *changed, *node.items[head + 1 :]))
+    raise NoPathError(missing(setting))
+
+
+def _item_hint(setting: Setting, position: int, count: int) -> str:
+    """What to write for an item that a list does not have."""
+    path = setting.path.rpartition("[")[0]
+    if -count <= position < 0:
+        return f"items are counted from 0: this one is `{path}[{position % count}]`"
+    return f"the list has {count} items; `--set '{path}+=...'` appends one"
 
 
 def _keys(entry: Entry | None) -> list[str]:
@@ -227,13 +300,18 @@ class RecipeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     set: settings, `PATH=VALUE` each. device, seed: in place of the recipe's own. plugins: further
     ones, as `-p` names them. standin: whether stand-ins may replace data that is not available.
+    show: what a last step prints. is_drawn: whether the seed was drawn for this command. part: the
+    steps to run.
     """
 
     set: tuple[str, ...] = ()
     device: str | None = None
     seed: int | None = None
+    is_drawn: bool = False
+    show: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
     standin: bool = True
+    part: Part = Part()
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -243,6 +321,11 @@ class RecipeOptions(msgspec.Struct, frozen=True, kw_only=True):
             "device": self.device,
             "seed": self.seed,
             "plugins": self.plugins,
+            "show": self.show,
+            "from_": self.part.start,
+            "until": self.part.until,
+            "only": self.part.only,
+            "skip": self.part.skip,
         }
 
     @property
@@ -250,6 +333,8 @@ class RecipeOptions(msgspec.Struct, frozen=True, kw_only=True):
         """The arguments that give another process these options; none for a default."""
         arguments = [part for setting in self.set for part in ("--set", setting)]
         arguments += [part for plugin in self.plugins for part in ("--plugin", plugin)]
+        arguments += [part for text in self.show for part in ("--show", text)]
         arguments += [] if self.device is None else ["--device", self.device]
         arguments += [] if self.seed is None else ["--seed", str(self.seed)]
+        arguments += self.part.arguments
         return arguments + ([] if self.standin else ["--no-standin"])

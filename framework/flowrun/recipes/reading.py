@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import yaml
 
-from flowrun.errors import Mark, Problem, RecipeError, Source, listed, shown_path
+from flowrun.errors import Mark, Problem, Source
 from flowrun.recipes.syntax import syntax_problem
 
 MOST_BYTES = 1 << 20
 MOST_NODES = 100_000
 MOST_DEPTH = 64
+MOST_TEXT = 16 * MOST_BYTES  # characters of all texts that aliases or references stand for
+MOST_IN_CHAIN = 64  # recipes, each of which extends the next
 # Characters that JSON may hold as they are, and that YAML refuses or takes for the end of a line.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -30,34 +32,9 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NOT_A_NUMBER = {".nan", ".NaN", ".NAN"}
-_MOST_DIGITS = 400  # more than any float or useful integer has; longer digit strings are refused
-
-
-def read_source(path: Path) -> Source:
-    """The text of a recipe file; raises RecipeError if it cannot be read as UTF-8 text."""
-    name = shown_path(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except IsADirectoryError:
-        inside = [shown_path(found) for found in sorted(path.glob("*.y*ml"))]
-        hint = f"it contains: {listed(inside)}"
-        problem = Problem(f"{name} is a folder, and a recipe is a file", hint=hint)
-        raise RecipeError([problem]) from None
-    except OSError as error:
-        raise RecipeError([Problem(f"{name}: {error.strerror or error}")]) from None
-    if len(content) > MOST_BYTES:
-        message = f"{name}: a recipe is at most 1 MiB, and this file is larger"
-        raise RecipeError([Problem(message, hint="move data into a file of its own")])
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8-sig").split("\n")
-        place = f"{name}:{len(before)}:{len(before[-1]) + 1}"
-        message = f"{place}: not UTF-8 text (byte 0x{content[error.start]:02x})"
-        hint = "save the file as UTF-8"
-        raise RecipeError([Problem(message, hint=hint)]) from None
-    return Source(name, text, path.resolve())
+# More than any float or useful integer has. Python itself writes no number of more than 4300
+# decimal digits, and can be set to write no more than 640.
+_MOST_DIGITS = 400
 
 
 def parse(source: Source, problems: list[Problem], *, text: str | None = None) -> Node | None:
@@ -123,6 +100,7 @@ class _Reader:
         self.problems = problems
         self.root: Node | None = None
         self.count = 0
+        self.copied = 0  # characters that aliases stand for
         self.documents = 0
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int, int]] = {}  # name: node, its nodes, its depth
@@ -172,6 +150,10 @@ class _Reader:
         node, nodes, depth = self.anchors[anchor]
         self._check_depth(len(self.stack) + depth, mark)
         self._add(node, None, nodes=nodes, depth=depth)
+        self.copied += _characters(node)
+        if self.copied > MOST_TEXT:
+            message = f"the aliases stand for more than {MOST_TEXT:,} characters"
+            raise _ReadingError(Problem(message, mark, hint="move data into a file of its own"))
 
     def _add(
         self, node: Node, anchor: str | None, *, nodes: int, depth: int, inside: int = 0
@@ -216,6 +198,9 @@ class _Reader:
             parent.entries[key.value] = Entry(key, value)
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Scalar:
+        if "\0" in event.value:
+            message = "a text with the character U+0000, which no name and no path can have"
+            raise _ReadingError(Problem(message, mark, hint="leave `\\0` out"))
         if event.style is not None and event.style != "":
             return Scalar(mark, event.value, event.value, quoted=True)
         if problem := _strange_space(event.value, mark):
@@ -268,7 +253,9 @@ def resolve(text: str) -> str | int | float | bool | None:
         return _BOOL[text]
     if not (text[0].isdigit() or text[0] in "+-."):
         return text
-    if len(text) > _MOST_DIGITS and (_DECIMAL.fullmatch(text) or _FLOAT.fullmatch(text)):
+    if len(text) > _MOST_DIGITS and any(
+        kind.fullmatch(text) for kind in (_DECIMAL, _FLOAT, _HEXADECIMAL, _OCTAL)
+    ):
         raise ValueError(f"a number of {len(text)} characters")
     if _DECIMAL.fullmatch(text):
         return int(text)
@@ -349,6 +336,15 @@ def reach(node: Node, path: tuple[str | int, ...]) -> Node:
 
 def _is_position(part: str | int, count: int) -> bool:
     return isinstance(part, int) and -count <= part < count
+
+
+def _characters(node: Node) -> int:
+    """How many characters all texts in a node have, those of keys as well."""
+    if isinstance(node, Scalar):
+        return len(node.text)
+    if isinstance(node, Sequence):
+        return sum(map(_characters, node.items))
+    return sum(len(key) + _characters(entry.value) for key, entry in node)
 
 
 def is_broken(node: Node) -> bool:

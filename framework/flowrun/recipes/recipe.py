@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
-from flowrun.errors import Mark, Problem, RecipeError, Source
+from flowrun.errors import Mark, Problem, RecipeError, Source, listed, suggestions_bounded
 from flowrun.recipes.devices import Needs
-from flowrun.recipes.document import Draft, StepEntry, read_draft
+from flowrun.recipes.document import Draft, read_draft
+from flowrun.recipes.environment import Environment
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from flowrun.recipes.overrides import Settings, apply_overrides
-from flowrun.recipes.reading import Entry, Node, Scalar, as_json, read_source
+from flowrun.recipes.reading import Entry, Node, Scalar, as_json
+from flowrun.recipes.sources import read_source
+from flowrun.recipes.step_entry import StepEntry
 from flowrun.recipes.variables import Variables
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """A recipe as it was written, with every `${...}` replaced; its steps are not looked up yet."""
+    """A recipe as it was written, with every `${...}` replaced; its steps are not looked up yet.
+
+    environment: the digest of each environment variable that it reads; None if that is not set.
+    """
 
     name: str
     about: str
@@ -35,6 +42,10 @@ class Recipe(msgspec.Struct, frozen=True):
     source: Source
     parents: tuple[Source, ...] = ()
     device_mark: Mark | None = None  # None if it is not in the recipe
+    environment: dict[str, str | None] = {}
+
+    def __repr__(self) -> str:
+        return f"Recipe({self.name}: {listed(entry.id for entry in self.steps)})"
 
     @property
     def path(self) -> Path | None:
@@ -57,10 +68,12 @@ def load_recipe(recipe: str | Path | AnyMapping[str, object], set: Settings = ()
     return read
 
 
+@suggestions_bounded()
 def read_recipe(
     given: str | Path | AnyMapping[str, object] | Source,
     settings: Settings,
     problems: list[Problem],
+    environment: AnyMapping[str, str] = os.environ,
 ) -> Recipe | None:
     """The recipe as far as it can be read; everything wrong with it is added to `problems`."""
     try:
@@ -71,14 +84,14 @@ def read_recipe(
     except RecipeError as error:
         problems.extend(error.problems)
         return None
-    return None if draft is None else _filled(draft, problems)
+    return None if draft is None else _filled(draft, Environment(environment), problems)
 
 
 def _source(given: str | Path | AnyMapping[str, object] | Source) -> Source:
     if isinstance(given, Source):
         return given
     if not isinstance(given, AnyMapping):
-        return read_source(Path(given))
+        return read_source(Path(given), is_given=True)
     try:
         text = as_json(given, indent=2)  # one line a value, for the messages
     except (TypeError, ValueError) as error:
@@ -86,9 +99,9 @@ def _source(given: str | Path | AnyMapping[str, object] | Source) -> Source:
     return Source("<mapping>", text)
 
 
-def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
+def _filled(draft: Draft, environment: Environment, problems: list[Problem]) -> Recipe:
     given = TOP_KEYS["vars"].value(draft.top, problems)
-    variables = Variables(given, problems)
+    variables = Variables(given, environment, problems)
     resolved = variables.resolve_all()
     top = {
         key: replace(entry, value=variables.fill(entry.value))
@@ -115,6 +128,7 @@ def _filled(draft: Draft, problems: list[Problem]) -> Recipe:
         source=draft.source,
         parents=draft.parents,
         device_mark=top["device"].value.mark if "device" in top else None,
+        environment=environment.used,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from flowrun.errors import Mark, Problem, Source
 
 _NO_SPACE = re.compile(r"\s*(?:- )?([\w-]*):\S")
+_WITH_BRACKETS = re.compile(r"[^\s,'\"\[\]{}]+(?:\[[^\[\]]*\][\w.]*)+")
+_NEAR = 200  # characters before and behind a place that are looked at
 _IN_WORDS = {
     "did not find expected ',' or '}'": "a `,` or a `}` is expected here",
     "did not find expected ',' or ']'": "a `,` or a `]` is expected here",
@@ -35,13 +37,17 @@ def syntax_problem(error: Exception, source: Source) -> Problem:
             message = "not YAML: a line that is neither `key: value` nor `- item`"
             return Problem(message, mark, hint=hint)
     mark = _mark(place, source)
+    if "did not find expected" in what and (opened := _open_at_end(source, place.line)):
+        bracket = source.line(opened.line)[opened.column]
+        hint = f"end it with `{_CLOSING[bracket]}`"
+        return Problem(f"not YAML: this `{bracket}` is not closed", opened, hint=hint)
     line = source.line(mark.line)
     if "cannot start any token" in what and (found := line[mark.column : mark.column + 1]):
         return _bad_start(found, mark)
     said = next((words for phrase, words in _IN_WORDS.items() if phrase in what), None)
     if said is None:
         said = f"{what} ({_context(error)})" if _context(error) else what
-    return Problem(f"not YAML: {said}", mark, hint=_hint(line, what))
+    return Problem(f"not YAML: {said}", mark, hint=_hint(line, what, mark.column))
 
 
 def _mark(place: Any, source: Source) -> Mark:
@@ -65,6 +71,29 @@ def _not_closed(error: Exception, what: str, began: Mark) -> Problem | None:
     return None
 
 
+def _open_at_end(source: Source, place: int) -> Mark | None:
+    """The last brace or bracket that is open at the end of a text, if the error is there."""
+    lines = source.text.splitlines()
+    if any(line.strip() for line in lines[place:]):
+        return None
+    open_ones: list[Mark] = []
+    quote = ""
+    for number, line in enumerate(lines):
+        for column, character in enumerate(line):
+            begins = column == 0 or line[column - 1] in " [{,:=("
+            if quote:
+                quote = "" if character == quote else quote
+            elif character in "'\"" and begins:
+                quote = character
+            elif character == "#" and begins:
+                break
+            elif character in _CLOSING:
+                open_ones.append(Mark(source, number, column))
+            elif character in _CLOSING.values() and open_ones:
+                open_ones.pop()
+    return open_ones[-1] if open_ones else None
+
+
 def _bad_start(found: str, mark: Mark) -> Problem:
     """A character that no value can begin with."""
     if found == "\t":
@@ -74,7 +103,7 @@ def _bad_start(found: str, mark: Mark) -> Problem:
     return Problem(f"not YAML: a value cannot begin with `{found}`", mark, hint=hint)
 
 
-def _hint(line: str, what: str) -> str | None:
+def _hint(line: str, what: str, column: int) -> str | None:
     if "\t" in line:
         return "YAML is indented with spaces; this line holds a tab"
     if "${" in line and "expected" in what:
@@ -85,6 +114,8 @@ def _hint(line: str, what: str) -> str | None:
             "inside { } a key or a value with brackets or commas of its own needs quotes: "
             "{'losses[-1]': ...}, {c: 'cat([a, b])'}"
         )
+    if "expected ',' or ']'" in what and (text := _bracketed(line, column)):
+        return f"inside [ ] a text with brackets of its own needs quotes: '{text}'"
     if "mapping values are not allowed" in what:
         return (
             "a colon and a space inside a text need quotes; a step with keys below it needs a "
@@ -95,6 +126,13 @@ def _hint(line: str, what: str) -> str | None:
     if "unknown escape character" in what:
         return "in double quotes a backslash has a meaning of its own: use single quotes, or `/`"
     return _no_space_hint(line)
+
+
+def _bracketed(line: str, column: int) -> str | None:
+    """The text at a column that has brackets within, as `losses[-1]` does."""
+    begin = max(0, column - _NEAR)  # a search in all of a long line would take minutes
+    texts = _WITH_BRACKETS.finditer(line, begin, column + _NEAR)
+    return next((one.group() for one in texts if one.start() <= column < one.end()), None)
 
 
 def _no_space_hint(line: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowrun.plugins.check_mode import CheckMode
+    from flowrun.plugins.process_settings import Setting
     from flowrun.plugins.steps import Step
     from flowrun.running.calling import Call
     from flowrun.running.context import Context
@@ -44,6 +45,17 @@ class Backend:
 
         Before the call it may change `call.inputs`, `call.named` and `call.options`; after it,
         `call.returned`. The context of the plugin registered last is the outermost. An exception in
-        it fails the step. Its code belongs to the key of every step.
+        it fails the step. The keys of all steps cover its code and the attributes that this object
+        has at the beginning of a run; what it looks at counts as what the step looked at.
         """
         return nullcontext()
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings of the library on which the results of steps may depend.
+
+        Called once, before the first run or check. A step that changes one leaves it as it was
+        before, and one that differs from that of a fresh process belongs to the key of every step.
+        Of two with the same name, that of the plugin registered last counts. An exception in this
+        method, or in a setting's `read` or `shown`, ends the run.
+        """
+        return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -16,25 +16,27 @@ from flowrun.errors import FlowrunError, shown_path
 from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
-from flowrun.running.backend import Backend
+from flowrun.plugins.process_settings import changed_settings
+from flowrun.running.around import Around
 from flowrun.running.checkpoints import Checkpoints, Interrupts
 from flowrun.running.context import ContextState
 from flowrun.running.dataflow import Output, size_of
 from flowrun.running.dependencies import Dependencies, in_words
 from flowrun.running.looking import changed_meanwhile, remember, seen_by
-from flowrun.running.record import read_run
+from flowrun.running.record import RunRecord, read_run
 from flowrun.running.results import StepResult
 from flowrun.store.closure import Code
 from flowrun.store.cost_rule import is_worth_keeping
 from flowrun.store.files import digest_of
 from flowrun.store.home import runs_folder
 from flowrun.store.live_code import live_code
+from flowrun.store.run_index import is_own_run
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import MISSING, Store
 from flowrun.store.syntax import parsed_syntax
 from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import parts_digest
+from flowrun.values.digests import in_order, parts_digest
 
 _RESULTS = "results"  # the output of the record of an expectation
 
@@ -45,13 +47,19 @@ class Key(msgspec.Struct, frozen=True):
     base: str
     parts: KeyParts
 
+    @classmethod
+    def of(cls, parts: KeyParts) -> Key:
+        """The key of these parts: a step may look at the order of its options' items."""
+        return cls(parts_digest([parts, in_order(parts.options)]), parts)
+
 
 class Cache:
     """Finds and keeps the results of a plan's steps and expectations.
 
     store: without one nothing has a key, so nothing is found or kept.
     run: the id of the run that makes new records.
-    since: records made before this moment are not found.
+    since: records made before this moment are not found, except those of steps above the part of
+        the recipe that runs.
     """
 
     def __init__(
@@ -69,11 +77,19 @@ class Cache:
         self._store = store
         self._run = run
         self._since = since
+        above = () if plan.part is None else plan.part.above
+        self._above = {index for index, step in enumerate(plan.steps) if step.id in above}
         self._records: dict[int, StepRecord] = {}
+        self._codes: dict[int, Code] = {}
         self._versions = {  # a local file has none, and its name may differ between two folders
             plugin.name: f"{plugin.name} {plugin.version}" if plugin.version else ""
             for plugin in plan.registry.plugins.values()
         }
+
+    @cached_property
+    def _around(self) -> Around:
+        assert self._store is not None
+        return Around(self._plan.registry, self._store.code, self._codecs)
 
     @property
     def is_on(self) -> bool:
@@ -97,24 +113,27 @@ class Cache:
             version=planned.step.version,
             code=modules,
             packages=packages,
-            around=self._around(planned.plugin),
+            around=self._around.digests(planned.plugin),
             options=planned.keywords,
             inputs=digests,
             dtype=planned.dtype or self._plan.recipe.dtype,
             device=self._devices[index].partition(":")[0],
             seed=planned.seed if planned.step.random else None,
+            settings=changed_settings(self._plan.registry.settings),
         )
-        return Key(parts_digest(parts), parts)
+        return Key.of(parts)
 
     def code(self, index: int) -> Code:
-        """The code of a step."""
+        """The code of a step, as it was when it was first asked for: for its key."""
         assert self._store is not None
-        planned = self._plan.steps[index]
-        plugin = self._plan.registry.plugins[planned.plugin]
-        code = self._store.code.of_step(planned.step, plugin)
-        if code.modules:
-            return code
-        return live_code(planned.step.function, self._store.code, self._codecs)
+        if index not in self._codes:
+            planned = self._plan.steps[index]
+            plugin = self._plan.registry.plugins[planned.plugin]
+            code = self._store.code.of_step(planned.step, plugin)
+            if not code.modules:
+                code = live_code(planned.step.function, self._store.code, self._codecs)
+            self._codes[index] = code
+        return self._codes[index]
 
     def lock(self, key: Key | None, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the lock of a key. waiting: called once if another process makes the user wait."""
@@ -126,6 +145,8 @@ class Cache:
         self, index: int, key: Key | None, ctx: ContextState, since: float | None = None
     ) -> StepRecord | None:
         """The record, made since a moment, by which a step need not be called, or None."""
+        if index in self._above:
+            since = 0.0
         for record in self.records_of(key, since):
             if self.obstacle(index, record, ctx) is None:
                 return record
@@ -171,8 +192,10 @@ class Cache:
         def states() -> dict[str, str]:
             return self.states(index, ctx, ctx.all_written())
 
-        checkpoints = Checkpoints(self._store, key.base, self._codecs, interrupts, states)
-        if not self._since:
+        checkpoints = Checkpoints(
+            self._store, key.base, self._codecs, interrupts, states, lambda: ctx.place
+        )
+        if not self._since or index in self._above:
             checkpoints.restore(lambda states: self._dependencies(ctx).changed(states) is None)
         return checkpoints
 
@@ -208,7 +231,10 @@ class Cache:
         Returns None if a file changed while the step read it: the content it saw is unknown.
         """
         assert self._store is not None
+        replaced = self._store.code.replaced(self.code(index), ctx.local)
         changed = changed_meanwhile(self._seen(index, ctx, result.files_written), ctx)
+        if replaced is not None:
+            changed = f"file:{replaced}"
         if changed is not None:
             ctx.warn(f"{in_words(changed, '')} while the step ran; its result is not kept")
             return None
@@ -262,14 +288,14 @@ class Cache:
             version="",
             code={},
             packages={},
-            around={},
+            around=self._around.codecs,
             options={"path": expectation.path.text, "checks": checks},
             inputs={expectation.path.root: output.record.digest},
             dtype=self._plan.recipe.dtype,
             device="",
             seed=None,
         )
-        return Key(parts_digest(parts), parts)
+        return Key.of(parts)
 
     def find_results(self, key: Key | None) -> list[CheckResult] | None:
         """The results of an expectation that was checked before; None if it was not."""
@@ -328,65 +354,44 @@ class Cache:
         return self._dependencies(ctx).states(self._seen(index, ctx, written))
 
     def _seen(self, index: int, ctx: ContextState, written: Iterable[str]) -> dict[str, Any]:
-        return seen_by(self.code(index), ctx, written)
+        own = seen_by(self.code(index), ctx.local, ctx.observation, written)
+        return self._around.seen(written) | own
 
     def remember(self, index: int, ctx: ContextState) -> None:
         """Note things that a called step may have left in its modules' variables and caches."""
         syntax = parsed_syntax if self._store is None else self._store.code.syntax
         remember(self._plan.steps[index].step.function, ctx, syntax)
+        if self._store is not None:
+            self._around.remember()
 
     def _dependencies(self, ctx: ContextState) -> Dependencies:
         assert self._store is not None
         return Dependencies(ctx, self._plan.registry, self._store.files, self._store.code)
 
-    def _around(self, plugin: str) -> dict[str, str]:
-        """Digests of code other than a step's own that may change its behaviour, by plugin.
-
-        plugin: the step's own, whose statements that act on import are part of the step's code.
-        """
-        altering = self._altering.items()
-        return self._of_backends | {
-            name: digest for name, (digest, is_called) in altering if is_called or name != plugin
-        }
-
-    @cached_property
-    def _of_backends(self) -> dict[str, str]:
-        """Digests of the code in which backends call each step."""
-        assert self._store is not None
-        return {
-            name: self._store.code.of_functions([type(backend).around_step])
-            for name, backend in reversed(self._plan.registry.backends)
-            if type(backend).around_step is not Backend.around_step
-        }
-
-    @cached_property
-    def _altering(self) -> dict[str, tuple[str, bool]]:
-        """Digests of local plugins that may alter what others use, and whether when called."""
-        assert self._store is not None
-        found: dict[str, tuple[str, bool]] = {}
-        for name, plugin in self._plan.registry.plugins.items():
-            if plugin.local is not None:
-                patching = self._store.code.patches(plugin.module.__name__, plugin.local)
-                if patching is not None:
-                    code, is_called = patching
-                    found[name] = (parts_digest([code.modules, code.packages]), is_called)
-        return found
-
 
 def records_of_last_run(plan: Plan, store: Store) -> dict[str, StepRecord]:
-    """The records of the last run of a plan's recipe, by the id of the step."""
-    recipe = plan.recipe
-    file = str(recipe.path) if recipe.path is not None else None
-    row = store.runs.latest_of(file, recipe.name)
+    """The records of the last run of a plan's recipe, by the id of the step.
+
+    If that was a run of a part, or ended early, other steps are those of the runs before it.
+    """
     found: dict[str, StepRecord] = {}
-    if row is None:
-        return found
-    with contextlib.suppress(FlowrunError):  # a record that is unreadable explains nothing
-        for step in read_run(runs_folder() / row.id).steps:
+    for run in last_runs(plan, store):
+        for step in run.steps:
             record = None if step.key is None else store.records.of_key(step.key)
             if record is not None:
-                found[step.id] = record
+                found.setdefault(step.id, record)
     return found
+
+
+def last_runs(plan: Plan, store: Store) -> Iterator[RunRecord]:
+    """The latest runs of a plan's recipe, up to one that came to the end of the whole recipe."""
+    recipe = plan.recipe
+    file = str(recipe.path) if recipe.path is not None else None
+    for row in store.runs.latest_of(file, recipe.name):
+        if not is_own_run(runs_folder() / row.id, store.seals):
+            continue  # it was altered since it was listed
+        with contextlib.suppress(FlowrunError):  # a record that is unreadable explains nothing
+            yield read_run(runs_folder() / row.id)
 
 
 def _is_kept(record: StepRecord) -> bool:

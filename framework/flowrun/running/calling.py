@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+import inspect
+import linecache
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextvars import copy_context
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import msgspec
 
-from flowrun.errors import FlowrunError, StepError, contained, shown_path
+from flowrun.errors import (
+    FlowrunError,
+    OutputsError,
+    StepError,
+    contained,
+    error_line,
+    error_text,
+    shown_path,
+)
+from flowrun.errors.escaping import in_lines, on_one_line
 from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.plugins.import_times import seconds_without_imports, time_without_imports
 from flowrun.plugins.local_modules import entered, turn
-from flowrun.plugins.observation import observed
-from flowrun.plugins.registry import Registry
-from flowrun.plugins.steps import CONTEXT, Step
+from flowrun.plugins.module_variables import variables_restored
+from flowrun.plugins.observation.observing import observed
+from flowrun.plugins.process_settings import SETTINGS, settings_restored
+from flowrun.plugins.registry import GivenBackend, Registry
+from flowrun.plugins.steps import CONTEXT, Step, may_return_none
 from flowrun.running.context import Context, ContextState, state_of
+from flowrun.running.missing_files import missing_file_hint
 from flowrun.values.codecs import Codecs
 
 _MOST_LINES = 10  # of an exception's message are shown
@@ -30,7 +46,8 @@ class Call(msgspec.Struct):
     None; options: the converted options. on_shapes: whether this is a check, in which the values
     are shapes alone, and the step's `on_shapes` function is called if it has one. Calling it calls
     the step's function. returned: its result, which a backend may replace.
-    work: the seconds it took. peak_bytes: the most memory it took, if a backend measures that.
+    work: the seconds it took, without imports of installed packages. peak_bytes: the most memory it
+    took, if a backend measures that.
     """
 
     step: PlannedStep
@@ -51,14 +68,26 @@ class Call(msgspec.Struct):
         state = state_of(self.ctx)
         state.note_named_files(self.options)
         function = (self.on_shapes and step.shape_function) or step
-        with entered(state.local), observed(state.observation), contained():
+        arguments = () if self.named is None else (self.named,)
+        settings = SETTINGS if state.registry is None else state.registry.settings
+        with (
+            entered(state.local),
+            settings_restored(settings),
+            variables_restored(step.function, state.local) as variables,
+            observed(state.observation),
+            contained(),
+        ):
             state.is_noting = True
-            start = time.perf_counter()
-            try:
-                self.returned = function(*(() if self.named is None else (self.named,)), **keywords)
+            start = time_without_imports()
+            try:  # a step leaves nothing in context variables either
+                self.returned = copy_context().run(function, *arguments, **keywords)
             finally:
-                self.work += time.perf_counter() - start
+                self.work += seconds_without_imports(start)
                 state.is_noting = False
+        if variables.set_back:
+            names = ", ".join(variables.set_back)
+            state.warn(f"it sets {names}, which other code reads; {names} is set back after it, as "
+                       "a kept step sets nothing: return the value as an output")  # fmt: skip
 
 
 def context_of(
@@ -85,11 +114,35 @@ def call_in_backends(call: Call, registry: Registry) -> Any:
     One step of a process at a time: seeds, default types and the observation are the process's.
     """
     with turn(), contained(), ExitStack() as stack:
-        for _, backend in registry.backends:
-            stack.enter_context(backend.around_step(call.step.step, call.ctx, call))
+        for given in registry.backends:
+            stack.enter_context(_AroundStep(given, call))
         call()
     state_of(call.ctx).peak_bytes = call.peak_bytes
     return call.returned
+
+
+class _AroundStep:
+    """The context of a backend around a step, observed while it is entered and left."""
+
+    def __init__(self, given: GivenBackend, call: Call) -> None:
+        self._given = given
+        self._call = call
+        self._context: AbstractContextManager[None] = nullcontext()
+
+    def __enter__(self) -> None:
+        call = self._call
+        with entered(self._given.local), observed(self._given.observation):
+            self._context = self._given.backend.around_step(call.step.step, call.ctx, call)
+            self._context.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        with entered(self._given.local), observed(self._given.observation):
+            return self._context.__exit__(kind, error, traceback)
 
 
 def named_outputs(call: Call, returned: Any) -> dict[str, Any]:
@@ -111,7 +164,7 @@ def named_outputs(call: Call, returned: Any) -> dict[str, Any]:
             return {}
         found, wanted = type(returned).__name__, "nothing: its outputs are ()"
     elif len(names) == 1:
-        if returned is not None:
+        if returned is not None or may_return_none(inspect.unwrap(step.function)):
             return {names[0]: returned}
         found, wanted = "None", f"the value of `{names[0]}`; is a `return` missing?"
     else:
@@ -120,21 +173,24 @@ def named_outputs(call: Call, returned: Any) -> dict[str, Any]:
         count = len(returned) if isinstance(returned, (tuple, list)) else 1
         found = f"{count} value{'s' if count != 1 else ''}"
         wanted = f"{len(names)}: {', '.join(names)}"
-    raise FlowrunError(f"the step returned {found}; it should return {wanted} ({step.place})")
+    hint = "\nif None is a value here, say so: `-> float | None`" if found == "None" else ""
+    raise FlowrunError(f"the step returned {found}; it should return {wanted} ({step.place}){hint}")
 
 
 def step_error(call: Call, values: Codecs, error: Exception) -> StepError:
     """The error that names the recipe's line, the step, its inputs and the message."""
     planned = call.step
-    message = str(error).strip() or type(error).__name__
+    message = error_text(error) or type(error).__name__
     shown = message.splitlines()
-    if not isinstance(error, FlowrunError):
-        message = _with_place(f"{type(error).__name__}: {message}", error, planned.step)
-        shown = [_cut(line) for line in message.splitlines()]
+    if not isinstance(error, (FlowrunError, OutputsError)):
+        message = _whole_message(error, planned.step)
+        step = planned.step
+        hint = missing_file_hint(error, planned.folder, takes_context=step.takes_context)
+        shown = [_cut(line) for line in [*message.splitlines(), *hint]]
     mark = planned.mark
     lines = [
         f"{mark}: the step `{planned.id}` failed",
-        f"  {mark.line + 1} | {mark.source.line(mark.line).strip()}",
+        f"  {mark.line + 1} | {on_one_line(mark.source.line(mark.line).strip())}",
         *(f"    {line}" for line in shown[:_MOST_LINES]),
     ]
     if len(shown) > _MOST_LINES:
@@ -142,10 +198,11 @@ def step_error(call: Call, values: Codecs, error: Exception) -> StepError:
     inputs = {**call.inputs, **(call.named or {})}
     seed = planned.seed
     lines += [
-        _cut(f"    input   {name}: {values.described(value)}") for name, value in inputs.items()
+        _cut(f"    input   {name}: {on_one_line(values.described(value))}")
+        for name, value in inputs.items()
     ]
     options = ", ".join(f"{name}: {value}" for name, value in planned.keywords.items())
-    lines += [_cut(f"    options {options}")] if options else []
+    lines += [_cut(f"    options {on_one_line(options)}")] if options else []
     lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {seed}")
     return StepError(message, step=planned.id, report="\n".join(lines))
 
@@ -154,14 +211,34 @@ def _cut(line: str) -> str:
     return line if len(line) <= _WIDEST else f"{line[:_WIDEST]}..."
 
 
-def _with_place(message: str, error: Exception, step: Step[..., Any]) -> str:
-    """The message with the line of the step's own file on which it failed, after its first line."""
-    file, line, frame = step.function.__code__.co_filename, None, error.__traceback__
+def _whole_message(error: Exception, step: Step[..., Any]) -> str:
+    """An exception's type and message, the place in the step's own file, and what belongs to it."""
+    kind, text = type(error).__name__, error_text(error)
+    first, newline, rest = text.partition("\n")
+    file = step.function.__code__.co_filename
+    line = _line_in(file, error)
+    place = "" if line is None else f" ({shown_path(Path(file))}:{line})"
+    if text:
+        message = f"{kind}: {first}{place}{newline}{rest}"
+    else:
+        code = "" if line is None else linecache.getline(file, line).strip()
+        message = f"{kind} without a message{f', at `{code}`' if code else ''}{place}"
+    return in_lines("\n".join([message, *getattr(error, "__notes__", ()), *_members(error)]))
+
+
+def _line_in(file: str, error: Exception) -> int | None:
+    """The line of a file on which an exception was raised, or passed last."""
+    line, frame = None, error.__traceback__
     while frame is not None:
         if frame.tb_frame.f_code.co_filename == file:
             line = frame.tb_lineno
         frame = frame.tb_next
-    if line is None:
-        return message
-    first, newline, rest = message.partition("\n")
-    return f"{first} ({shown_path(Path(file))}:{line}){newline}{rest}"
+    return line
+
+
+def _members(error: BaseException, indentation: str = "  ") -> Iterator[str]:
+    """The exceptions in a group, each in a line."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield f"{indentation}{error_line(one)}"
+            yield from _members(one, f"{indentation}  ")

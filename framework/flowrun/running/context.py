@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowrun.plugins.local_modules import LocalModules
-from flowrun.plugins.observation import unobserved, variable_state
-from flowrun.plugins.observation_record import Observation, absolute
-from flowrun.running.events import Message, Progress
+from flowrun.plugins.observation.record import Observation, absolute, unobserved
+from flowrun.plugins.observation.states import variable_state
+from flowrun.running.events import Message, Place, Progress
 from flowrun.running.tracked_mapping import TrackedMapping
 from flowrun.values.stamps import Stamp, stamp_of
 
@@ -76,25 +76,26 @@ class Context:
         with unobserved():
             return os.environ.get(name)
 
-    def reads(self, path: Path) -> Path:
+    def reads(self, path: str | Path) -> Path:
         """Declare that the step reads this file or folder, there or not; returns the path.
 
         The digest of the file, or of all files below the folder, belongs to the step's record.
         Files that Python opens are seen without it; those that a library opens itself, or another
         process, are not.
         """
+        path = Path(path)
         kind = "tree" if path.is_dir() else "file"
         self._state.note(f"{kind}:{absolute(path)}")
         self._state.has_declared = True
         return path
 
-    def writes(self, path: Path) -> Path:
+    def writes(self, path: str | Path) -> Path:
         """Declare that the step has written this file; returns the path.
 
         The file's digest belongs to the step's record.
         """
-        self._state.files_written.append(path)
-        return path
+        self._state.files_written.append(Path(absolute(path)))
+        return Path(path)
 
     def log(self, text: str) -> None:
         """Show a message below the step's line, and record it."""
@@ -110,6 +111,7 @@ class Context:
         At most ten reports a second are shown. A figure that is costly to compute (a loss on a
         GPU, say) is given as a function, which is called only for a report that is shown.
         """
+        self._state.reached = done, total
         if self._state.is_report_due():
             assert self._state.report is not None
             numbers = {name: one() if callable(one) else one for name, one in figures.items()}
@@ -205,6 +207,22 @@ class CheckContext(Context):
         return self._located(dataset, fetch=False)
 
 
+class OutlineContext(Context):
+    """The `ctx` of a function on outlines, before a run."""
+
+    __slots__ = ()
+
+    def locate(self, dataset: Dataset) -> Found:
+        """As in a run; raises NeedsDataError if a download might give another file."""
+        from flowrun.errors import MissingDataError
+        from flowrun.plugins.datasets import locate
+
+        try:
+            return locate(dataset, standin=False, fetch=False)
+        except MissingDataError:
+            return locate(dataset, standin=self._state.standin, fetch=False)
+
+
 def state_of(ctx: Context) -> ContextState:
     """What flowrun itself knows of a call, by the context that its step was given."""
     return ctx._state
@@ -226,6 +244,7 @@ class ContextState(msgspec.Struct):
         whether it has declared its reads.
     checkpoints, report, interrupts: None if nothing is saved, shown or interrupted.
     saw_stop: whether the step has seen that it should end early.
+    reached: how far it has come, as it last reported: done, and of how many.
     """
 
     step: str
@@ -248,6 +267,7 @@ class ContextState(msgspec.Struct):
     report: Callable[[Progress], None] | None = None
     interrupts: Interrupts | None = None
     saw_stop: bool = False
+    reached: tuple[int, int] | None = None
     next_report: float = 0.0
 
     def equip(
@@ -260,6 +280,11 @@ class ContextState(msgspec.Struct):
         self.checkpoints = checkpoints
         self.report = report
         self.interrupts = interrupts
+
+    @property
+    def place(self) -> Place | None:
+        """How far the step has come; None if it has not reported that."""
+        return None if self.reached is None else Place.of(*self.reached)
 
     def note(self, what: str) -> None:
         """Add a thing that the step looked at to its record (`seed`, `env:NAME`, `file:PATH`)."""
@@ -298,6 +323,10 @@ class ContextState(msgspec.Struct):
         """A path of the recipe; not noted."""
         # Not Path.expanduser: it raises for `~c`, which may be an expression and no user's folder.
         return Path(os.path.normpath(self.folder / os.path.expanduser(name)))  # noqa: PTH111
+
+    def say(self, text: str) -> None:
+        """Add a line to the step's messages."""
+        self.messages.append(Message(text))
 
     def warn(self, text: str) -> None:
         """Add a warning to the step's messages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,10 +13,12 @@ from flowrun.store.store import MISSING
 from flowrun.store.value_files import NotKeepableError, plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
+from flowrun.values.python_types import own_copy
 
 OUTSIDE = -1  # the maker of a value that comes from no step
 NAMED = "*"  # begins the name of an input that a step takes in its dict of named values
 
+_SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 _SMALL_ITEMS = 256  # a value of more parts is no small one
 _SMALL_TEXT = 4096  # characters of JSON up to which a value of plain parts stands in its record
 
@@ -25,15 +28,16 @@ class Output:
 
     maker: the step's position in the plan, or OUTSIDE for a value that the plan was given.
     record: the store's record of the value. value: the value itself, or MISSING if it has to be
-    read or recomputed.
+    read or recomputed. is_mutable: whether a step could change it unnoticed; None if not looked at.
     """
 
-    __slots__ = ("maker", "record", "value")
+    __slots__ = ("is_mutable", "maker", "record", "value")
 
     def __init__(self, maker: int, record: OutputRecord, value: Any = MISSING) -> None:
         self.maker = maker
         self.record = record
         self.value = value
+        self.is_mutable: bool | None = None
 
     @property
     def is_at_hand(self) -> bool:
@@ -122,11 +126,19 @@ def given_from_outside(given: Mapping[str, Any], codecs: Codecs) -> dict[str, Ou
 def own_containers(value: Any) -> Any:
     """A value with its lists and dicts copied, so that a step that changes them changes its own."""
     kind = type(value)
+    if kind in _SCALARS:
+        return value
     if kind is dict:
         return {key: own_containers(item) for key, item in value.items()}
     if kind is list or kind is tuple:
         return kind(own_containers(item) for item in value)
-    return value
+    copied = own_copy(value)
+    if copied is not value and isinstance(value, dict):
+        for key, item in value.items():  # `update` of a Counter would add
+            copied[key] = own_containers(item)
+    elif kind is deque:
+        copied = deque(map(own_containers, value), value.maxlen)
+    return copied
 
 
 def small_plain(value: object) -> list[Any] | None:
@@ -151,7 +163,9 @@ def size_of(summary: Mapping[str, Any]) -> int:
 def _parts(value: object, room: int) -> int:
     """How much room is left after counting a value's parts; negative if there is too little."""
     room -= 1
-    if room >= 0 and isinstance(value, (list, tuple, dict)):
+    if isinstance(value, (str, bytes, bytearray)) and len(value) > _SMALL_TEXT:
+        return -1
+    if room >= 0 and isinstance(value, (list, tuple, dict, set, frozenset, deque)):
         if len(value) > room:
             return -1
         for item in value.values() if isinstance(value, dict) else value:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun.errors import shown_path
-from flowrun.plugins.observation import OBSERVED, state_now
+from flowrun.plugins.observation.states import OBSERVED, state_now
+from flowrun.store.files import paths_below
 from flowrun.values.digests import parts_digest
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def in_words(what: str, state: str) -> str:
         return f"file {shown_path(Path(name))} {'is there now' if state == MISSING else 'changed'}"
     if kind == "cwd":
         return "the current folder changed, from which it opened a relative path"
+    if kind == "input":
+        return "the standard input was read"
     if kind == "names":
         return "the names of the environment variables changed"
     if kind == "item":
@@ -92,7 +95,7 @@ class Dependencies:
         elif kind == "module":
             value = self._code.packages.version(name)
         elif kind == CODE_FOLDER:
-            value = self._ctx.local.folder if self._ctx.local is not None else None
+            value = self._code_folder(name)
         elif kind in OBSERVED:
             value = state_now(what)
         elif kind == "format":
@@ -108,6 +111,12 @@ class Dependencies:
             value = getattr(self._ctx, kind, None)
         return MISSING if value is None else str(value)
 
+    def _code_folder(self, plugin: str) -> Path | None:
+        """The folder of a plugin's code; of the step's own without a name."""
+        found = self._registry.plugins.get(plugin)
+        local = self._ctx.local if not plugin else found.local if found is not None else None
+        return None if local is None else local.folder
+
     def _item_state(self, hook: str, name: str) -> str | None:
         """The digest of an item that a plugin gives by another one's hook: code, and settings."""
         item = self._registry.items(hook).get(name)
@@ -122,7 +131,7 @@ class Dependencies:
         """The digest of all files below a folder, by name and content."""
         if not folder.is_dir():
             return None
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = sorted(path for path in map(Path, paths_below(str(folder))) if path.is_file())
         return parts_digest([[str(one.relative_to(folder)), self._files.of(one)] for one in files])
 
 

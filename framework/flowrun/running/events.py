@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -20,3 +21,21 @@ class Progress(msgspec.Struct, frozen=True):
     done: int
     total: int
     figures: Mapping[str, float]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a step had come when it was interrupted, or when it saved a checkpoint."""
+
+    done: int
+    total: int
+
+    @classmethod
+    def of(cls, done: Any, total: Any) -> Place | None:
+        """The place that a step has reported; None if these are no numbers."""
+        try:
+            return cls(int(done), int(total))
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # anything may be reported
+            return None
+
+    def __str__(self) -> str:
+        return f"{self.done:,} of {self.total:,}"

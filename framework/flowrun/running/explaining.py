@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from flowrun.errors import shown_path
 from flowrun.planning.plan import Plan
 from flowrun.recipes.devices import choose_device
-from flowrun.running.cache import Cache, Key, records_of_last_run
+from flowrun.running.cache import Cache, Key, last_runs, records_of_last_run
 from flowrun.running.calling import context_of
 from flowrun.running.dataflow import NAMED, OUTSIDE, Dataflow, Output, given_from_outside
 from flowrun.store.changes import changes, input_changes
@@ -101,9 +102,10 @@ class _Explaining:
             return
         record = self._before.get(self._plan.steps[index].id)
         if record is None:
-            yield "it has not run before" if not self._before else "it is new to this recipe"
+            yield self._without_record(self._plan.steps[index].id)
             return
-        new = msgspec.to_builtins(key.parts, enc_hook=repr, str_keys=True)
+        # As a record of it is read again, which has lists in place of tuples.
+        new = _with_lists(msgspec.to_builtins(key.parts, enc_hook=repr, str_keys=True))
         code = self._cache.code(index)
         places = {name: shown_path(path) for name, path in code.paths.items()}
         found = list(changes(record.parts, new, self._source, places))
@@ -116,6 +118,17 @@ class _Explaining:
             for name in input_changes(record.parts, new)
         ]
         yield from found or ["its record is gone"]
+
+    def _without_record(self, step: str) -> str:
+        """Why there is no record of a step of the recipe's last runs."""
+        runs = list(last_runs(self._plan, self._store))
+        if not runs:
+            return "it has not run before"
+        if any(one.id == step and one.key is not None for run in runs for one in run.steps):
+            return "its record is gone"
+        if any(one.id == step for run in runs for one in run.plan):
+            return "the last run ended before it was done"
+        return "it is new to this recipe"
 
     def _inherited(self, index: int, cause: str, unknown: dict[str, int]) -> str:
         """The inputs that may be others for one cause further up."""
@@ -134,3 +147,10 @@ class _Explaining:
 
     def _source(self, digest: str) -> str | None:
         return self._store.code.text(digest) or self._store.source(digest)
+
+
+def _with_lists(value: Any) -> Any:
+    """A document whose tuples are lists."""
+    if isinstance(value, dict):
+        return {key: _with_lists(item) for key, item in value.items()}
+    return [_with_lists(item) for item in value] if isinstance(value, (list, tuple)) else value

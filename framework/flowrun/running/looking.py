@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from flowrun.plugins.observation import OBSERVED, state_now
-from flowrun.plugins.ownership import code_folder
-from flowrun.plugins.process_memory import ProcessMemory, shared_memory
+from flowrun.plugins.local_modules import LocalModules, modules_of_plugins
+from flowrun.plugins.observation.ownership import code_folder
+from flowrun.plugins.observation.record import Observation
+from flowrun.plugins.observation.states import OBSERVED, state_now
+from flowrun.plugins.process_memory import Lines, ProcessMemory, shared_memory
 from flowrun.running.context import ContextState
 from flowrun.running.dependencies import CODE_FOLDER
 from flowrun.store.closure import Code
@@ -17,25 +19,32 @@ from flowrun.store.syntax import Syntax
 _OF_PATHS = ("file", "list", "sizes", "stat", "times", "tree")
 
 
-def seen_by(code: Code, ctx: ContextState, written: Iterable[str]) -> dict[str, Any]:
-    """All that a step looked at, with the state in which it was.
+def seen_by(
+    code: Code,
+    local: LocalModules | None,
+    observation: Observation,
+    written: Iterable[str],
+    plugin: str = "",
+) -> dict[str, Any]:
+    """All that some code looked at, with the state in which it was.
 
-    Left out: its code, which is in its key, and the files that it wrote.
+    Left out: the code itself, which is in the key, and the files that were written. local: the
+    modules of its folder. observation: of its call. plugin: whose code it is, if not the step's.
     """
-    seen = _memory(ctx).of(code.keeping, code.whole)
+    seen = _memory(local).of(code.keeping, code.whole)
     for module in code.loaded:
         seen |= module.observation.seen
-    if code.is_blind and ctx.local is not None:
-        seen |= {f"file:{one.path}": one.stamp for one in ctx.local.loaded.values()}
-    seen |= ctx.observation.seen
-    for name in (*code.modules, *code.packages):
-        seen.pop(f"module:{name}", None)
-    for path in (*map(str, code.paths.values()), *written):
+    if code.is_blind and local is not None:
+        for module in (*local.loaded.values(), *modules_of_plugins()):
+            seen |= {**module.observation.seen, f"file:{module.path}": module.stamp}
+    seen |= observation.seen
+    seen = {what: state for what, state in seen.items() if what not in code.own}
+    for path in written:
         seen.pop(f"file:{path}", None)
         seen.pop(f"stat:{path}", None)
     # It may have found a path by its own (`__file__`), and a copy of the code then finds another.
-    if ctx.local is not None and any(what.partition(":")[0] in _OF_PATHS for what in seen):
-        seen[f"{CODE_FOLDER}:"] = str(ctx.local.folder)
+    if local is not None and any(what.partition(":")[0] in _OF_PATHS for what in seen):
+        seen[f"{CODE_FOLDER}:{plugin}"] = str(local.folder)
     return seen
 
 
@@ -63,10 +72,19 @@ def remember(
     """
     folder, _ = code_folder(function)
     files = ctx.observation.caller_files(str(folder))
-    _memory(ctx).note(
-        ctx.observation, lines_that_keep_in(files, syntax, with_objects=ctx.local is not None)
-    )
+    keeping = lines_that_keep_in(files, syntax, with_objects=ctx.local is not None)
+    note_kept(ctx.local, ctx.observation, keeping)
 
 
-def _memory(ctx: ContextState) -> ProcessMemory:
-    return shared_memory if ctx.local is None else ctx.local.memory
+def note_kept(
+    local: LocalModules | None, observation: Observation, keeping: Collection[Lines]
+) -> None:
+    """Note the things looked at inside definitions that keep values.
+
+    local: the modules of their folder; None if they are installed.
+    """
+    _memory(local).note(observation, keeping)
+
+
+def _memory(local: LocalModules | None) -> ProcessMemory:
+    return shared_memory if local is None else local.memory

@@ -9,14 +9,22 @@ from typing import Annotated, Any, Required, TypedDict
 import msgspec
 
 from flowrun.errors import FlowrunError, shown_path
+from flowrun.errors.escaping import on_one_line
 from flowrun.expectations.check import CheckResult
+from flowrun.recipes.part import Part
 from flowrun.store.run_index import RECORD, ProcessId, true_status
+from flowrun.values.files import read_bytes
+from flowrun.values.texts import json_bytes
 
 _SHORT_DIGEST = 12
+_MOST_DEPTH = 100  # levels of an output's summary; a value of more cannot be shown
 
 
 class ValueSummary(TypedDict, total=False):
-    """A value in a record: its type; shape, dtype, device, bytes; small values whole."""
+    """A value in a record: its type; shape, dtype, device, bytes; small values whole.
+
+    begin: the first elements of the first row of a larger one.
+    """
 
     type: Required[str]
     shape: list[int]
@@ -25,6 +33,7 @@ class ValueSummary(TypedDict, total=False):
     bytes: int
     length: int
     value: Any
+    begin: list[Any]
     items: dict[str, ValueSummary]
 
 
@@ -92,9 +101,10 @@ class Environment(msgspec.Struct):
 class RunRecord(msgspec.Struct):
     """Everything that is recorded of one run.
 
-    plan: the steps of the recipe. steps: those that ran. plugins: those that are not installed but
-    were loaded by name. resolved: the recipe with everything filled in, which is a recipe again.
-    process: the number of the process, while it runs.
+    part: the part of the recipe that ran; None if it was the whole. plan: the steps of the recipe,
+    or of the part and those above it whose values it took. steps: those that ran. plugins: those
+    that are not installed but were loaded by name. resolved: the recipe with everything filled in,
+    which is a recipe again. process: the number of the process, while it runs.
     """
 
     id: str
@@ -106,6 +116,7 @@ class RunRecord(msgspec.Struct):
     device: str = ""
     dtype: str = ""
     vars: dict[str, Any] = {}
+    part: Part | None = None
     plan: list[StepPlan] = []
     plugins: list[PluginPlace] = []
     expect: dict[str, Any] = {}
@@ -127,10 +138,9 @@ class RunRecord(msgspec.Struct):
 
     def as_json(self) -> bytes:
         """The text of `run.json`."""
-        return msgspec.json.format(_ENCODER.encode(self), indent=1)
+        return msgspec.json.format(json_bytes(self), indent=1)
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=str)
 _DECODER = msgspec.json.Decoder(RunRecord)
 
 
@@ -144,18 +154,36 @@ def read_run(folder: Path) -> RunRecord:
 def read_record(path: Path) -> RunRecord:
     """The record in a file; raises FlowrunError that names the file and the error in it."""
     try:
-        run = _DECODER.decode(path.read_bytes())
+        run = _DECODER.decode(read_bytes(path))
     except OSError as error:
         reason = error.strerror or str(error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = str(error)
     else:
+        if any(is_too_deep(step.outputs) for step in run.steps):
+            raise _unreadable(path, f"a value is nested deeper than {_MOST_DEPTH} levels")
         run.status = true_status(run.status, run.process)
         return run
+    raise _unreadable(path, reason)
+
+
+def is_too_deep(outputs: dict[str, ValueSummary]) -> bool:
+    """Whether a summary of an output is nested too deeply to be shown, as no run writes it."""
+    level: list[Any] = list(outputs.values())
+    for _ in range(_MOST_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [item for items in inner for item in items if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _unreadable(path: Path, reason: str) -> FlowrunError:
+    """The error of a record that cannot be read."""
     events = path.with_name("events.jsonl")
     hint = f"\n    {shown_path(events)} lists its events" if events.is_file() else ""
-    name = path.parent.name
-    raise FlowrunError(
+    name = on_one_line(path.parent.name)
+    return FlowrunError(
         f"the record of the run {name} is unreadable: {shown_path(path)}: {reason}{hint}"
     )
 

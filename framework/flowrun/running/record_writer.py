@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
+from flowrun.errors import error_text
 from flowrun.planning.plan import PlannedStep
 from flowrun.plugins.markers import hookimpl
 from flowrun.recipes.reading import plain
@@ -20,14 +21,14 @@ from flowrun.running.results import RunInfo, StepResult
 from flowrun.store.files import replacing
 from flowrun.store.home import runs_folder
 from flowrun.store.run_index import RECORD
+from flowrun.store.seals import sealed_document
 from flowrun.store.store import Store
+from flowrun.values.texts import json_bytes
 
 if TYPE_CHECKING:
     from flowrun.planning.plan import Plan
     from flowrun.plugins.registry import Plugin, Registry
-    from flowrun.recipes.document import StepEntry
-
-_ENCODER = msgspec.json.Encoder(enc_hook=str)
+    from flowrun.recipes.step_entry import StepEntry
 
 
 def make_record(run: RunInfo) -> RunRecord:
@@ -60,6 +61,7 @@ def _planned(run: RunInfo) -> RunRecord:
         device=run.device,
         dtype=recipe.dtype,
         vars=_finite({name: plain(node) for name, node in recipe.vars.items()}),
+        part=run.plan.part,
         plan=[_step_plan(step) for step in run.plan.steps],
         plugins=plugin_places(run.plan.registry),
         expect=_finite({path: plain(entry.value) for path, entry in recipe.expect.items()}),
@@ -120,7 +122,7 @@ def _finite(value: Any) -> Any:
 
 
 def _environment(run: RunInfo) -> Environment:
-    from flowrun.plugins.distributions import version_of
+    from flowrun.plugins.distributions import OWN, version_of
 
     plugins = run.plan.registry.plugins.values()
     return Environment(
@@ -129,7 +131,7 @@ def _environment(run: RunInfo) -> Environment:
         cpus=os.cpu_count(),
         device=run.device_about,
         plugins={plugin.name: plugin.version or plugin.origin for plugin in plugins},
-        packages={name: version_of(name) for name in ("flowrun", "torch")},
+        packages={"flowrun": version_of(OWN), "torch": version_of("torch")},
         command=sys.argv,
     )
 
@@ -168,7 +170,7 @@ class RecordWriter:
 
     @hookimpl
     def flowrun_step_failed(self, result: StepResult, error: BaseException) -> None:
-        self._append("step_failed", step=result.id, error=str(error) or type(error).__name__)
+        self._append("step_failed", step=result.id, error=error_text(error) or type(error).__name__)
 
     @hookimpl
     def flowrun_run_finished(self, run: RunInfo) -> None:
@@ -180,7 +182,7 @@ class RecordWriter:
         try:
             if self._events is not None:
                 self._events.close()
-            written = _write(run.record, run.folder / RECORD)
+            written = self._write(run.record, run.folder)
         except OSError as error:
             self._store.errors.note(f"the record of the run, {run.folder}", error)
             run.folder = None
@@ -195,16 +197,23 @@ class RecordWriter:
             run.folder.mkdir(parents=True)
             self._events = (run.folder / "events.jsonl").open("ab", buffering=0)
             if run.status == "running":
-                _write(make_record(run), run.folder / RECORD)
+                self._write(make_record(run), run.folder)
             waiting, self._waiting = self._waiting, []
             self._events.write(b"".join(waiting))
         except OSError as error:
             self._store.errors.note(f"the record of the run, {run.folder}", error)
             run.folder = None
 
+    def _write(self, record: RunRecord, folder: Path) -> bytes:
+        """Write a record with its seal, and return the written bytes."""
+        content = sealed_document(self._store.seals, folder.name, record.as_json())
+        with replacing(folder / RECORD) as temporary:
+            temporary.write_bytes(content)
+        return content
+
     def _append(self, event: str, **fields: Any) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = _ENCODER.encode({"time": now, "event": event, **fields}) + b"\n"
+        line = json_bytes({"time": now, "event": event, **fields}) + b"\n"
         if self._events is None:
             self._waiting.append(line)
             return
@@ -218,14 +227,6 @@ def event_of(result: StepResult) -> dict[str, Any]:
     """The content of an event for a step that returned its outputs."""
     messages = [message.text for message in result.messages]
     return {"step": result.id, "outputs": result.outputs, "messages": messages}
-
-
-def _write(record: RunRecord, path: Path) -> bytes:
-    """Write a record, and return the written bytes."""
-    content = record.as_json()
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-    return content
 
 
 _WRITTEN = {"inf": "${.inf}", "-inf": "${-.inf}", "nan": "${.nan}"}

@@ -11,12 +11,17 @@ import msgspec
 import pluggy
 
 from flowrun.errors import contained, error_line
-from flowrun.expectations.check import CheckResult
+from flowrun.errors.escaping import on_one_line
+from flowrun.expectations.check import CheckResult, short
 from flowrun.planning.plan import Plan
-from flowrun.plugins.observation import OBSERVED
+from flowrun.plugins.observation.states import OBSERVED
 from flowrun.running.dependencies import MISSING
-from flowrun.running.events import Message
+from flowrun.running.events import Message, Place
 from flowrun.running.record import RunRecord
+from flowrun.values.codecs import number_text
+from flowrun.values.metrics import flat
+
+_SHOWN_METRICS = 6
 
 Status = Literal["running", "ok", "unmet", "failed", "interrupted", "skipped"]
 
@@ -24,12 +29,15 @@ Status = Literal["running", "ok", "unmet", "failed", "interrupted", "skipped"]
 class StepResult(msgspec.Struct):
     """One step of a run, filled in as it goes on.
 
+    is_done: whether its outputs are known.
     key: the step's key in the store, once it is known. kept: the run whose result is used; None if
     the step was called. digests: content digests of the outputs, by published name. states: things
     that it looked at beside its inputs and options, and their state. made_again: steps whose values
     had to be recomputed for this one. restored: the age in seconds of the checkpoint from which the
-    step resumed. peak_bytes: of memory, if known. files_written: digests by path, at the end of the
-    step. unseen: things it started that may have read more than was seen.
+    step resumed, and restored_at: how far it had come then. reached: how far it came, if it was
+    interrupted, and has_checkpoint: whether the next run can resume it. peak_bytes: of memory, if
+    known. files_written: digests by path, at the end of the step. unseen: things it started that
+    may have read more than was seen.
     """
 
     id: str
@@ -47,11 +55,15 @@ class StepResult(msgspec.Struct):
     messages: list[Message] = []
     files_written: dict[str, str | None] = {}
     unseen: list[str] = []
+    is_done: bool = False
     key: str | None = None
     kept: str | None = None
     states: dict[str, str] = {}
     made_again: list[str] = []
     restored: float | None = None
+    restored_at: Place | None = None
+    reached: Place | None = None
+    has_checkpoint: bool = False
 
     @property
     def files_read(self) -> dict[str, str | None]:
@@ -121,7 +133,15 @@ class Result(msgspec.Struct, frozen=True):
     ok: bool
 
     def __repr__(self) -> str:
-        return f"Result(metrics={self.metrics}, ok={self.ok})"
+        figures = [f"{path} {number_text(value)}" for path, value in flat(self.metrics)]
+        about = ", ".join([self.record["status"], *map(short, figures[:_SHOWN_METRICS])])
+        more = ", ..." if len(figures) > _SHOWN_METRICS else ""
+        return on_one_line(f"Result({self.record['recipe']}: {about}{more})")
+
+    def _repr_html_(self) -> str:
+        from flowrun.running.run_view import record_view  # only a notebook needs it
+
+        return record_view(msgspec.convert(self.record, RunRecord)).html()
 
 
 HOOKS = (

@@ -10,25 +10,28 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from flowrun.errors import StepError, shown_path
+from flowrun.errors import StepError
 from flowrun.expectations.check import CheckResult, JudgeContext
 from flowrun.expectations.expectation import Expectation
 from flowrun.planning.plan import Plan
+from flowrun.plugins.import_times import seconds_without_imports, time_without_imports
 from flowrun.plugins.local_modules import turn as turn_of_process
 from flowrun.recipes.devices import choose_device
+from flowrun.running.advice import advise, say_unkept
 from flowrun.running.cache import Cache, Key
-from flowrun.running.checkpoints import Interrupted, Interrupts
+from flowrun.running.checkpoints import Interrupts
 from flowrun.running.context import ContextState
 from flowrun.running.dataflow import NAMED, Dataflow, NamedValues, Output, given_from_outside
 from flowrun.running.events import Message, Progress
 from flowrun.running.record_writer import make_record
 from flowrun.running.results import Listeners, Result, RunInfo, StepResult
+from flowrun.running.resuming import resume_hint
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
 from flowrun.running.verifying import wrong_outputs
 from flowrun.store.home import new_run_id
@@ -51,6 +54,7 @@ def execute(
     fresh: bool = False,
     verify: bool = False,
     warn: Callable[[str], None],
+    begun: float | None = None,
 ) -> Result:
     """Run a plan.
 
@@ -58,6 +62,8 @@ def execute(
     fresh: whether records and checkpoints of earlier runs are ignored.
     verify: the same, and each kept result is compared with the one that the call gives, and
         replaced if it differs; `RunInfo.wrong` names these.
+    begun: the time by `time.perf_counter` at which the run started, if that is earlier than this
+        call: that of the command, whose user waits from then on.
 
     Raises DeviceError if its device is not there (before the first step), StepError if a step
     fails; a KeyboardInterrupt ends the run and is raised again. Listeners, among them the run's
@@ -69,7 +75,8 @@ def execute(
     if skipped is None:
         device = choose_device(plan.recipe.device, present, plan.recipe.device_mark)
         devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
-    started = datetime.now(UTC)
+    start = time.perf_counter() if begun is None else begun
+    started = datetime.now(UTC) - timedelta(seconds=time.perf_counter() - start)
     info = RunInfo(new_run_id(started.timestamp()), plan, device, present.get(device, ""), started)
     codecs = Codecs(plan.registry.codecs, plan.recipe.dtype)
     since = started.timestamp() if fresh or verify else 0.0
@@ -77,16 +84,15 @@ def execute(
     dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
     caller = StepCaller(plan, devices, codecs, dataflow, cache, present=present, standin=standin)
     runner = Runner(info, codecs, dataflow, cache, caller, listeners, warn, verifies=verify)
-    start = time.perf_counter()
-    listeners.tell("flowrun_run_started", run=info)
     try:
+        listeners.tell("flowrun_run_started", run=info)  # one may interrupt: nobody reads its lines
         if skipped is None:
             info.outcomes = runner.run()
             info.status = "ok" if all(outcome.met for outcome in info.outcomes) else "unmet"
         else:
             info.status, info.error = "skipped", skipped
-    except KeyboardInterrupt as error:
-        info.status, info.error = "interrupted", _how_to_go_on(error, info)
+    except KeyboardInterrupt:
+        info.status, info.error = "interrupted", resume_hint(info)
         raise
     except BaseException as error:
         info.status, info.error = "failed", str(error)
@@ -205,18 +211,20 @@ class Runner:
         result.files_written, result.unseen = record.files, record.unseen
         outputs = self._cache.outputs(turn.index, record)
         self._describe(turn.index, result, outputs)
+        result.is_done = True
         self._listeners.tell("flowrun_step_kept", run=self._info, result=result)
         return outputs
 
     def _call(self, turn: _Turn) -> dict[str, Output]:
         index, ctx, result = turn.index, turn.ctx, turn.result
-        start = time.perf_counter()
+        start = time_without_imports()
         recomputed = self._caller.fetch_all(turn.inputs.values())
         result.made_again = [self._plan.steps[position].id for position in recomputed]
         checkpoints = self._cache.checkpoints(index, turn.key, ctx, self._interrupts)
         ctx.equip(checkpoints, self._reporter(result), self._interrupts)
         result.messages = ctx.messages
-        result.restored = None if checkpoints is None else checkpoints.restored_age
+        if checkpoints is not None:
+            result.restored, result.restored_at = checkpoints.restored_age, checkpoints.restored_at
         self._listeners.tell("flowrun_step_started", run=self._info, result=result)
         peak = _peak_bytes()
         try:
@@ -225,15 +233,22 @@ class Runner:
                 self._interrupts.end(saved=False)  # its return value is not a result
         except BaseException as error:
             self._note_end(turn, start, peak)
+            result.reached = ctx.place
+            result.has_checkpoint = checkpoints is not None and checkpoints.is_there
             cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
             self._listeners.tell("flowrun_step_failed", run=self._info, result=result, error=cause)
             raise
         self._note_end(turn, start, peak)
-        self._advise(turn)
+        advise(self._plan.steps[index], result, ctx)
+        if turn.key is not None:
+            say_unkept(self._plan, index, outputs, ctx, self._codecs)
         self._describe(index, result, outputs)
         if self._verifies:
             self._compare(turn, outputs)
+        if checkpoints is not None:
+            self._caller.work[index] += checkpoints.earlier
         self._keep(turn, outputs)
+        result.is_done = True
         if checkpoints is not None:
             checkpoints.forget()
         self._listeners.tell("flowrun_step_finished", run=self._info, result=result)
@@ -247,7 +262,7 @@ class Runner:
         self._cache.remember(turn.index, ctx)
         result.states = self._cache.states(turn.index, ctx, result.files_written)
         result.peak_bytes = ctx.peak_bytes or _risen(peak)
-        result.seconds = time.perf_counter() - start
+        result.seconds = seconds_without_imports(start)
 
     def _compare(self, turn: _Turn, outputs: dict[str, Output]) -> None:
         """Note each output that is another than the one kept."""
@@ -258,16 +273,6 @@ class Runner:
         self._info.wrong += wrong_outputs(
             record, turn.result, outputs, self._cache.read, self._codecs
         )
-
-    def _advise(self, turn: _Turn) -> None:
-        """Warn about reads and writes that the step's author should declare."""
-        result, ctx = turn.result, turn.ctx
-        if result.unseen and not ctx.has_declared:
-            ctx.warn(f"it {' and '.join(result.unseen)}: the files these read are not seen, "
-                     "declare them with ctx.reads")  # fmt: skip
-        if result.files_written and not self._plan.steps[turn.index].step.effect:
-            names = ", ".join(shown_path(Path(path)) for path in result.files_written)
-            ctx.warn(f"it writes {names}: mark it with @step(..., effect=True)")
 
     def _keep(self, turn: _Turn, outputs: dict[str, Output]) -> None:
         if turn.key is None:
@@ -286,8 +291,8 @@ class Runner:
         for name, output in outputs.items():
             published = names[name]
             result.outputs[published] = output.record.summary
-            result.texts[published] = self._codecs.text(output.record.summary)
             result.digests[published] = output.record.digest
+        result.texts = self._codecs.texts(result.outputs)
 
     def _rewind(self, start: int) -> None:
         """Forget the steps from `start` on; the one before has given other values than it did."""
@@ -363,16 +368,6 @@ class Runner:
     def _say_waiting(self) -> None:
         step = f"`{self._info.steps[-1].id}`" if self._info.steps else "this run"
         self._warn(f"waiting for another process that computes {step}")
-
-
-def _how_to_go_on(error: KeyboardInterrupt, info: RunInfo) -> str:
-    """How a run was interrupted, and the place from which the next one resumes."""
-    step = f" in `{info.steps[-1].id}`" if info.steps else ""
-    if isinstance(error, Interrupted) and error.saved:
-        return f"interrupted{step}, its progress saved; the same command resumes there"
-    if any(result.key for result in info.steps):
-        return f"interrupted{step}; the same command continues with this step"
-    return f"interrupted{step}"
 
 
 def _peak_bytes() -> int | None:

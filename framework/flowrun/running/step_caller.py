@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flowrun.errors import FlowrunError
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.running.cache import Cache
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs, step_error
@@ -17,6 +18,7 @@ from flowrun.running.dataflow import (
     own_containers,
     small_plain,
 )
+from flowrun.running.inputs import Inputs
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import MISSING
 from flowrun.values.codecs import Codecs
@@ -56,6 +58,7 @@ class StepCaller:
         self._devices = devices
         self._codecs = codecs
         self._dataflow = dataflow
+        self._used = Inputs(codecs)
         self._cache = cache
         self._present = present
         self._standin = standin
@@ -77,13 +80,16 @@ class StepCaller:
         """
         planned = self._plan.steps[index]
         inputs = self._dataflow.bound[index]
-        given = {name: own_containers(output.value) for name, output in inputs.items()}
+        given = self._given(planned, inputs, ctx)
         fixed = {name: value for name, value in given.items() if not name.startswith(NAMED)}
         named = {name[1:]: value for name, value in given.items() if name.startswith(NAMED)}
         dynamic = None if planned.wires.named is None else named
         call = Call(planned, Context(ctx), fixed, dynamic, planned.keywords)
         try:
+            self._used.hand_over(inputs)
+            before = self._used.digests(inputs)
             returned = call_in_backends(call, self._plan.registry)
+            self._used.require_unchanged(before, inputs)
             outputs = {
                 name: Output(index, self._described(value), value)
                 for name, value in named_outputs(call, returned).items()
@@ -92,6 +98,21 @@ class StepCaller:
             raise step_error(call, self._codecs, error) from error
         self.work[index] = call.work
         return outputs
+
+    def _given(
+        self, planned: PlannedStep, inputs: Mapping[str, Output], ctx: ContextState
+    ) -> dict[str, Any]:
+        """The values of a step's inputs, with containers of its own."""
+        given = {}
+        for name, output in inputs.items():
+            try:
+                given[name] = own_containers(output.value)
+            except RecursionError:
+                own = name.removeprefix(NAMED)
+                error = FlowrunError(f"its input `{own}` contains itself, or is nested too deeply")
+                call = Call(planned, Context(ctx), {}, None, planned.keywords)
+                raise step_error(call, self._codecs, error) from None
+        return given
 
     def fetch(self, output: Output) -> Any:
         """A value, from memory, from the store, or recomputed.

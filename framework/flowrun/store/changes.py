@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from flowrun.values.digests import in_order
+
 Sources = Callable[[str], str | None]
 
+CODECS_OF = "codecs of "  # begins the names of what acts around a step by its values
 _SHOWN = 40  # characters of an option's value that a line shows
 
 
@@ -22,8 +25,10 @@ class CodeChange(NamedTuple):
         """The change as text. place: the file of the module."""
         if self.kind == "code":
             return _code_text(place, self.old, self.new, sources)
+        if self.kind == "around" and self.name.startswith(CODECS_OF):
+            return f"the code or version of the {self.name}"
         if self.kind == "around":
-            return f"the code of the plugin `{self.name}` around each step"
+            return f"the code or settings of the plugin `{self.name}` around each step"
         what = {"plugin": "plugin", "version": "the step's `version`"}.get(self.kind)
         return f"{what or f'package {self.name}'}: {self.old or 'none'} -> {self.new or 'none'}"
 
@@ -40,9 +45,18 @@ def changes(
         yield f"step `{old['step']}` -> `{new['step']}`"
     for name, before, after in _items(old["options"], new["options"]):
         yield f"option `{name}`: {_shown(before)} -> {_shown(after)}"
+    names = [list(options) for options in (old["options"], new["options"])]
+    if names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
+        yield f"order of the options: {' -> '.join(', '.join(one) for one in names)}"
     for what in ("seed", "dtype", "device"):
         if old[what] != new[what]:
             yield f"{what} {old[what]} -> {new[what]}"
+    for name, before, after in _items(old.get("settings", {}), new.get("settings", {})):
+        shown = (_shown("as usual" if one is None else one) for one in (before, after))
+        yield f"setting of the process, {name}: {' -> '.join(shown)}"
+    for name, before, after in _items(old.get("variables", {}), new["variables"]):
+        kind = "option of Python" if name.startswith("-X") else "environment variable"
+        yield f"{kind} {name}: {_shown(before)} -> {_shown(after)}"
     for change in code_changes(old, new):
         yield change.text(sources, places.get(change.name, change.name))
 
@@ -70,7 +84,8 @@ def input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[st
 def _items(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """The items of two mappings that differ; None if there is none."""
     for name in dict.fromkeys([*old, *new]):
-        if old.get(name) != new.get(name) or (name in old) != (name in new):
+        is_same = in_order(old.get(name)) == in_order(new.get(name))
+        if not is_same or (name in old) != (name in new):
             yield name, old.get(name), new.get(name)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from flowrun.plugins.local_modules import LoadedModule, LocalModules
+from flowrun.plugins.loaded_module import LoadedModule
+from flowrun.plugins.local_modules import LocalModules
 from flowrun.plugins.process_memory import Lines
 from flowrun.store.keeping import lines_that_keep
 from flowrun.store.packages import NOT_INSTALLED, Packages
@@ -20,13 +22,14 @@ CORE = "flowrun"  # counts by its version, installed or not: no step depends on 
 ALL = "*"
 
 
-class Code(msgspec.Struct):
+class Code(msgspec.Struct, dict=True):
     """The code on which a step's result may depend.
 
     modules: the digest of the reached part of each module, by the module's name.
     packages: the version of each package that these import.
     paths: the files of the modules.
     loaded: the local modules among them that this process has imported.
+    on_disk: the digests of the texts of those that it has not, by name.
     is_blind: whether the code may import or use more than its text shows.
     keeping: the lines of the definitions that may keep values from one call to the next.
     whole: the folders of packages that count as a whole; which parts may keep values is unknown.
@@ -36,9 +39,17 @@ class Code(msgspec.Struct):
     packages: dict[str, str] = {}
     paths: dict[str, Path] = {}
     loaded: list[LoadedModule] = []
+    on_disk: dict[str, str] = {}
     is_blind: bool = False
     keeping: list[Lines] = []
     whole: list[str] = []
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """What this code looks at to be imported, as it stands in an observation."""
+        modules = {f"module:{name}" for name in (*self.modules, *self.packages)}
+        paths = {f"{kind}:{path}" for path in self.paths.values() for kind in ("file", "stat")}
+        return frozenset(modules | paths)
 
     def add(self, other: Code) -> None:
         """Add all that another code consists of."""
@@ -46,19 +57,26 @@ class Code(msgspec.Struct):
         self.packages |= other.packages
         self.paths |= other.paths
         self.loaded += other.loaded
+        self.on_disk |= other.on_disk
         self.keeping += other.keeping
         self.whole += other.whole
         self.is_blind |= other.is_blind
+        self.__dict__.pop("own", None)
 
 
 class ReachedModule(msgspec.Struct):
-    """A module that is followed. reached: its definitions that count, by name."""
+    """A module that is followed.
+
+    loaded: as it was imported; otherwise its text has the digest `on_disk`. reached: its
+    definitions that count, by name.
+    """
 
     name: str
     path: Path
     syntax: Syntax
     text: Callable[[], bytes]
     loaded: LoadedModule | None = None
+    on_disk: str = ""
     reached: dict[str, Definition] = {}
 
 
@@ -125,15 +143,15 @@ class Closure:
         reached = {module.path: module.reached for module in self.modules.values()}
         code.keeping = lines_that_keep(reached)
         for module in self.modules.values():
-            digest = parts_digest(
-                {name: definition.digest for name, definition in module.reached.items()}
-            )
+            digest = _digest_of(module.reached)
             code.modules[module.name] = digest
             code.paths[module.name] = module.path
             if any("__file__" in definition.uses for definition in module.reached.values()):
                 code.packages[f"folder of {module.name}"] = str(module.path.parent)
             if module.loaded is not None:
                 code.loaded.append(module.loaded)
+            else:
+                code.on_disk[module.name] = module.on_disk
             self._index.remember(module, digest)
         for whole in self._whole.values():
             code.add(whole)
@@ -249,3 +267,12 @@ class Closure:
         for found in (*module.syntax.imports.values(), *module.syntax.others):
             if found.attribute == ALL:
                 self._reach_import(module, found, [])
+
+
+def _digest_of(reached: dict[str, Definition]) -> str:
+    """The digest of definitions of a module; of their order, if one of them is bound repeatedly."""
+    digests: dict[str, Any] = {name: one.digest for name, one in reached.items()}
+    if any(one.is_rebound for one in reached.values()):
+        lines = [(line, name) for name, one in reached.items() for line in one.lines]
+        digests["order"] = [[name for _, name in sorted(lines)]]
+    return parts_digest(digests)

@@ -19,17 +19,21 @@ from typing import Any, TypeVar
 import msgspec
 from blake3 import blake3
 
+from flowrun.plugins.loaded_module import LoadedModule
 from flowrun.plugins.local_modules import LocalModules, loaded_module, modules_beside
 from flowrun.plugins.registry import Plugin
 from flowrun.plugins.steps import Step
+from flowrun.store.callables import CallableParts
 from flowrun.store.closure import ALL, CORE, Closure, Code, ReachedModule
 from flowrun.store.database import Database
 from flowrun.store.file_digests import FileDigests, digest_as_imported
 from flowrun.store.packages import Packages, imports_in, modules_counted
 from flowrun.store.syntax import MAIN, Syntax, syntax_of
 from flowrun.values.digests import parts_digest
+from flowrun.values.files import read_bytes
 
-_FORMAT = 2  # of what is remembered of a module's text
+_FORMAT = 6  # of what is remembered of a module's text
+_SEALED = "modules"  # the kind of the seals
 _T = TypeVar("_T")
 
 
@@ -77,9 +81,11 @@ class CodeIndex:
         return whole
 
     def of_functions(self, functions: Iterable[Callable[..., Any] | None]) -> str:
-        """One digest of the code of several functions."""
-        codes = [self.of_function(one) for one in functions if one is not None]
-        return parts_digest([[code.modules, code.packages] for code in codes])
+        """One digest of the code of several functions, and of what partial ones hold."""
+        parts = [CallableParts(one) for one in functions if one is not None]
+        codes = [self.of_function(one) for part in parts for one in part.functions]
+        values = [part.values for part in parts if part.values]
+        return parts_digest([*([code.modules, code.packages] for code in codes), *values])
 
     def syntax(self, text: bytes, package: str = "") -> Syntax:
         """The definitions of a module, by its text. package: that in which its imports start."""
@@ -95,6 +101,12 @@ class CodeIndex:
             return None
         is_patching = any(module.syntax.is_patching for module in closure.modules.values())
         return (closure.code(), is_patching) if is_patching or closure.is_acting() else None
+
+    def look_at(self, module: object) -> None:
+        """Count the file of a module, as its version is in it, among those looked at."""
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            self._files[Path(file)] = None
 
     @property
     def files(self) -> list[Path]:
@@ -116,7 +128,7 @@ class CodeIndex:
 
     def module(self, name: str, path: Path, local: LocalModules | None) -> ReachedModule:
         """A module as it was imported, or as it lies on disk if it was not."""
-        loaded = (local.loaded.get(name) if local is not None else None) or loaded_module(name)
+        loaded = _as_imported(name, local)
         self._files[path] = None
         is_whole_name = path.name == "__init__.py" or name == MAIN
         package = name if is_whole_name else name.rpartition(".")[0]
@@ -125,7 +137,16 @@ class CodeIndex:
             return ReachedModule(name, path, self.syntax(text, package), lambda: text, loaded)
         digest = digest_as_imported(name, path, self._digests)
         syntax = self._syntax(digest, lambda: _bytes_of(path), package)
-        return ReachedModule(name, path, syntax, lambda: _bytes_of(path), loaded)
+        return ReachedModule(name, path, syntax, lambda: _bytes_of(path), loaded, digest)
+
+    def replaced(self, code: Code, local: LocalModules | None) -> Path | None:
+        """The file of a module that was imported after it had another text than in this code."""
+        for name, digest in code.on_disk.items():
+            loaded = _as_imported(name, local)
+            text = None if loaded is None else loaded.text
+            if text is not None and blake3(text).hexdigest() != digest:
+                return code.paths[name]
+        return None
 
     def remember(self, module: ReachedModule, digest: str) -> None:
         """Have the text of a module be found by the digest of what is reached of it."""
@@ -172,14 +193,19 @@ class CodeIndex:
         return known
 
     def _decoded(self, key: str, kind: type[_T]) -> _T | None:
-        rows = self._database.rows("select syntax from modules where digest = ?", (key,))
+        row = self._database.row("select syntax, seal from modules where digest = ?", (key,))
+        if row is None or not isinstance(row[0], bytes):
+            return None
+        if not self._database.seals.holds(row[1], _SEALED, key, row[0]):
+            return None  # of another's, or damaged: a name less hides a dependency
         with suppress(msgspec.MsgspecError):
-            return next((msgspec.msgpack.decode(row[0], type=kind) for row in rows), None)
+            return msgspec.msgpack.decode(row[0], type=kind)
         return None
 
     def _keep_decoded(self, key: str, found: object) -> None:
         encoded = msgspec.msgpack.encode(found)
-        self._database.write("insert or replace into modules values (?, ?)", [(key, encoded)])
+        row = (key, encoded, self._database.seals.seal(_SEALED, key, encoded))
+        self._database.write("insert or replace into modules values (?, ?, ?)", [row])
 
     def _syntax(self, digest: str, text: Callable[[], bytes], package: str) -> Syntax:
         key = f"{_FORMAT} {digest} {package}"
@@ -196,8 +222,13 @@ class CodeIndex:
 _SYNTAX: dict[str, Syntax] = {}  # by the digest of the text, and the package
 
 
+def _as_imported(name: str, local: LocalModules | None) -> LoadedModule | None:
+    """A local module as it was imported; None if it was not."""
+    return (local.loaded.get(name) if local is not None else None) or loaded_module(name)
+
+
 def _bytes_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError:  # it has gone since it was imported
         return b""

@@ -10,31 +10,28 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-_FORMAT = 2  # of the tables; a file of another format is put aside
-_WAIT = 30  # seconds to wait for another process's transaction
-_PAUSE = 0.01  # seconds between two tries to open the file
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_OTHER_TABLES = ("no such table", "no such column", "has no column named")
-_UNREADABLE = "Could not decode to UTF-8"  # Python's message for a damaged text
+from flowrun.errors import shown_path
+from flowrun.store.own_folder import NotBelievedError, OwnFolder, only_one
+from flowrun.store.tables import (
+    BESIDE,
+    PATIENCE,
+    OtherTablesError,
+    opened_to_read,
+    opened_to_write,
+    require_plain,
+    transaction,
+)
+from flowrun.values.texts import readable
 
-_TABLES = """
-create table if not exists steps(
-    key text primary key, made real not null, record blob not null, seal blob not null);
-create table if not exists objects(
-    name text primary key, bytes integer not null, used real not null) without rowid;
-create table if not exists files(
-    path text primary key, stamp text not null, digest text not null) without rowid;
-create table if not exists modules(digest text primary key, syntax blob not null) without rowid;
-create table if not exists sources(digest text primary key, text text not null);
-create table if not exists runs(
-    id text primary key, started text, recipe text, file text, status text, seconds real,
-    metrics text, keys text) without rowid;
-"""
+_WAIT = 30.0  # seconds to wait for it in all
+_PAUSE = 0.01  # seconds between two tries to open the file
+_STATEMENT = 10.0  # seconds of processor for a statement: damaged pages can name one another
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE = "Could not decode to UTF-8"  # Python's message for a damaged text
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -78,29 +75,45 @@ class Database:
     A row that cannot be read counts as missing, and one that cannot be written is not kept:
     `errors` collects both, so that callers need not check every query. A damaged file is moved
     aside and replaced by an empty one. If the folder is read-only, its rows can still be read.
+
+    folder: is set aside if another key made it, before SQLite reads it.
     """
 
-    def __init__(self, path: Path, errors: StoreErrors) -> None:
+    def __init__(self, path: Path, errors: StoreErrors, folder: OwnFolder) -> None:
+        self.seals = folder.seals
         self._path = path
+        self._folder = folder
         self._errors = errors
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
+        self._deadline = 0.0
         self._is_out_of_reach = False
+
+    @property
+    def is_in_reach(self) -> bool:
+        """Whether the store can be used: it is the user's own, and its file can be read."""
+        if self._connection is None:
+            self._tried(lambda connection: None)
+        return not self._is_out_of_reach
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """The rows of a query."""
-        return self._tried(lambda connection: connection.execute(sql, values).fetchall()) or []
+        return self._tried(lambda connection: _executed(connection, sql, values).fetchall()) or []
 
     def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """The first row that a query gives, or None."""
-        return self._tried(lambda connection: connection.execute(sql, values).fetchone())
+        return self._tried(lambda connection: _executed(connection, sql, values).fetchone())
 
     def write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """A statement for each of the rows, all of them or none."""
 
         def work(connection: sqlite3.Connection) -> None:
-            with _transaction(connection):
-                connection.executemany(sql, rows)
+            try:
+                with transaction(connection):
+                    connection.executemany(sql, rows)
+            except UnicodeEncodeError:
+                with transaction(connection):
+                    connection.executemany(sql, map(_readable, rows))
 
         if rows and self._errors.may_write:
             self._tried(work)
@@ -121,25 +134,40 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
+            self._folder.claim()
             self._inode = _inode(self._path)
+            require_plain(self._path)
             self._connection = self._opened()
+            self._inode = self._inode or _inode(self._path)  # it may just have been made
         return self._connection
 
     def _opened(self) -> sqlite3.Connection:
-        last = time.monotonic() + _WAIT
+        start, is_announced = time.monotonic(), False
         while True:
+            self._begin_statement()
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                return _opened_to_write(self._path)
+                return opened_to_write(self._path, self._is_late)
             except (sqlite3.OperationalError, PermissionError) as error:
                 # Another process may be making the tables: SQLite does not wait for that itself.
-                if _is_busy(error) and time.monotonic() < last:
+                waited = time.monotonic() - start
+                if _is_busy(error) and waited < _WAIT:
+                    if waited > PATIENCE and not is_announced:
+                        is_announced = True
+                        self._warn_of_wait()
                     time.sleep(_PAUSE)
                 elif _is_busy(error) or not self._path.is_file():
                     raise
                 else:
-                    address = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
-                    return sqlite3.connect(address, uri=True, isolation_level=None)
+                    connection = opened_to_read(self._path, self._is_late)
+                    if connection is None:  # the disk was full before it had tables
+                        raise
+                    return connection
+
+    def _begin_statement(self) -> None:
+        self._deadline = time.thread_time() + _STATEMENT
+
+    def _is_late(self) -> bool:
+        return time.thread_time() > self._deadline
 
     def _tried(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """The result of `work`; if the file turns out to be damaged, on a new one."""
@@ -147,7 +175,10 @@ class Database:
             return None
         try:
             try:
-                return work(self._connected())
+                return self._patiently(work)
+            except OtherTablesError as error:
+                self.close()
+                self._folder.set_aside(str(error), lambda: _inode(self._path) == self._inode)
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if _is_damage(error):
                     self._put_aside()
@@ -155,22 +186,45 @@ class Database:
                     self._connection.text_factory = _as_far_as_readable
                 else:
                     raise
-                return work(self._connected())
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            self._is_out_of_reach = self._connection is None
+            return self._patiently(work)
+        except NotBelievedError:
+            self._is_out_of_reach = True  # of which the user is informed
+            return None
+        except (sqlite3.Error, OSError, UnicodeDecodeError, OtherTablesError) as error:
+            # A lock that is not released, or a page that names itself, would cost its time again.
+            self._is_out_of_reach = self._connection is None or _takes_too_long(error)
             self._errors.note(f"records in {self._path}", error)
             return None
 
+    def _patiently(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The result of `work`, with the user informed if another process makes it wait."""
+        connection = self._connected()
+        self._begin_statement()
+        try:
+            return work(connection)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+        self._warn_of_wait()
+        connection.execute(f"pragma busy_timeout = {int((_WAIT - PATIENCE) * 1000)}")
+        return work(connection)
+
+    def _warn_of_wait(self) -> None:
+        self._errors.warn(
+            f"waiting for another process that writes to {shown_path(self._path)}, for at most "
+            f"{_WAIT:.0f} s; then this run goes on without what is stored"
+        )
+
     def _put_aside(self) -> None:
         self.close()
-        if _inode(self._path) not in (None, self._inode) and self._inode is not None:
-            return  # another process has done so already
-        aside = self._path.parent / "aside"
-        aside.mkdir(exist_ok=True)
-        damaged = aside / f"{self._path.name}.{time.time_ns()}"
-        self._path.replace(damaged)
-        for suffix in ("-wal", "-shm"):  # they belong to the damaged file
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        damaged = self._path.parent / "aside" / f"{self._path.name}.{time.time_ns()}"
+        with only_one(self._path.parent):
+            if self._inode is not None and _inode(self._path) != self._inode:
+                return  # another process has done so already
+            damaged.parent.mkdir(exist_ok=True)
+            self._path.replace(damaged)
+            for suffix in BESIDE:  # they belong to the damaged file
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self._errors.warn(
             f"the records in {self._path} were damaged, and start empty; "
             f"the damaged file lies in {damaged}"
@@ -179,7 +233,7 @@ class Database:
 
 def _inode(path: Path) -> int | None:
     try:
-        return path.stat().st_ino
+        return path.lstat().st_ino
     except OSError:
         return None
 
@@ -192,52 +246,31 @@ def _is_busy(error: Exception) -> bool:
     )
 
 
+def _takes_too_long(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
+    return _is_busy(error) or code == sqlite3.SQLITE_INTERRUPT
+
+
 def _is_damage(error: Exception) -> bool:
     """Whether an error means that the file is damaged.
 
     Python decodes SQLite's message, which may quote a damaged text, and fails at that.
     """
-    is_damaged = getattr(error, "sqlite_errorcode", None) in _DAMAGED
-    has_other_tables = any(words in str(error) for words in _OTHER_TABLES)
-    return is_damaged or has_other_tables or isinstance(error, UnicodeDecodeError)
+    is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    return is_damaged or isinstance(error, UnicodeDecodeError)
 
 
 def _as_far_as_readable(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _opened_to_write(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+def _executed(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
+    """Execute a query; names that are not UTF-8 stand in the tables as they are shown."""
     try:
-        (found,) = connection.execute("pragma user_version").fetchone()
-        connection.execute("pragma journal_mode = wal")  # each time: it fails without an error
-        if found != _FORMAT:
-            with _transaction(connection):
-                if found:  # this flowrun cannot read the tables of a later or earlier one
-                    _drop_all(connection)
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"pragma user_version = {_FORMAT}")
-        connection.execute("pragma synchronous = normal")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        return connection.execute(sql, values)
+    except UnicodeEncodeError:
+        return connection.execute(sql, _readable(values))
 
 
-def _drop_all(connection: sqlite3.Connection) -> None:
-    names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
-    for (name,) in names:
-        connection.execute(f'drop table "{name}"')
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("begin immediate")
-    try:
-        yield
-        connection.execute("commit")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        raise
+def _readable(values: Sequence[object]) -> list[object]:
+    return [readable(value) if isinstance(value, str) else value for value in values]

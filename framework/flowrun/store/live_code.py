@@ -1,7 +1,8 @@
 """The code of a function without a file, as one that is typed into a notebook.
 
 Its compiled code counts, and everything that it reaches through the globals of its module: other
-functions in the same way, other values by their content.
+functions in the same way, other values by their content. Of the user's modules that it imports, all
+their present variables count, because a cell may have changed any of them since the import.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from flowrun.plugins.ownership import is_installed
+from flowrun.plugins.module_variables import closure_values
+from flowrun.plugins.observation.ownership import is_installed
 from flowrun.store.closure import Code
 from flowrun.store.code import CodeIndex
+from flowrun.store.live_values import LiveValues, is_library
 from flowrun.store.syntax import BLIND
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import parts_digest, value_digest
+from flowrun.values.digests import parts_digest
 
 
 def live_code(function: Callable[..., Any], index: CodeIndex, codecs: Codecs) -> Code:
@@ -40,6 +43,14 @@ class _LiveCode:
         name = f"{function.__module__}.{function.__qualname__}"
         self._waiting.append((name, function))
         while self._waiting:
+            self._follow()
+            self._take_modules()
+        self._code.modules[name] = parts_digest(self._parts)
+        return self._code
+
+    def _follow(self) -> None:
+        """Add everything that is waiting, and what it reaches."""
+        while self._waiting:
             what, value = self._waiting.pop()
             if what in self._parts:
                 continue
@@ -49,8 +60,20 @@ class _LiveCode:
             self._followed[id(value)] = what
             self._parts[what] = None
             self._parts[what] = self._part(what, value)
-        self._code.modules[name] = parts_digest(self._parts)
-        return self._code
+
+    def _take_modules(self) -> None:
+        """Add the variables of the user's modules that were reached, which may reach more."""
+        for name in self._code.modules:
+            variables = vars(sys.modules[name]) if name in sys.modules else {}
+            if variables and f"{name}:" not in self._parts and not is_library(name):
+                own = {one: value for one, value in variables.items() if one[:2] != "__"}
+                self._parts[f"{name}:"] = LiveValues(self._codecs, self._reach).digest(own)
+
+    def _reach(self, value: Any) -> None:
+        """Follow a function or class inside a value, if it was defined without a file."""
+        if self._is_live(value):
+            number = len(self._parts) + len(self._waiting)
+            self._waiting.append((f"{value.__module__}.{value.__qualname__} {number}", value))
 
     def _part(self, what: str, value: Any) -> Any:
         """What one thing that is reached adds to the digest."""
@@ -69,7 +92,7 @@ class _LiveCode:
         if isinstance(value, FunctionType):
             self._waiting += _reached(value)
             defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items()]
-            cells = [cell.cell_contents for cell in value.__closure__ or () if _is_set(cell)]
+            cells = list(closure_values(value))
             code = _code_parts(value.__code__, has_docstring=value.__doc__ is not None)
             return [code, self._values(what, defaults), self._values(what, cells)]
         if isinstance(value, type):
@@ -109,10 +132,9 @@ class _LiveCode:
 
     def _value(self, value: Any) -> str:
         """The digest of a value; for one without, one that never comes again."""
-        try:
-            return value_digest(value, self._codecs) or os.urandom(16).hex()
-        except Exception:  # a codec is a plugin's, and the value is of any type
-            return os.urandom(16).hex()
+        return LiveValues(self._codecs, self._reach, lambda: os.urandom(16).hex()).digest(
+            {"": value}
+        )
 
     def _is_live(self, value: Any) -> bool:
         """Whether a function or class was defined without a file."""
@@ -174,11 +196,3 @@ def _code_parts(code: CodeType, *, has_docstring: bool = False) -> list[Any]:
 def _function(member: Any) -> Any:
     """The function of a method, static method or class method; another member as it is."""
     return getattr(member, "__func__", member)
-
-
-def _is_set(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowrun.store.database import StoreErrors
+from flowrun.values.files import NO_LINK, is_file
 
 try:
     import fcntl
@@ -65,7 +66,7 @@ class Locks:
         """Whether the lock of a key is free."""
         try:
             release = self._try(key)
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError, ValueError):  # also for a name that is no key
             return False
         if release is not None:
             release()
@@ -74,14 +75,15 @@ class Locks:
     def remove_unused(self, before: float) -> None:
         """Remove the lock files (of systems other than Linux) not used since a moment."""
         for path in self._folder.glob("*.lock"):
-            if path.stat().st_mtime < before and self.is_free(path.stem):
+            if is_file(path) and path.stat().st_mtime < before and self.is_free(path.stem):
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file, which releases all locks."""
         if self._file in _open_files:  # a forked child has closed it already
             _open_files.remove(self._file)
-            os.close(self._file)
+            with contextlib.suppress(OSError):  # a step may have closed every file of the process
+                os.close(self._file)
         self._file = None
 
     def _taken(self, key: str, waiting: Callable[[], None]) -> Callable[[], None]:
@@ -108,7 +110,7 @@ class Locks:
     def _try_byte(self, key: str) -> Callable[[], None] | None:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
             _open_files.add(self._file)
         offset = int(key[:_OFFSET_DIGITS], 16)
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +11,16 @@ from pathlib import Path
 import msgspec
 
 from flowrun.store.files import remove_abandoned
-from flowrun.store.run_index import RunRow
+from flowrun.store.own_folder import ASIDE
+from flowrun.store.run_index import RunRow, is_run_id
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
+from flowrun.store.value_files import is_of_value
 from flowrun.values.codecs import Codecs
+from flowrun.values.files import remove_file
 
 _DAY = 86_400.0
+_OF_TABLES = re.compile(r"records\.sqlite\.\d+(-\w+)?")  # damaged ones, put aside
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -52,18 +58,21 @@ class Maintenance:
     def parts(self) -> list[Part]:
         """The contents of the store, by kind."""
         runs = self._store.folder.parent / "runs"
-        folders = [path for path in _children(runs) if path.is_dir()]
-        run_bytes = sum(path.stat().st_size for folder in folders for path in _children(folder))
+        folders = [runs / name for name in self._store.runs.ids()]
+        run_bytes = sum(_sizes(_children(folder)) for folder in folders)
         objects = self._store.objects.least_used()
-        tables = sum(path.stat().st_size for path in self._store.folder.glob("records.sqlite*"))
+        tables = _sizes(list(self._store.folder.glob("records.sqlite*")))
         aside = _children(self._store.folder / "aside")
         checkpoints = _children(self._store.folder / "checkpoints")
+        others = list(self._store.folder.parent.glob(f"{ASIDE}-*"))
+        aside_whole = sum(map(_sizes, map(_below, others)))
         return [
             Part("runs", len(folders), run_bytes),
             Part("records of steps", len(self._store.records.keys()), tables),
             Part("values", len(objects), sum(size for _, size, _ in objects)),
             Part("checkpoints", len(_names(checkpoints)), _sizes(checkpoints)),
             Part("damaged files put aside", len(aside), _sizes(aside)),
+            *([Part("stores set aside", len(others), aside_whole)] if others else []),
         ]
 
     def holders(self, most: int) -> list[Holder]:
@@ -94,7 +103,7 @@ class Maintenance:
         gone: list[str] = []
         if keep_days is not None:
             before = time.time() - keep_days * _DAY
-            old = [row for row in rows if _moment(row) < before and row.status != "running"]
+            old = [row for row in rows if _moment(row) < before and _may_go(row)]
             rows = [row for row in rows if row not in old]
             named = {key for row in rows for key in row.keys}
             records = self._store.records.older_than(before) - named
@@ -116,7 +125,7 @@ class Maintenance:
         if not dry_run:
             self._store.objects.remove(gone)
             for path in self._store.objects.strays():
-                path.unlink(missing_ok=True)
+                remove_file(path)
             self._store.compact()
         return cleaned
 
@@ -151,8 +160,18 @@ class Maintenance:
         self._store.locks.remove_unused(before)
         for part in ("aside", "checkpoints"):
             for path in _children(folder / part):
-                if path.stat().st_mtime < before:
-                    path.unlink(missing_ok=True)
+                if _is_own(path) and path.lstat().st_mtime < before:
+                    remove_file(path)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether the store has made a file in the folders of checkpoints and of damaged files."""
+    return is_of_value(path) or _OF_TABLES.fullmatch(path.name) is not None
+
+
+def _may_go(row: RunRow) -> bool:
+    """Whether a run may be removed: it has ended, and the user's key and flowrun made it."""
+    return row.status != "running" and not row.elsewhere and is_run_id(row.id)
 
 
 def _moment(row: RunRow) -> float:
@@ -168,9 +187,13 @@ def _children(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
+def _below(folder: Path) -> list[Path]:
+    return [Path(above, name) for above, _, names in os.walk(folder) for name in names]
+
+
 def _names(paths: list[Path]) -> set[str]:
     return {path.name.partition("-")[0].partition(".")[0] for path in paths}
 
 
 def _sizes(paths: list[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
+    return sum(path.lstat().st_size for path in paths)

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from flowrun.plugins.ownership import is_installed
+from flowrun.plugins.distributions import OWN
+from flowrun.plugins.observation.ownership import is_installed, package_folders
+from flowrun.values.files import read_bytes
 from flowrun.values.stamps import stamp_of
 
 NOT_INSTALLED = "not installed"
@@ -84,7 +86,7 @@ def _modules_in(name: str, folder: str) -> Iterator[tuple[str, Path]]:
 def imports_in(path: Path) -> Iterator[str]:
     """The top names that a module's text imports; some may be words of a docstring."""
     try:
-        text = path.read_bytes()
+        text = read_bytes(path)
     except OSError:
         return
     for one, several in _IMPORT.findall(text):
@@ -101,15 +103,15 @@ def _version_of(top: str, spec: ModuleSpec | None) -> str:
     """The version of the package that a module of this name comes from.
 
     Read from the names of the metadata folders beside it; if its distribution has another
-    name, the stamp of its first file stands for a version.
+    name, the stamp of its first file stands for a version. That of flowrun is known.
     """
     if spec is None:
         return NOT_INSTALLED
     places = list(spec.submodule_search_locations or ())
     origin = Path(places[0] if places else spec.origin or top)
-    installed = [folder for folder in sys.path if folder.endswith("-packages")]
-    for folder in (str(origin.parent), *installed):  # an editable one lies elsewhere
-        if version := _versions(folder).get(_normal(top)):
+    name = _normal(OWN if top == "flowrun" else top)
+    for folder in (str(origin.parent), *package_folders()):  # an editable one lies elsewhere
+        if version := _versions(folder).get(name):
             return version
     stamp = stamp_of(spec.origin) if spec.origin else None
     return str(origin) if stamp is None else f"{stamp[0]} bytes of {stamp[1]}"

@@ -20,7 +20,9 @@ _PURE_DECORATORS = frozenset(
     "lru_cache wraps total_ordering contextmanager asynccontextmanager overload final override "
     "no_grad inference_mode enable_grad njit jit vectorize compile runtime_checkable".split()
 )
-_OF_A_DEFINITION = frozenset({"on_shapes", "check_options", "setter", "getter", "deleter"})
+_OF_A_DEFINITION = frozenset(
+    {"on_shapes", "on_outlines", "check_options", "setter", "getter", "deleter"}
+)
 _PLAIN_BASES = frozenset(name for name, one in vars(builtins).items() if isinstance(one, type)) | {
     *"ABC Generic Protocol NamedTuple TypedDict Enum IntEnum StrEnum Flag IntFlag Struct Module "
     "Dataset IterableDataset Sampler Function Thread Mapping MutableMapping Sequence Iterator "
@@ -37,6 +39,9 @@ _PURE_CALLS = _METHODS | {
     "tensor zeros ones arange linspace eye full array asarray device Generator manual_seed "
     "timedelta datetime date Decimal Fraction partial itemgetter attrgetter".split()
 }
+_CALLING_FIRST = frozenset({"map", "filter"})  # they call their first argument
+_CALLED = frozenset({"key", "object_hook", "object_pairs_hook"})  # arguments that are called
+_GETTERS = frozenset({"itemgetter", "attrgetter"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -66,7 +71,9 @@ class Purity:
 
     def _acts(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Call):
-            return not self._is_pure_call(node.func)
+            return not (
+                self._is_pure_call(node.func) and all(map(self._is_pure_function, _called(node)))
+            )
         return isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr))
 
     def _is_pure_call(self, function: ast.expr) -> bool:
@@ -74,19 +81,28 @@ class Purity:
         if name not in _PURE_CALLS:
             return False
         is_of_variable = base not in self._imports and isinstance(function, ast.Attribute)
-        return self._is_of_library(base) or (is_of_variable and name in _METHODS)
+        return self.is_of_library(base) or (is_of_variable and name in _METHODS)
+
+    def _is_pure_function(self, function: ast.expr) -> bool:
+        """Whether a function that is passed to another, which calls it, changes nothing."""
+        if isinstance(function, ast.Lambda):
+            return self.is_pure(function.body)
+        if isinstance(function, ast.Call):
+            return last_name(function.func) in _GETTERS and self._is_pure_call(function.func)
+        is_none = isinstance(function, ast.Constant) and function.value is None
+        return is_none or self._is_pure_call(function)
 
     def _is_plain_decorator(self, decorator: ast.expr) -> bool:
         function = decorator.func if isinstance(decorator, ast.Call) else decorator
         name, base = last_name(function), first_name(function)
         is_of_definition = base not in self._imports and name in _OF_A_DEFINITION
-        return is_of_definition or (name in _PURE_DECORATORS and self._is_of_library(base))
+        return is_of_definition or (name in _PURE_DECORATORS and self.is_of_library(base))
 
     def _is_plain_base(self, base: ast.expr) -> bool:
         found = base.value if isinstance(base, ast.Subscript) else base
-        if last_name(found) in self._plain_classes:
+        if isinstance(found, ast.Name) and found.id in self._plain_classes:
             return True
-        return last_name(found) in _PLAIN_BASES and self._is_of_library(first_name(found))
+        return last_name(found) in _PLAIN_BASES and self.is_of_library(first_name(found))
 
     def _is_plain_in_class(self, node: ast.stmt) -> bool:
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
@@ -95,7 +111,7 @@ class Purity:
             return self.is_pure(node.value)
         return isinstance(node, ast.Pass) or _is_constant(node)
 
-    def _is_of_library(self, base: str | None) -> bool:
+    def is_of_library(self, base: str | None) -> bool:
         """Whether a name is a library's or built in; None: it begins with no name."""
         if base is None or base in self._imports:
             return base is None or self._imports[base].partition(".")[0] in _LIBRARIES
@@ -119,6 +135,13 @@ def last_name(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _called(call: ast.Call) -> Iterator[ast.expr]:
+    """The arguments of a call that it calls in its turn."""
+    if last_name(call.func) in _CALLING_FIRST:
+        yield from call.args[:1]
+    yield from (one.value for one in call.keywords if one.arg in _CALLED)
 
 
 def _without_functions(value: ast.expr) -> Iterator[ast.AST]:

@@ -12,25 +12,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from blake3 import blake3
 
 from flowrun.store.closure import Code
 from flowrun.store.database import Database
 from flowrun.values.digests import parts_digest
+from flowrun.values.surroundings import surroundings
 
 BASE_LENGTH = 32  # digits of a key that are those of its base: 128 bits
 _KEEP = "insert or replace into steps values (?, ?, ?, ?)"
+_SEALED = "steps"  # the kind of the seals
 _MOST_FOUND = 20  # records of one base key that are looked at, the last used first
 
 
-class KeyParts(msgspec.Struct):
+class KeyParts(msgspec.Struct, omit_defaults=True):
     """The things that a step's result depends on, as far as known before the step is called.
 
     plugin: name and version of the plugin that gives it. version: the step's own `version=`.
     code: digests of its modules, by name. packages: versions of those that the code imports.
-    around: digests of the code that plugins wrap around each step, by plugin.
+    around: digests of what plugins wrap around each step, by plugin, and of their codecs.
     options: the converted options. inputs: content digests, by parameter.
     device: the type alone. seed: if the step is random.
+    variables: those that Python and the C library read for themselves, if they are set.
+    settings: those of the process that differ from a fresh one's, by name.
     """
 
     step: str
@@ -44,6 +47,8 @@ class KeyParts(msgspec.Struct):
     dtype: str
     device: str
     seed: int | None
+    variables: dict[str, str] = msgspec.field(default_factory=surroundings)
+    settings: dict[str, str] = {}
 
 
 def code_parts(code: Code) -> tuple[dict[str, str], dict[str, str]]:
@@ -115,16 +120,17 @@ class StepRecords:
     def of_base(self, base: str) -> list[StepRecord]:
         """The records of a base key, the last used first; damaged ones are left out."""
         rows = self._database.rows(
-            "select record, seal from steps where key >= ? and key < ? order by made desc limit ?",
+            "select key, record, seal from steps where key >= ? and key < ? "
+            "order by made desc limit ?",
             (base[:BASE_LENGTH], base[:BASE_LENGTH] + "g", _MOST_FOUND),
         )
-        found = (_decoded(record, seal) for record, seal in rows)
+        found = (self._decoded(*row) for row in rows)
         return [record for record in found if record is not None]
 
     def of_key(self, key: str) -> StepRecord | None:
         """The record of a key."""
-        row = self._database.row("select record, seal from steps where key = ?", (key,))
-        return None if row is None else _decoded(*row)
+        row = self._database.row("select key, record, seal from steps where key = ?", (key,))
+        return None if row is None else self._decoded(*row)
 
     def is_known(self, base: str) -> bool:
         """Whether there is a record of a base key, or of one that begins like this."""
@@ -135,12 +141,16 @@ class StepRecords:
 
     def keep(self, record: StepRecord) -> None:
         """Keep a record; one of the same key is replaced."""
-        self._database.write(_KEEP, [_row(record)])
+        self.keep_all([record])
+
+    def keep_all(self, records: Iterable[StepRecord]) -> None:
+        """Keep several records in one transaction."""
+        self._database.write(_KEEP, [self._row(record) for record in records])
 
     def all(self) -> Iterator[StepRecord]:
         """Every record that is whole."""
-        for record, seal in self._database.rows("select record, seal from steps"):
-            found = _decoded(record, seal)
+        for row in self._database.rows("select key, record, seal from steps"):
+            found = self._decoded(*row)
             if found is not None:
                 yield found
 
@@ -151,7 +161,7 @@ class StepRecords:
     def damaged(self) -> list[str]:
         """The keys of damaged records."""
         rows = self._database.rows("select key, record, seal from steps")
-        return [key for key, record, seal in rows if _decoded(record, seal) is None]
+        return [str(row[0]) for row in rows if self._decoded(*row) is None]
 
     def older_than(self, moment: float) -> set[str]:
         """The keys of records made before that."""
@@ -162,24 +172,29 @@ class StepRecords:
         """Remove records."""
         self._database.write("delete from steps where key = ?", [(key,) for key in keys])
 
+    def _row(self, record: StepRecord) -> tuple[object, ...]:
+        try:
+            encoded = _ENCODER.encode(record)
+        except (OverflowError, UnicodeEncodeError):  # more than 64 bits, half a pair of surrogates
+            encoded = json.dumps(msgspec.to_builtins(record)).encode()
+        seal = self._database.seals.seal(_SEALED, record.key, encoded)
+        return record.key, record.made, encoded, seal
 
-def _row(record: StepRecord) -> tuple[object, ...]:
-    try:
-        encoded = _ENCODER.encode(record)
-    except (OverflowError, UnicodeEncodeError):  # more than 64 bits, half a pair of surrogates
-        encoded = json.dumps(msgspec.to_builtins(record)).encode()
-    return record.key, record.made, encoded, blake3(encoded).digest()
+    def _decoded(self, key: object, encoded: object, seal: object) -> StepRecord | None:
+        """The record of a row; None if the row is damaged, or was made with another key."""
+        if not isinstance(encoded, bytes) or not isinstance(key, str):
+            return None
+        is_own = self._database.seals.holds(seal, _SEALED, key, encoded)
+        return decoded_record(encoded) if is_own else None
 
 
-def _decoded(encoded: bytes, seal: bytes) -> StepRecord | None:
-    """The record of a row; None if the row is damaged."""
-    if blake3(encoded).digest() != seal:
-        return None
+def decoded_record(encoded: bytes) -> StepRecord | None:
+    """The record that bytes hold; None if they hold none."""
     try:
         if encoded.startswith(b"{"):
             return msgspec.convert(json.loads(encoded), StepRecord)
         return _DECODER.decode(encoded)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,20 +12,27 @@ from flowrun.store.closure import Code
 from flowrun.store.code import CodeIndex
 from flowrun.store.database import Database, StoreErrors
 from flowrun.store.file_digests import FileDigests
-from flowrun.store.files import remove_abandoned
+from flowrun.store.files import remove_abandoned, replacing
+from flowrun.store.home import require_no_link
 from flowrun.store.locks import Locks
+from flowrun.store.own_folder import TABLES, OwnFolder
 from flowrun.store.run_index import RunIndex
+from flowrun.store.seals import Seals
 from flowrun.store.step_records import BASE_LENGTH, StepRecords
 from flowrun.store.value_files import (
+    NAME_LENGTH,
     DamagedValueError,
     NoCodecError,
     NotKeepableError,
+    is_of_value,
+    is_value_name,
     read_value,
     remove_value,
     value_paths,
     write_value,
 )
 from flowrun.values.codecs import Codecs
+from flowrun.values.files import is_file
 
 
 class Store:
@@ -32,14 +40,20 @@ class Store:
 
     home: that folder, which also contains the `runs`.
     warn: called with a sentence about values that could not be kept or were damaged.
+    sets_aside: whether a store that another key made is set aside; if not, it is only not used.
+
+    Raises FlowrunError if a link is in the place of a folder or file of it.
     """
 
-    def __init__(self, home: Path, warn: Callable[[str], None]) -> None:
+    def __init__(self, home: Path, warn: Callable[[str], None], *, sets_aside: bool = True) -> None:
+        require_no_link(home)
         folder = home / "store"
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.errors = StoreErrors(warn)
-        self.database = Database(folder / "records.sqlite", self.errors)
+        self.seals = Seals(warn)
+        own = OwnFolder(folder, self.seals, warn if sets_aside else None)
+        self.database = Database(folder / TABLES, self.errors, own)
         self.records = StepRecords(self.database)
         self.objects = Objects(folder / "objects", self.database, self.errors)
         self.runs = RunIndex(self.database, home / "runs")
@@ -56,12 +70,15 @@ class Store:
             self._sources_kept.add(digest)
             text = self.code.text(digest)
             if text is not None and self.source(digest) is None:
-                self.database.write("insert or ignore into sources values (?, ?)", [(digest, text)])
+                row = (digest, text, self.seals.seal(_SEALED, digest, text))
+                self.database.write("insert or replace into sources values (?, ?, ?)", [row])
 
     def source(self, digest: str) -> str | None:
         """The stored text of a module, by the digest of the part of it that a step reached."""
-        row = self.database.row("select text from sources where digest = ?", (digest,))
-        return None if row is None else str(row[0])
+        row = self.database.row("select text, seal from sources where digest = ?", (digest,))
+        if row is None or not self.seals.holds(row[1], _SEALED, digest, row[0]):
+            return None
+        return str(row[0])
 
     def compact(self) -> None:
         """Drop everything that no record needs any more, and free the space."""
@@ -91,14 +108,17 @@ class Store:
             found = [path.name for path in self.checkpoints.iterdir()]
         except OSError:
             return
-        for name in {name[:BASE_LENGTH] for name in found if not name.startswith(".")}:
+        for name in {name[:BASE_LENGTH] for name in found}:
+            if not is_value_name(name):
+                continue  # no step has made it
             if self.records.is_known(name) and self.locks.is_free(name):
                 remove_value(self.checkpoints, name)
 
 
+_SEALED = "sources"  # the kind of the seals
 MISSING: Any = object()  # a value that is not to be had
 
-_NAME_LENGTH = 32
+_KEEP = "insert or replace into objects values (?, ?, ?)"
 _COARSE = 3600  # seconds within which a further use is not written down
 
 
@@ -112,17 +132,15 @@ class Objects:
 
     def keep(self, value: object, digest: str, values: Codecs) -> str | None:
         """Keep a value; gives its name, or None if it could not be kept."""
-        if not self._errors.may_write:
+        if not self._errors.may_write or not self._database.is_in_reach:
             return None
         try:
-            name = digest[:_NAME_LENGTH]
-            if (self._folder / f"{name}.json").is_file():
+            name = digest[:NAME_LENGTH]
+            if is_file(self._folder / f"{name}.json"):
                 size = self._bytes(name)  # a process killed here may have left it out of the table
             else:
                 size = write_value(self._folder, name, value, digest, values)
-            self._database.write(
-                "insert or replace into objects values (?, ?, ?)", [(name, size, time.time())]
-            )
+            self._database.write(_KEEP, [(name, size, time.time())])
         except NotKeepableError:
             return None
         except Exception as error:  # a codec writes by whatever library it likes
@@ -131,7 +149,12 @@ class Objects:
         return name
 
     def read(self, name: str, digest: str, values: Codecs) -> Any:
-        """A kept value; MISSING if it is gone or damaged, or if no codec reads its type."""
+        """A kept value; MISSING if it is gone or damaged, or if no codec reads its type.
+
+        name: of a record. One that `keep` cannot have given is MISSING, and nothing is touched.
+        """
+        if not is_value_name(name):
+            return MISSING
         try:
             value = read_value(self._folder, name, digest, values)
         except (FileNotFoundError, NoCodecError):
@@ -145,8 +168,23 @@ class Objects:
         )
         return value
 
+    def take(self, name: str, paths: list[Path]) -> bool:
+        """Copy the files of a kept value of another store; whether it was not there yet."""
+        if not paths or is_file(self._folder / f"{name}.json"):
+            return False
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(
+            paths, key=lambda path: path.suffix == ".json"
+        ):  # which names the others
+            with replacing(self._folder / path.name) as temporary:
+                shutil.copyfile(path, temporary)
+        self._database.write(_KEEP, [(name, self._bytes(name), time.time())])
+        return True
+
     def check(self, name: str, digest: str, values: Codecs) -> str | None:
         """What is wrong with a kept value; None if nothing is."""
+        if not is_value_name(name):
+            return "its record names no file of the store"
         try:
             read_value(self._folder, name, digest, values)
         except (OSError, DamagedValueError) as error:
@@ -156,31 +194,38 @@ class Objects:
     def least_used(self) -> list[tuple[str, int, float]]:
         """Name, bytes and last use of each kept value, the least recently used first."""
         rows = self._database.rows("select name, bytes, used from objects order by used")
-        return [(str(name), int(size), float(used)) for name, size, used in rows]
+        return [row for row in rows if tuple(map(type, row)) == (str, int, float)]
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove kept values; a record that names one finds it missing, and it is recomputed."""
+        """Remove kept values; a record that names one finds it missing, and it is recomputed.
+
+        Of a name that `keep` cannot have given, only the row is removed.
+        """
         for name in names:
-            for path in value_paths(self._folder, name):
-                path.unlink(missing_ok=True)
+            if is_value_name(name):
+                remove_value(self._folder, name)
             self._database.write("delete from objects where name = ?", [(name,)])
 
     def strays(self) -> list[Path]:
-        """Files that no table knows, as a process killed between two writes leaves them."""
+        """Files that no table knows, as a process killed between two writes leaves them.
+
+        Only those with the name of a value: the store has made no others.
+        """
         known = {name for name, _, _ in self.least_used()}
         found = self._folder.iterdir() if self._folder.is_dir() else iter(())
-        return [path for path in found if path.name[:_NAME_LENGTH] not in known]
+        return [
+            path for path in found if is_of_value(path) and path.name[:NAME_LENGTH] not in known
+        ]
 
     def _bytes(self, name: str) -> int:
-        return sum(path.stat().st_size for path in value_paths(self._folder, name))
+        return sum(path.lstat().st_size for path in value_paths(self._folder, name))
 
     def _put_aside(self, name: str, error: Exception) -> None:
         aside = self._folder.parent / "aside"
         try:
             aside.mkdir(exist_ok=True)
             for path in value_paths(self._folder, name):
-                if path.exists():
-                    path.replace(aside / path.name)
+                path.replace(aside / path.name)
             self._database.write("delete from objects where name = ?", [(name,)])
         except OSError as failure:
             self._errors.note(f"damaged values in {self._folder} put aside", failure)

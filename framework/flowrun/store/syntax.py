@@ -9,11 +9,13 @@ import ast
 import builtins
 import functools
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TypeGuard
 
 import msgspec
 from blake3 import blake3
 
+from flowrun.store.handing import handed_by
 from flowrun.store.module_state import Keeping, keeping_of
 from flowrun.store.purity import Purity, first_name, last_name
 
@@ -22,11 +24,15 @@ MAIN = "__main__"  # the package of a script: what it does only as a script was 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
-BLIND = frozenset({"exec", "eval", "globals", "vars", "locals", "__import__", "compile"})
+BLIND = frozenset(
+    {"exec", "eval", "globals", "vars", "locals", "__import__", "compile", "getmodule"}
+)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__"}
 
-_BLIND_ATTRIBUTES = frozenset({"__subclasses__", "__globals__", "f_globals", "modules"})
+_BLIND_ATTRIBUTES = frozenset(
+    {"__subclasses__", "__globals__", "f_globals", "modules", "getmodule"}
+)
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True):
@@ -42,7 +48,8 @@ class Definition(msgspec.Struct, array_like=True):
     digest: of its syntax. uses: the names that it uses, with the attributes asked of them
     (`helper.read`). imports: those inside it. lines: its first and last lines. is_blind: whether it
     may use names that its text does not show. keeping: whether it may keep values from one call to
-    the next.
+    the next. is_rebound: whether several statements set it, so that their place matters. given: the
+    names it hands on to anything; lent: to libraries alone.
     """
 
     digest: str
@@ -51,6 +58,9 @@ class Definition(msgspec.Struct, array_like=True):
     lines: list[tuple[int, int]]
     is_blind: bool
     keeping: Keeping = "nothing"
+    is_rebound: bool = False
+    given: list[str] = []
+    lent: list[str] = []
 
 
 class Syntax(msgspec.Struct, array_like=True):
@@ -94,6 +104,7 @@ class _Reader:
         self._keeps_docstrings = keeps_docstrings
         self._nodes: dict[str, list[ast.stmt]] = {ACTING: []}
         self._imports: dict[str, Import] = {}
+        self._importing: dict[str, list[tuple[Import, ast.stmt]]] = {}
         self._others: list[Import] = []
         self._known: set[str] = set()
 
@@ -103,8 +114,9 @@ class _Reader:
         self._purity = Purity({name: found.module for name, found in self._imports.items()})
         for node in tree.body:
             self._take(node)
+        self._take_rebinding_imports()
         self._known = {*self._nodes, *self._imports, *_BUILTINS}
-        definitions = {name: self._definition(nodes) for name, nodes in self._nodes.items()}
+        definitions = {name: self._definition(name, nodes) for name, nodes in self._nodes.items()}
         return Syntax(definitions, self._imports, self._others, is_patching)
 
     def _take(self, node: ast.stmt) -> None:
@@ -136,8 +148,16 @@ class _Reader:
                 self._others.append(found)
             elif is_last:
                 self._imports[name] = found
+                self._importing.setdefault(name, []).append((found, node))
             elif self._imports.setdefault(name, found) != found:
                 self._others.append(found)  # one of two, as in `try`
+
+    def _take_rebinding_imports(self) -> None:
+        """Let imports define those of their names that mean something else elsewhere."""
+        for name, importing in self._importing.items():
+            if self._nodes.get(name) or len({found for found, _ in importing}) > 1:
+                nodes = [*self._nodes.get(name, ()), *(node for _, node in importing)]
+                self._nodes[name] = sorted(nodes, key=lambda node: node.lineno)
 
     def _take_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         self._nodes.setdefault(node.name, []).append(node)
@@ -153,12 +173,24 @@ class _Reader:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for name in dict.fromkeys(name for target in targets for name in _stored(target)):
             self._nodes.setdefault(name, []).append(node)
-        if not all(map(_binds_alone, targets)) or not self._purity.is_pure(node.value):
+        is_alone = all(map(_binds_alone, targets)) and not self._extends_another(node)
+        if not is_alone or not self._purity.is_pure(node.value):
             self._nodes[ACTING].append(node)
 
-    def _definition(self, nodes: list[ast.stmt]) -> Definition:
+    def _extends_another(self, node: ast.stmt) -> bool:
+        """Whether `a += b` may extend a value that has another name as well."""
+        if not isinstance(node, ast.AugAssign) or not isinstance(node.target, ast.Name):
+            return False
+        return node.target.id in self._imports or any(
+            isinstance(getattr(one, "value", None), (ast.Name, ast.Attribute, ast.Subscript))
+            for one in self._nodes.get(node.target.id, ())
+            if one is not node
+        )
+
+    def _definition(self, name: str, nodes: list[ast.stmt]) -> Definition:
         uses: dict[str, None] = {}
         imports: dict[Import, None] = {}
+        quoted: dict[str, None] = {}
         bound: set[str] = set()
         is_blind = False
         for node in nodes:
@@ -166,6 +198,7 @@ class _Reader:
             bound |= set(_bound_in(inside))
             uses |= dict.fromkeys(_uses(node))
             for inner in inside:
+                quoted |= dict.fromkeys(_uses_in_annotation(inner))
                 if isinstance(inner, _IMPORTS):
                     imports |= {found: None for _, found in imported(inner, self._package)}
                 elif isinstance(inner, ast.Call):
@@ -176,11 +209,16 @@ class _Reader:
                     is_blind |= inner.attr in _BLIND_ATTRIBUTES
         free = {use.partition(".")[0] for use in uses} - bound
         is_blind |= not free <= self._known or any(found.attribute == "*" for found in imports)
+        uses |= {use: None for use in quoted if use.partition(".")[0] in self._known}
         shown = "\n".join(self._dump(node) for node in nodes)
         lines = [(_first_line(node), node.end_lineno or node.lineno) for node in nodes]
         digest = blake3(shown.encode("utf-8", "surrogatepass")).hexdigest(length=16)
         keeping = keeping_of(nodes, self._known, is_pure=self._purity.is_pure)
-        return Definition(digest, list(uses), list(imports), lines, is_blind, keeping)
+        is_rebound = name != ACTING and sum(_may_bind(node, name) for node in nodes) > 1
+        given, lent = handed_by(nodes, self._purity.is_of_library)
+        return Definition(
+            digest, list(uses), list(imports), lines, is_blind, keeping, is_rebound, given, lent
+        )
 
     def _dump(self, node: ast.stmt) -> str:
         if not self._keeps_docstrings:
@@ -199,7 +237,8 @@ class _Reader:
         if not isinstance(node, ast.Call):
             return False
         name = dotted_name(node.func) or ""
-        is_set = name == "setattr" and bool(node.args) and first_name(node.args[0]) in self._imports
+        owners = _stored(node.args[0]) if name == "setattr" and node.args else ()
+        is_set = any(owner in self._imports for owner in owners)
         return is_set or "patch" in name.split(".") or name.startswith("monkeypatch.")
 
 
@@ -234,6 +273,19 @@ def _uses(node: ast.AST) -> Iterator[str]:
         if isinstance(current, ast.Global):
             yield from current.names
         waiting += ast.iter_child_nodes(current)
+
+
+def _uses_in_annotation(node: ast.AST) -> Iterator[str]:
+    """The names that texts in an annotation use, as libraries look them up: `list["Item"]`."""
+    annotations: list[ast.expr | None] = []
+    if isinstance(node, (ast.arg, ast.AnnAssign)):
+        annotations.append(node.annotation)
+    elif isinstance(node, _FUNCTIONS):
+        annotations.append(node.returns)
+    for inner in (inner for one in annotations if one is not None for inner in ast.walk(one)):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            with suppress(SyntaxError, ValueError):
+                yield from _uses(ast.parse(inner.value.strip(), mode="eval"))
 
 
 def dotted_name(node: ast.AST) -> str | None:
@@ -319,6 +371,11 @@ def _is_docstring(node: ast.stmt) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
+
+
+def _may_bind(node: ast.stmt, name: str) -> bool:
+    """Whether a statement of a name binds it: `@name.on_shapes` stands above another function."""
+    return not isinstance(node, _DEFINITIONS) or node.name == name
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -7,8 +7,10 @@ value or the new one, whole. Tensors go to safetensors, by the tensor plugin's c
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import math
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,12 @@ import msgspec
 from flowrun.store.files import replacing
 from flowrun.values.codecs import Codec, Codecs
 from flowrun.values.digests import value_digest
+from flowrun.values.files import file_below, is_file, is_link, read_bytes
+from flowrun.values.python_types import PYTHON_TYPES, full_name, python_type, rebuilt
 
+NAME_LENGTH = 32  # digits of a digest or a key, of which a value's name is made
+_NAME = re.compile(rf"[0-9a-f]{{{NAME_LENGTH}}}")
+_OF_VALUE = re.compile(rf"{_NAME.pattern}(\.json|-[0-9a-f]{{16}}(-\d+)?(\.\w+)*)")
 _PLAIN = (type(None), bool)
 _USUAL_NAN = struct.pack(">d", math.nan)
 _LONGEST = 2**63  # whole numbers from here on are not those of every reader of JSON or MessagePack
@@ -76,6 +83,8 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
             for key, item in content
         }
     codec = None if values is None else values.codec_named(kind)
+    if codec is None and kind in PYTHON_TYPES:
+        return rebuilt(kind, put_together(content["packed"], leaves, values))
     if codec is None:
         raise NoCodecError(f"no codec for {kind}")
     if "leaf" in content:
@@ -85,8 +94,12 @@ def put_together(document: Any, leaves: dict[str, dict[str, Any]], values: Codec
     return codec.unpack(put_together(content["packed"], leaves, values))
 
 
-def write_value(folder: Path, name: str, value: object, digest: str, values: Codecs) -> int:
+def write_value(
+    folder: Path, name: str, value: object, digest: str, values: Codecs, seal: bytes = b""
+) -> int:
     """Write a value whole or not at all; gives the number of bytes.
+
+    seal: of the digest, for a value that no sealed record names.
 
     Raises NotKeepableError, OSError, and any exception of a codec.
     """
@@ -103,7 +116,8 @@ def write_value(folder: Path, name: str, value: object, digest: str, values: Cod
             codec.write(temporary, leaves)
         files[kind] = path.name
         size += path.stat().st_size
-    text = json.dumps({"digest": digest, "files": files, "value": apart.document})
+    document = {"digest": digest, "files": files, "value": apart.document, "seal": seal.hex()}
+    text = json.dumps(document)
     with replacing(folder / f"{name}.json") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return size + len(text)
@@ -115,7 +129,7 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
     digest: by default the one in the file. Raises FileNotFoundError if there is no such value, and
     DamagedValueError if it is not the one that was written.
     """
-    content = (folder / f"{name}.json").read_bytes()
+    content = read_bytes(folder / f"{name}.json", follow=False)
     try:
         document = json.loads(content)
         leaves = {}
@@ -123,7 +137,7 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
             codec = values.codec_named(kind)
             if codec is None or codec.read is None:
                 raise NoCodecError(f"no codec reads {kind}")
-            leaves[kind] = codec.read(folder / file)
+            leaves[kind] = codec.read(file_below(folder, file))
         value = put_together(document["value"], leaves, values)
         found = value_digest(value, values)
         wanted = document["digest"] if digest is None else digest
@@ -136,9 +150,33 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
     return value
 
 
+def written_seal(folder: Path, name: str) -> tuple[str, bytes]:
+    """The digest that a written value says it has, and the seal of that; no codec reads anything.
+
+    Raises FileNotFoundError if there is no such value, and DamagedValueError if it has no seal.
+    """
+    content = read_bytes(folder / f"{name}.json", follow=False)
+    try:
+        document = json.loads(content)
+        return str(document["digest"]), bytes.fromhex(document["seal"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DamagedValueError(f"{name}: {error}") from error
+
+
 def value_paths(folder: Path, name: str) -> list[Path]:
-    """The files of a written value."""
-    return [folder / f"{name}.json", *folder.glob(f"{name}-*")]
+    """The files of a written value that are there."""
+    found = [folder / f"{name}.json", *folder.glob(f"{glob.escape(name)}-*")]
+    return [path for path in found if is_file(path) or is_link(path)]
+
+
+def is_value_name(name: object) -> bool:
+    """Whether a name that was read from a file or a table can be that of a value in the store."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def is_of_value(path: Path) -> bool:
+    """Whether a path is that of a file of a value in the store, by its name and by what it is."""
+    return _OF_VALUE.fullmatch(path.name) is not None and is_file(path)
 
 
 def remove_value(folder: Path, name: str) -> None:
@@ -167,6 +205,13 @@ def _split(value: Any, place: str, values: Codecs | None, leaves: dict[str, dict
         ]  # fmt: skip
         return {"dict": pairs}
     codec = None if values is None else values.own_codec(value)
+    python = python_type(kind) if codec is None else None
+    if python is not None:
+        try:
+            packed = python.pack(value)
+        except ValueError as error:
+            raise NotKeepableError(f"a {kind.__qualname__} cannot be kept: {error}") from error
+        return {full_name(kind): {"packed": _split(packed, place, values, leaves)}}
     if codec is None:
         raise NotKeepableError(f"a {kind.__qualname__} has no codec that keeps it")
     return _split_by(codec, value, place, values, leaves)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from flowrun.errors import PluginError, error_line
+from flowrun.values.python_types import full_name, python_type
+from flowrun.values.texts import readable
 
 _SCALARS = (str, int, float, bool, type(None))
 _SUMMARY_FIELDS = ("type", "shape", "dtype", "device", "bytes")
 _SHOWN_ITEMS = 6
+_WHOLE_ELEMENTS = 8  # a value of no more of them stands whole in its summary
+_FIRST_ELEMENTS = 3  # of a larger one
+_LINE_WIDTH = 100  # columns of the values in a step's line
 _SHOWN_BITS = 2048
 
 
@@ -39,6 +45,9 @@ class Codec(msgspec.Struct, frozen=True):
         they would come back as the base type. A subclass that is to be stored has its own codec.
     summary: a `Summary` of the value.
     plain: the value as numbers, strings and lists, for expectations and JSON.
+    begin: called with the value and a number, returns no more than so many elements: those of the
+        whole value in order if it has no more, else the first of its first row; None if it cannot
+        give them. They stand in the step's line behind the shape.
     difference: called with the value, a wanted plain value or another value of the type, `rtol`
         and `atol` (None if not given); returns None if they are equal within that, else a text
         that says how and at which place they differ. Without it the plain values are compared.
@@ -55,12 +64,16 @@ class Codec(msgspec.Struct, frozen=True):
     suffix: the suffix of these files.
     portable: gives a value of the same content as every machine can read it back: a tensor on the
         CPU. Golden values are written so.
+
+    mutable: whether a step may change such a value in place without a sign of it. Inputs that are
+        or have such values are then digested after each step, and a changed one is an error.
     """
 
     type: str | type
     summary: Callable[[Any], Summary]
     plain: Callable[[Any], Any]
     difference: Callable[[Any, Any, float | None, float | None], str | None] | None = None
+    begin: Callable[[Any, int], list[Any] | None] | None = None
     pack: Callable[[Any], Any] | None = None
     unpack: Callable[[Any], Any] | None = None
     digest: Callable[[Any], bytes] | None = None
@@ -68,6 +81,7 @@ class Codec(msgspec.Struct, frozen=True):
     read: Callable[[Path], dict[str, Any]] | None = None
     suffix: str = ""
     portable: Callable[[Any], Any] | None = None
+    mutable: bool = False
 
     @property
     def type_name(self) -> str:
@@ -88,18 +102,13 @@ def _shown(value: Any) -> Any:
     A number of more digits than Python writes, and half of a surrogate pair, become words.
     """
     if isinstance(value, str):
-        return str.__str__(value).encode("utf-8", "backslashreplace").decode()
+        return readable(str.__str__(value))
     if isinstance(value, float):
         return float.__float__(value)
     if isinstance(value, int) and not isinstance(value, bool):
         bits = value.bit_length()
         return int.__int__(value) if bits <= _SHOWN_BITS else f"{bits} bits"
     return value
-
-
-def full_name(kind: type) -> str:
-    """The name of a type that no other type has: its module, a dot, and its own name."""
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
@@ -142,7 +151,10 @@ class Codecs:
         return found
 
     def summary(self, value: object) -> dict[str, Any]:
-        """The value for a record: type, shape, dtype, device; small plain values whole."""
+        """The value for a record: type, shape, dtype, device, elements.
+
+        Small values stand whole in `value`; of larger ones the first elements are in `begin`.
+        """
         if type(value) in _SCALARS:
             return {"type": type(value).__name__, "value": _shown(value)}
         codec = self.codec(value)
@@ -155,7 +167,13 @@ class Codecs:
             }
             if found.shape == ():
                 summary["value"] = codec.plain(value)
+            elif found.shape is not None and codec.begin is not None:
+                summary |= _elements(found.shape, codec.begin, value)
             return summary
+        python = python_type(type(value))
+        if python is not None:
+            shown = (python.shown or python.plain)(value)
+            return {**self.summary(shown), "type": full_name(type(value))}
         if isinstance(value, dict):
             parts = {key_text(key, value): self.summary(item) for key, item in value.items()}
             return {"type": "dict", "items": parts}
@@ -168,27 +186,52 @@ class Codecs:
             return {"type": type(value).__name__, "value": _shown(value)}
         return {"type": full_name(type(value))}
 
-    def text(self, summary: Mapping[str, Any]) -> str:
-        """A summarised value in a few words: `(1000, 11)`, `{mae 0.5043, rmse 0.6521}`.
+    def texts(self, summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """The values of one step in a few words each, which fit in its line if possible.
+
+        If there is no room, the first elements of large values are left out, then all elements of
+        values in a dict.
+        """
+        for most in ("begin", "items", ""):
+            texts = {name: self.text(summary, most) for name, summary in summaries.items()}
+            if sum(len(name) + len(text) + 3 for name, text in texts.items()) <= _LINE_WIDTH:
+                break
+        return texts
+
+    def text(self, summary: Mapping[str, Any], most: str = "begin") -> str:
+        """A summarised value in a few words: `(2,) [0.5, 1]`, `{mae 0.5043, rmse 0.6521}`.
 
         The dtype is left out if it is the recipe's, and the device if it is the CPU.
+        most: the elements that are shown beside those of a small value: `begin`, also the first of
+        a large one; `items`, also those of small values in a dict.
         """
         kind, items = summary["type"], summary.get("items")
         value: Any = summary.get("value")
         if items is not None:
-            shown = [f"{key} {self.text(item)}" for key, item in list(items.items())[:_SHOWN_ITEMS]]
+            some = list(items.items())[:_SHOWN_ITEMS]
+            shown = [f"{key} {self._item_text(item, most)}" for key, item in some]
             more = ", ..." if len(items) > _SHOWN_ITEMS else ""
             return f"{{{', '.join(shown)}{more}}}"
         if "length" in summary:
             is_short = isinstance(value, list) and len(value) <= _SHOWN_ITEMS
             if is_short and all(isinstance(item, (int, float)) for item in value):
-                return f"[{', '.join(number_text(item) for item in value)}]"
+                return number_text(value)
             return f"[{summary['length']}]"
-        if "value" in summary:
+        if "value" in summary and not summary.get("shape"):
             return number_text(value)
         found = Summary(kind, summary.get("shape"), summary.get("dtype"), summary.get("device"))
         text = str(found).removesuffix(" cpu").removesuffix(f" {self._usual_dtype}")
+        if "value" in summary:
+            return f"{text} {number_text(value)}"
+        if most == "begin" and "begin" in summary and "shape" in summary:
+            return f"{text} {_begun(summary['begin'], summary['shape'])}"
         return kind.rpartition(".")[2] if text == kind else text
+
+    def _item_text(self, summary: Mapping[str, Any], most: str) -> str:
+        """A value in a dict, whose large values show no elements."""
+        if not most and summary.get("shape"):
+            summary = {name: one for name, one in summary.items() if name != "value"}
+        return self.text(summary, "items" if most else "")
 
     def described(self, value: object) -> str:
         """The value for a message about a failed step: shape, dtype and device spelled out."""
@@ -227,6 +270,9 @@ class Codecs:
         codec = self.codec(value)
         if codec is not None:
             return codec.plain(value)
+        python = python_type(type(value))
+        if python is not None:
+            value = python.plain(value)
         if isinstance(value, dict):
             return {key: self.plain(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
@@ -259,5 +305,38 @@ def is_number(value: object) -> bool:
 
 
 def number_text(value: object) -> str:
-    """A number to five significant digits; anything else as it is."""
+    """A number to five significant digits, in lists as well; anything else as it is."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(number_text, value))}]"
     return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _elements(
+    shape: tuple[int, ...], begin: Callable[[Any, int], list[Any] | None], value: object
+) -> dict[str, Any]:
+    """The entry of a summary for a value's elements."""
+    size = math.prod(shape)
+    if not size:
+        return {}
+    is_small = size <= _WHOLE_ELEMENTS
+    found = begin(value, _WHOLE_ELEMENTS if is_small else _FIRST_ELEMENTS)
+    if found is None:
+        return {}
+    return {"value": _nested(found, shape)} if is_small else {"begin": found}
+
+
+def _nested(elements: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    """Elements in order as nested lists of a shape."""
+    if len(shape) < 2:
+        return elements
+    size = math.prod(shape[1:])
+    rows = [elements[row * size : (row + 1) * size] for row in range(shape[0])]
+    return [_nested(row, shape[1:]) for row in rows]
+
+
+def _begun(elements: list[Any], shape: Sequence[int]) -> str:
+    """The first elements of a large value: `[[7.4, 0.7, 0, ...], ...]`."""
+    text = ", ".join(map(number_text, elements))
+    for size, shown in zip(reversed(shape), [len(elements), *[1] * len(shape)], strict=False):
+        text = f"[{text}, ...]" if size > shown else f"[{text}]"
+    return text

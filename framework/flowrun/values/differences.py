@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -63,6 +64,11 @@ def differences(
         yield Difference(path, text)
 
 
+# A codec says what was found and what was wanted; of two runs neither is wanted.
+_FOUND = re.compile(r"\bfound (\S+), wanted (\S+)$", re.MULTILINE)
+_BOTH = r"\2 -> \1"
+
+
 def path_text(name: str, path: Path) -> str:
     """The path into a named value as a recipe writes it: `params.W1[0]`."""
     return name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
@@ -112,7 +118,7 @@ def _of_others(old: Any, new: Any, values: Codecs, bounds: Bounds) -> str | None
     codec = values.codec(new)
     if codec is not None and codec.difference is not None and type(old) is type(new):
         found = codec.difference(new, old, *bounds)
-        return None if found is None else f", B against A: {found}"
+        return None if found is None else f", B against A: {_FOUND.sub(_BOTH, found)}"
     if type(old) is type(new) and values.plain(old) == values.plain(new):
         return None
     return f": {values.described(old)} -> {values.described(new)}"

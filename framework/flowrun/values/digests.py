@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import msgspec
 from blake3 import blake3
 
 from flowrun.values.codecs import Codecs
+from flowrun.values.python_types import PythonType, full_name, python_type
+from flowrun.values.texts import each_text
 
 
 class NoDigestError(Exception):
@@ -19,14 +22,25 @@ def value_digest(value: object, values: Codecs) -> str | None:
     """The digest of a value's content, in hexadecimal; None if it cannot be digested.
 
     Two values have one digest only if no step can distinguish them. Numbers, strings, bools, None,
-    and lists, tuples and dicts are digested by type and content, in order; anything else by the
-    codec of exactly its type. An instance of a subclass may have more than its base, so it has a
-    digest only if a codec names the subclass.
+    lists, tuples, dicts and the classes of `python_types` are digested by type and content, in
+    order; anything else by the codec of exactly its type. An instance of a subclass may have more
+    than its base, so it has a digest only if a codec names the subclass.
     """
     try:
         return _digest(value, values).hex()
     except (NoDigestError, RecursionError):
         return None
+
+
+def why_no_digest(value: object, values: Codecs) -> str:
+    """Why a value has no digest, in a few words; empty if it has one."""
+    try:
+        _digest(value, values)
+    except NoDigestError as error:
+        return str(error)
+    except RecursionError:
+        return "it is nested too deeply"
+    return ""
 
 
 def parts_digest(document: object) -> str:
@@ -36,9 +50,30 @@ def parts_digest(document: object) -> str:
     """
     try:
         encoded = _ENCODER.encode(document)
-    except OverflowError:  # a whole number of more than 64 bits
+    except OverflowError:  # more than 64 bits
         encoded = repr(document).encode()
+    except UnicodeEncodeError:  # half a pair of surrogates: every text by its bytes, none is lost
+        plain = msgspec.to_builtins(document, enc_hook=repr, str_keys=True)
+        encoded = _ENCODER.encode(["bytes", each_text(plain, _hexadecimal)])
     return blake3(encoded).hexdigest()
+
+
+def in_order(value: object) -> object:
+    """A document that differs if the order of keys in one of the value's dicts does."""
+    if isinstance(value, dict):
+        return ["dict", *([in_order(key), in_order(item)] for key, item in value.items())]
+    if isinstance(value, (list, tuple)):
+        return [type(value).__name__, *map(in_order, value)]
+    if isinstance(value, msgspec.Struct):
+        return [type(value).__name__, in_order(msgspec.structs.asdict(value))]
+    if is_dataclass(value) and not isinstance(value, type):
+        fields_by_name = {field.name: getattr(value, field.name) for field in fields(value)}
+        return [type(value).__name__, in_order(fields_by_name)]
+    return value
+
+
+def _hexadecimal(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").hex()
 
 
 def _digest(value: Any, values: Codecs) -> bytes:
@@ -52,6 +87,9 @@ def _digest(value: Any, values: Codecs) -> bytes:
         pairs = [_digest(key, values) + _digest(item, values) for key, item in value.items()]
         return blake3(b"dict:" + b"".join(pairs)).digest()
     codec = values.own_codec(value)
+    python = python_type(kind) if codec is None else None
+    if python is not None:
+        return _python_digest(python, value, values)
     if codec is None:
         raise NoDigestError(f"no codec names the type {kind.__qualname__}")
     name = f"{codec.type_name}:".encode()
@@ -65,6 +103,17 @@ def _digest(value: Any, values: Codecs) -> bytes:
     except Exception as error:  # the codec is a plugin's, and the value may be of a rare kind
         raise NoDigestError(str(error)) from error
     raise NoDigestError(f"the codec of {codec.type_name} gives no digest")
+
+
+def _python_digest(python: PythonType, value: Any, values: Codecs) -> bytes:
+    name = f"{full_name(type(value))}:".encode()
+    if isinstance(value, (bytes, bytearray)):  # which may be many
+        return blake3(name).update(value).digest()
+    try:
+        packed = python.pack(value)
+    except ValueError as error:
+        raise NoDigestError(str(error)) from error
+    return blake3(name + _digest(packed, values)).digest()
 
 
 def _int_bytes(value: int) -> bytes:

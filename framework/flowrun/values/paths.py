@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+from flowrun.errors import listed
+
+_SHOWN = 100  # characters of a text that is no path
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_INDEX = re.compile(r"\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]")
+# Of a position 18 digits at most, so that each fits into 64 bits.
+_INDEX = re.compile(r"\[\s*(-?\d{1,18}(?:\s*,\s*-?\d{1,18})*)\s*\]")
 
 
 class ValuePath(msgspec.Struct, frozen=True):
@@ -31,7 +35,7 @@ def parse_path(text: str) -> ValuePath:
     """Read a path; raises ValueError that says at which character it stops being one."""
     start = _NAME.match(text)
     if start is None:
-        raise ValueError(f"`{text}` does not begin with a name")
+        raise ValueError(f"`{_short(text)}` does not begin with a name")
     position = start.end()
     parts: list[str | tuple[int, ...]] = []
     while position < len(text):
@@ -42,10 +46,13 @@ def parse_path(text: str) -> ValuePath:
             parts.append(tuple(int(number) for number in index.group(1).split(",")))
             position = index.end()
         else:
-            raise ValueError(
-                f"`{text}` stops being a path at character {position + 1} (`{text[position:]}`)"
-            )
+            rest = f"at character {position + 1} (`{_short(text[position:])}`)"
+            raise ValueError(f"`{_short(text)}` stops being a path {rest}")
     return ValuePath(text, start.group(), tuple(parts))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def follow(path: ValuePath, value: Any) -> Any:
@@ -56,8 +63,8 @@ def follow(path: ValuePath, value: Any) -> Any:
             if not isinstance(value, dict):
                 raise LookupError(f"`{reached}` has no keys: it is {type(value).__name__}")
             if part not in value:
-                known = ", ".join(map(str, value)) or "none"
-                raise LookupError(f"`{reached}` has no `{part}`; its keys: {known}")
+                keys = listed(map(str, value))
+                raise LookupError(f"`{reached}` has no `{part}`; its keys: {keys}")
             value = value[part]
             reached = f"{reached}.{part}"
         else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 
 SETTLED = 1_000_000_000  # ns after which a change of a file must show in its times
 
@@ -34,9 +35,9 @@ def is_settled(stamp: Stamp) -> bool:
     return time.time_ns() - max(stamp[1], stamp[2]) > SETTLED
 
 
-def variable_digest(name: str) -> str | None:
+def variable_digest(name: str, variables: Mapping[str, str] = os.environ) -> str | None:
     """The digest of an environment variable, which may hold a secret; None if it is not set."""
     from blake3 import blake3
 
-    value = os.environ.get(name)
+    value = variables.get(name)
     return None if value is None else blake3(os.fsencode(value)).hexdigest(length=16)

@@ -105,10 +105,10 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         if is_last or has_settled(losses, step, settings.tolerance):
             break
         if walk.taken % BLOCK == 0:
-            require_finite(losses, walk.taken - BLOCK, walk.taken, settings.lr)
+            require_finite(losses, walk.taken - BLOCK, walk.taken)
         ctx.progress(walk.taken, settings.steps, loss=loss_now)
         ctx.checkpoint(state)
-    require_finite(losses, 0, walk.taken, settings.lr)
+    require_finite(losses, 0, walk.taken)
     return trained(walk.parameters(), taken_of(losses, walk.taken), validation)
 
 

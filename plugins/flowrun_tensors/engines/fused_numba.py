@@ -27,7 +27,7 @@ def why_not(X: torch.Tensor, loss: str, batch_size: int | None = None) -> str | 
     if loss not in LOSSES:
         return f"numba's kernel has the losses {', '.join(LOSSES)}, and not {loss}"
     if find_spec("numba") is None:
-        return "numba is not installed (pip install 'flowrun[fast]')"
+        return "numba is not installed (pip install 'flowrun-recipes[fast]')"
     return None
 
 

@@ -81,8 +81,7 @@ def iterated(
     found.require_excited(growth)
     largest_lr = _largest_stable_rate(momentum, nesterov) / float(found.eigenvalues[-1])
     if overflows:
-        lr = float(rates[: record.taken + 1].max())
-        raise DivergedError(record.taken, record.last, lr, largest_lr)
+        raise DivergedError(record.taken, record.last, largest_lr)
     theta = found.parameters(advance)
     return Descended(parameters_like(theta, params), record.losses, largest_lr)
 

@@ -61,7 +61,7 @@ def spectral(
         found.require_excited(np.abs(powers.remaining(record.taken)))
     largest_lr = 2 / float(found.eigenvalues[-1])
     if end < steps and not record.stopped:
-        raise DivergedError(end, record.last, lr, largest_lr)
+        raise DivergedError(end, record.last, largest_lr)
     theta = found.parameters(powers.advance(found, record.taken))
     return Descended(parameters_like(theta, params), record.losses, largest_lr)
 

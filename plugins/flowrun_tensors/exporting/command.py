@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("run_or_recipe", metavar="RUN_OR_RECIPE")
+@click.argument("run_or_recipe", metavar="RUN_OR_RECIPE", type=click.Path(readable=False))
 @click.option(
     "-o",
-    "--output",
+    "--out",
+    "output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Write the script to this file, in place of standard output.",
@@ -39,8 +40,11 @@ def export_command(run_or_recipe: str, output: Path | None, options: flowrun.Rec
     if output is None:
         click.echo(made.text, nl=False)
         return
-    for path in _write(made, output):
-        click.echo(f"wrote {path}")
+    try:
+        for path in _write(made, output):
+            click.echo(f"wrote {path}")
+    except OSError as error:
+        raise flowrun.FlowrunError(f"cannot write {output}: {error.strerror}") from None
 
 
 def _write(made: Exported, output: Path) -> Iterator[Path]:
@@ -52,15 +56,14 @@ def _write(made: Exported, output: Path) -> Iterator[Path]:
     for where, source in made.files.items():
         target = output.parent / where
         if not target.exists():
-            missing[target] = source
+            missing[flowrun.place_to_write(target, output.parent)] = source
         elif not filecmp.cmp(source, target, shallow=False):
             raise flowrun.FlowrunError(
                 f"{target} is another file than the script needs there ({source})\n"
                 "    move it away, or write the script to another folder"
             )
     for target, source in missing.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with flowrun.replacing(target) as temporary:
+        with flowrun.replacing(target, output.parent) as temporary:
             shutil.copyfile(source, temporary)
         yield target
     with flowrun.replacing(output) as temporary:
@@ -77,6 +80,7 @@ def _plan(run_or_recipe: str, options: flowrun.RecipeOptions) -> flowrun.Plan:
         raise flowrun.FlowrunError(f"there is no file `{run_or_recipe}`")
     changes = {"set": options.set, "device": options.device, "seed": options.seed}
     given = [f"--{name}" for name, value in changes.items() if value not in (None, ())]
+    given += dict.fromkeys(options.part.arguments[::2])
     if given:
         raise flowrun.FlowrunError(
             f"{', '.join(given)} cannot change a past run; export its recipe instead"

@@ -27,7 +27,8 @@ SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
     "evaluate": training.evaluate, "predict": training.predict,
     "tensor": tensors.tensor, "random": tensors.random, "compute": tensors.compute,
     "cast": tensors.cast, "place": tensors.place, "numpy": tensors.numpy,
-    "grad": tensors.grad, "minimize": tensors.minimize, "bench": measuring.bench,
+    "grad": tensors.grad, "minimize": tensors.minimize,
+    "show": tensors.show, "bench": measuring.bench,
 }  # fmt: skip
 
 _DTYPES = ("float16", "bfloat16", "float32", "float64")

@@ -41,6 +41,10 @@ class Writer:
             return literal(code.removeprefix("torch."))
         return f'str({code}).removeprefix("torch.")' if kind == "dtype" else f"str({code})"
 
+    def printed(self, expression: Expression) -> str:
+        """The expression as code, whose value is the library's own object: a shape is a Size."""
+        return self._written(expression.tree)
+
     def assignment(self, target: str, expression: Expression) -> list[str]:
         """Statements that give a variable the value of an expression."""
         if expression.target is None or expression.operator is None:
@@ -67,10 +71,11 @@ class Writer:
                 return "list"
             of_numpy = self._library == "numpy" and called == "equal"
             return "number" if called in _NUMBERS and not of_numpy else "tensor"
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and is_of_a_dict(node, self.values):
+            return "tensor" if self._is_tensor_in_a_dict(node) else ""
         if isinstance(node, ast.Attribute):
             kinds = {"shape": "size", "ndim": "number", "dtype": "dtype", "device": "device"}
-            is_dtype = getattr(node.value, "id", None) == "torch"
-            return "dtype" if is_dtype else kinds.get(node.attr, "tensor")
+            return "dtype" if is_of_torch(node) else kinds.get(node.attr, "tensor")
         if isinstance(node, ast.Subscript):
             of, is_part = self.kind(node.value), isinstance(node.slice, ast.Slice)
             return (
@@ -80,6 +85,11 @@ class Writer:
             self.kind(one) for one in ast.iter_child_nodes(node) if isinstance(one, ast.expr)
         }
         return "tensor" if "tensor" in kinds_of else "" if "" in kinds_of else "number"
+
+    def _is_tensor_in_a_dict(self, node: ast.Attribute | ast.Subscript) -> bool:
+        """Whether a part is an entry of parameters or gradients, which are all tensors."""
+        value = self.values.get(getattr(node.value, "id", ""))
+        return value is not None and isinstance(value.detail, int)
 
     def is_scalar(self, node: ast.expr) -> bool:
         """Whether the value of a part certainly has no dimensions."""
@@ -120,14 +130,23 @@ class _Names(ast.NodeTransformer):
         return ast.Name(self._values[node.id].name if is_value else f"{self._library}.{node.id}")
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        if getattr(node.value, "id", None) == "torch":
+        if is_of_torch(node):
             return ast.Name(f"{self._library}.{node.attr}")
+        if is_of_a_dict(node, self._values):
+            return ast.Name(f"{ast.unparse(self.visit(node.value))}[{literal(node.attr)}]")
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            return ast.Name(f"{ast.unparse(self.visit(node.value))}[{literal(node.slice.value)}]")
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         function = node.func
         if isinstance(function, ast.Name):  # a function, even if a value has that name
             function = ast.Name(f"{self._library}.{function.id}")
+        elif isinstance(function, ast.Attribute) and not is_of_torch(function):
+            function = ast.Attribute(self.visit(function.value), function.attr)
         else:
             function = self.visit(function)
         keywords = [ast.keyword(one.arg, self.visit(one.value)) for one in node.keywords]
@@ -145,6 +164,30 @@ class _Names(ast.NodeTransformer):
         codes = ["" if part is None else ast.unparse(self.visit(part)) for part in parts]
         spaced = codes[0] + "".join(f" :{f' {code}' if code else ''}" for code in codes[1:])
         return ast.Name(":".join(codes) if is_short else spaced.replace(": :", "::").lstrip())
+
+
+def is_of_a_dict(node: ast.Attribute | ast.Subscript, values: Mapping[str, Value]) -> bool:
+    """Whether a part is an entry of a dict, as far as that is known before a run.
+
+    What is no attribute of a tensor can be nothing else.
+    """
+    value = values.get(getattr(node.value, "id", ""))
+    if value is not None and value.kind == "dict":
+        return True
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+    return node.attr not in vocabulary.ATTRIBUTES and not is_of_torch(node)
+
+
+def is_of_torch(node: ast.Attribute) -> bool:
+    """Whether a part is a name of the library itself: `torch.float32`."""
+    return getattr(node.value, "id", None) == "torch"
+
+
+def calls_backward(expression: Expression) -> bool:
+    """Whether an expression writes gradients."""
+    calls = (node for node in ast.walk(expression.tree) if isinstance(node, ast.Call))
+    return any(_called(node) == "backward" for node in calls)
 
 
 def has_gradient(expression: Expression, name: str) -> bool:

@@ -76,14 +76,18 @@ def _load_file(step: StepLines, path: Path, code: str, name: str) -> None:
 def _load_csv(step: StepLines, path: Path, code: str) -> None:
     given = step.options
     with opened_text(path) as lines:
-        reader, first, columns = begun_table(lines, path, given.delimiter, given.header)
+        begun = begun_table(lines, path, given.delimiter, given.header)
+        reader, columns = begun.reader, begun.columns
         rows = sum(1 for row in reader if row) if path.stat().st_size <= _COUNTED else None
     rows = rows if rows is None or columns is not None else rows + 1
+    are_commented = columns is not None and begun.end <= begun.comments
     step.script.use("csv")
     delimiter = reader.dialect.delimiter
     more = "" if delimiter == "," else f", delimiter={literal(delimiter)}"
+    more += ", quotechar=None, quoting=csv.QUOTE_NONE" if delimiter == '"' else ""
     file, cells = step.local("file"), step.local("rows")
-    reading = f"csv.reader({file}{more})"
+    below = f"list({file})[{begun.comments}:]" if begun.comments else file
+    reading = f"csv.reader({below}{more})"
     opened = f'open({code}, newline="", encoding="utf-8-sig")'
     step.block(f"with {opened} as {file}:", f"{cells} = [row for row in {reading} if row]")
     outputs = list(step.step.wires.outputs)
@@ -94,10 +98,13 @@ def _load_csv(step: StepLines, path: Path, code: str) -> None:
         names = None if columns is None else tuple(columns)
         value = step.give("columns", "list" if columns else "", detail=names)
         if step.wants("columns"):
-            step.add(f"{value} = {f'[cell.strip() for cell in {cells}[0]]' if columns else None}")
-    known = {"dtype": step.script.dtype, "shape": (rows, len(first)), "is_own": True}
+            names_code = (
+                literal(columns) if are_commented else f"[cell.strip() for cell in {cells}[0]]"
+            )
+            step.add(f"{value} = {names_code if columns else None}")
+    known = {"dtype": step.script.dtype, "shape": (rows, begun.width), "is_own": True}
     for name in [name for name in outputs if name != "columns"]:
-        start = f"{cells}[1:]" if columns is not None else cells
+        start = f"{cells}[1:]" if columns is not None and not are_commented else cells
         numbers = f"[[float(cell) for cell in row] for row in {start}]"
         step.add(f"{step.give(name, 'tensor', **known)} = torch.tensor({numbers})")
 

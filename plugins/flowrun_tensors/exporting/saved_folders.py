@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from flowrun import DataError, file_below
 from flowrun_tensors.exporting.networks import Layers, Own, layers_of
 from flowrun_tensors.exporting.paths import VALUES, here
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.tensor_files import Contents, give_contents
 from flowrun_tensors.exporting.text import ExportError, literal
 from flowrun_tensors.models import ACTIVATIONS
+from flowrun_tensors.saving import read_index
 
 _JOINED = [
     "def NAME(value, tensors):",
@@ -38,12 +39,10 @@ def load_folder(step: StepLines, path: Path) -> None:
         give_contents(step, Contents("torch", False, {name: Value("") for name in names}), code)
         return
     try:
-        document = json.loads(index.read_text(encoding="utf-8"))
-        tensors, named = path / document["tensors"], dict(document["values"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        document = read_index(index)
+        tensors, named = file_below(path, document["tensors"]), dict(document["values"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, DataError) as error:
         raise ExportError(f"{source}/values.json cannot be read: {error}") from None
-    if tensors.parent != path:
-        raise ExportError(f"{source}/values.json names a file outside of its folder")
     here(step, f"{source}/{tensors.name}", tensors)
     script.use("json")
     script.use("safetensors.torch", "load_file")

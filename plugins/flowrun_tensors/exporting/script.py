@@ -25,7 +25,8 @@ class Value:
 
     name: the variable. kind: `tensor`, `number`, `size`, `list`, `dict`, `dtype` or `device`; empty
     if it is not known. dtype, shape: of a tensor, as far as they are known. is_own: whether a
-    tensor has a contiguous memory of its own. detail: of parameters and models, see `networks`;
+    tensor has a contiguous memory of its own. is_tracked: whether the recipe lets one differentiate
+    by it. detail: of parameters and models, see `networks`;
     of a list, its items.
     """
 
@@ -34,6 +35,7 @@ class Value:
     dtype: str | None = None
     shape: tuple[int | None, ...] | None = None
     is_own: bool = False
+    is_tracked: bool = False
     detail: Any = None
 
     @property

@@ -9,22 +9,25 @@ from flowrun import Format
 from flowrun_tensors.exporting.networks import layers_of
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.text import ExportError, literal
+from flowrun_tensors.formats.tensor_files import loaded_pt
 
 
 class Contents(NamedTuple):
-    """The contents of a file. form: `torch`, `safetensors`, `NumPy`, `folder` or a suffix."""
+    """The contents of a file. form: `torch`, `safetensors`, `NumPy`, `folder` or a suffix.
+
+    swapped: the arrays of NumPy that are in another byte order than this machine's.
+    """
 
     form: str
     is_lone: bool
     values: dict[str, Value]
+    swapped: frozenset[str] = frozenset()
 
 
 def contents_of(chosen: Format, path: Path) -> Contents:
     """The contents of an existing file."""
     if chosen.name == "torch":
-        import torch
-
-        value = torch.load(path, map_location="cpu", weights_only=True)
+        value = loaded_pt(path)
         is_lone = not isinstance(value, dict)
     else:
         value = chosen.read(path)
@@ -34,7 +37,20 @@ def contents_of(chosen: Format, path: Path) -> Contents:
             del value["data"]
         value = value["data"] if is_lone else value
     named = {"data": value} if is_lone else {str(key): item for key, item in value.items()}
-    return Contents(chosen.name, is_lone, {key: _described(item) for key, item in named.items()})
+    swapped = _swapped(path) if chosen.name == "NumPy" else frozenset()
+    described = {key: _described(item) for key, item in named.items()}
+    return Contents(chosen.name, is_lone, described, swapped)
+
+
+def _swapped(path: Path) -> frozenset[str]:
+    """The arrays of a file, which can be read, that are in another byte order."""
+    import numpy
+
+    loaded = numpy.load(path, mmap_mode="r", allow_pickle=False)
+    if isinstance(loaded, numpy.ndarray):
+        return frozenset() if loaded.dtype.isnative else frozenset({"data"})
+    with loaded:
+        return frozenset(name for name in loaded.files if not loaded[name].dtype.isnative)
 
 
 def _described(value: Any) -> Value:
@@ -74,5 +90,7 @@ def give_contents(step: StepLines, contents: Contents, code: str, more: str = ""
             step.add(*([f"{value} = None"] if step.wants(name) else []))
             continue
         item = reading if contents.is_lone else f"{saved}[{literal(keys[name])}]"
+        if keys[name] in contents.swapped:
+            item += f".astype({literal(contents.values[keys[name]].dtype)})"
         value = step.give_like(name, contents.values[keys[name]])
         step.add(f"{value} = {pattern.format(item)}")

@@ -1,4 +1,4 @@
-"""The short forms of the steps on single tensors: `tensor` to `minimize`."""
+"""The short forms of the steps on single tensors: `tensor` to `show`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from flowrun_tensors.exporting.expressions import Writer, has_gradient
+from flowrun_tensors.exporting.expressions import Writer, calls_backward, has_gradient
 from flowrun_tensors.exporting.networks import layers_of
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.text import call, literal, mapping
@@ -20,8 +20,12 @@ def tensor(step: StepLines) -> None:
         kinds = {type(one) for one in _numbers(value)}
         found = dtype or (step.script.dtype if float in kinds or not kinds
                           else "int64" if int in kinds else "bool")  # fmt: skip
-        target = step.give(name, "tensor", dtype=found, shape=_shape(value), is_own=True)
+        target = step.give(
+            name, "tensor", dtype=found, shape=_shape(value), is_own=True,
+            is_tracked=step.options.requires_grad,
+        )  # fmt: skip
         named = {"dtype": f"torch.{dtype}"} if dtype else {}
+        named |= {"requires_grad": "True"} if step.options.requires_grad else {}
         step.add(f"{target} = {call('torch.tensor', [literal(value)], named)}")
 
 
@@ -56,14 +60,22 @@ def random(step: StepLines) -> None:
         if kind in ("randint", "randperm", "arange"):
             dtype = "int64"
             shape = shape if kind == "randint" else (None,)
-        target = step.give(name, "tensor", dtype=dtype, shape=shape, is_own=True)
-        step.add(f"{target} = {call(f'torch.{kind}', given, {})}")
+        is_tracked = step.options.requires_grad
+        target = step.give(
+            name, "tensor", dtype=dtype, shape=shape, is_own=True, is_tracked=is_tracked
+        )
+        named = {"requires_grad": "True"} if is_tracked else {}
+        step.add(f"{target} = {call(f'torch.{kind}', given, named)}")
 
 
 def compute(step: StepLines) -> None:
     """`c = 2 * (a + b)`: the expressions themselves, with `torch.` before functions."""
-    writer = Writer(step.named)
     expressions = {name: parse_option(text, name) for name, text in step.options.named.items()}
+    if any(map(calls_backward, expressions.values())):
+        for name, value in step.named.items():
+            if value.is_tracked:
+                step.named[name] = _tracked(step, name)
+    writer = Writer(step.named)
     for position, (name, expression) in enumerate(expressions.items()):
         later = [used for one in [*expressions.values()][position + 1 :] for used in one.names]
         target = step.target(name, over=(name, *(one for one in step.named if one not in later)))
@@ -110,7 +122,7 @@ def _array(step: StepLines, name: str, value: Value) -> Value:
     if value.kind not in ("tensor", ""):
         return value
     array = step.local(f"{name}_array")
-    code = f"{value.name}.numpy()"
+    code = f"{value.name}{'.detach()' if value.is_tracked else ''}.numpy()"
     if value.kind == "":
         code = f"{value.name}.detach().numpy() if torch.is_tensor({value.name}) else {value.name}"
     step.add(f"{array} = {code}")
@@ -166,43 +178,106 @@ def _tracked(step: StepLines, name: str) -> Value:
     """A copy of a value by which torch differentiates."""
     value = step.named[name]
     copy = replace(value, name=step.local(f"{name}_tracked"))
-    step.add(f"{copy.name} = {value.name}.clone().requires_grad_()")
+    detached = ".detach()" if value.is_tracked else ""
+    step.add(f"{copy.name} = {value.name}{detached}.clone().requires_grad_()")
     return copy
 
 
-_DESCENT = """
-{x} = {first}.clone().requires_grad_()
-{trace}, {points} = [], [{x}.detach().clone()]
-for _ in range({steps}):
-    {f} = {expression}
-    {f}.backward()
-    with torch.no_grad():  ## no_grad
-        {x} -= {lr} * {x}.grad  ## no_grad
-    {x} -= {lr} * {x}.grad  ## not no_grad
-    {x}.grad = None  ## not accumulate
-    {trace}.append({f}{as_scalar}.detach())
-    {points}.append({x}.detach().clone())
-    if {trace}[1:] and abs(float({trace}[-1] - {trace}[-2])) < {tolerance}:  ## tolerance
-        break  ## tolerance
-{x} = {x}.detach()
-{trace}, {points} = torch.stack({trace}), torch.stack({points})
+_BEFORE = """
+{trace} = []
+{points} = [{x}.detach().clone()]  ## points
+"""
+_STEP = """
+{f} = {expression}
+{f}.backward()
+"""
+_RECORD = """
+{trace}.append({f}{as_scalar}.detach())
+{points}.append({x}.detach().clone())  ## points
+if {trace}[1:] and abs(float({trace}[-1] - {trace}[-2])) < {tolerance}:  ## tolerance
+    break  ## tolerance
+"""
+_AFTER = """
+{trace} = torch.stack({trace})
+{points} = torch.stack({points})  ## points
 assert {trace}.isfinite().all(), "the value is not finite: lower `lr`"
 """
 
 
 def minimize(step: StepLines) -> None:
-    """The loop: the expression, `backward`, the update, and the gradient reset."""
+    """The loop: the expression, `backward`, the updates, and the gradients reset."""
     options = step.options
-    expression, by = parse_option(options.of, "of"), options.by
-    x = step.target(by, over=(by,))
-    writer = Writer({**step.named, by: replace(step.named[by], name=x)})
-    step.write(
-        _DESCENT, x=x, trace=step.target("trace"), points=step.target("points"),
-        first=step.named[by].name, expression=writer.code(expression), steps=options.steps,
-        lr=literal(options.lr), no_grad=options.no_grad, accumulate=options.accumulate,
-        tolerance=options.tolerance and literal(options.tolerance),
-        as_scalar=_as_scalar(writer, expression),
-    )  # fmt: skip
-    step.give_like(by, step.named[by], is_own=True)
+    by = [options.by] if isinstance(options.by, str) else list(options.by)
+    expression = parse_option(options.of, "of")
+    found = {name: step.target(name, over=(name,)) for name in by}
+    writer = Writer(
+        step.named | {name: replace(step.named[name], name=x) for name, x in found.items()}
+    )
+    codes = {
+        "trace": step.target("trace"), "x": found[by[0]],
+        "points": step.target("points") if isinstance(options.by, str) else "",
+        "expression": writer.code(expression), "as_scalar": _as_scalar(writer, expression),
+        "tolerance": options.tolerance and literal(options.tolerance),
+    }  # fmt: skip
+    for name, x in found.items():
+        detached = ".detach()" if step.named[name].is_tracked else ""
+        step.add(f"{x} = {step.named[name].name}{detached}.clone().requires_grad_()")
+    step.write(_BEFORE, **codes)
+    step.begin(f"for _ in range({options.steps}):")
+    step.write(_STEP, **codes)
+    updates = [f"{x} -= {literal(options.lr)} * {x}.grad" for x in found.values()]
+    if options.no_grad:
+        step.block("with torch.no_grad():", *updates)
+    else:
+        step.add(*updates)
+    if not options.accumulate:
+        step.add(*(f"{x}.grad = None" for x in found.values()))
+    step.write(_RECORD, **codes)
+    step.end()
+    for name, x in found.items():
+        tracked = ".requires_grad_()" if step.named[name].is_tracked else ""
+        step.add(f"{x} = {x}.detach(){tracked}")
+        step.give_like(name, step.named[name], is_own=True)
+    step.write(_AFTER, **codes)
     step.give("trace", "tensor", is_own=True)
-    step.give("points", "tensor", is_own=True)
+    if codes["points"]:
+        step.give("points", "tensor", is_own=True)
+
+
+def show(step: StepLines) -> None:
+    """`print(a)`, with its name if the recipe gives one."""
+    options = step.options
+    settings = {
+        name: literal(getattr(options, name))
+        for name in ("precision", "threshold", "edgeitems", "sci_mode")
+        if getattr(options, name) is not None
+    }
+    values = step.named
+    if options.library == "numpy":
+        values = {name: _as_array(value) for name, value in values.items()}
+    writer = Writer(values, options.library)
+    if settings and options.format is None:
+        step.add(call(f"{options.library}.set_printoptions", [], settings))
+    for name, text in options.named.items():
+        code = writer.printed(parse_option(text, name))
+        if options.format is not None:
+            is_tensor = text in values and values[text].kind == "tensor"
+            numbers = code if is_tensor else f"torch.as_tensor({code})"
+            number = step.local("number")
+            line = f"print({literal(options.format)}.format({number}))"
+            step.block(f"for {number} in {numbers}.flatten().tolist():", line)
+        else:
+            label = "" if name == text else f"{literal(f'{name} =')}, "
+            step.add(f"print({label}{code})")
+    if settings and options.format is None:
+        usual = {"torch": 'profile="default"', "numpy": "precision=8, threshold=1000, edgeitems=3"}
+        step.add(f"{options.library}.set_printoptions({usual[options.library]})")
+    if any("numpy." in line for line in step.lines):
+        step.script.use("numpy")
+
+
+def _as_array(value: Value) -> Value:
+    """A tensor as the array that shares its memory."""
+    if value.kind != "tensor":
+        return value
+    return replace(value, name=f"{value.name}{'.detach()' if value.is_tracked else ''}.numpy()")

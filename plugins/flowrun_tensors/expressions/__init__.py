@@ -2,6 +2,7 @@
 
 from flowrun_tensors.expressions.evaluating import evaluate
 from flowrun_tensors.expressions.parsing import (
+    EXPRESSION,
     Expression,
     ExpressionError,
     expression_inputs,
@@ -10,6 +11,7 @@ from flowrun_tensors.expressions.parsing import (
 )
 
 __all__ = [
+    "EXPRESSION",
     "Expression",
     "ExpressionError",
     "evaluate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flowrun_tensors.lazy_torch import torch
@@ -27,6 +27,16 @@ def refuse_large(name: str, arrays: Sequence[Any], numbers: Sequence[int] = ()) 
     except (RuntimeError, ValueError):
         return  # the function itself reports the mistake
     _refuse(tuple(shape))
+
+
+def refuse_long(numbers: Iterable[Any]) -> None:
+    """Raise ValueError for a whole number that no function of torch takes.
+
+    torch's own error has the frames of its C++ code.
+    """
+    for number in numbers:
+        if isinstance(number, int) and not -(2**63) <= number < 2**63:
+            raise ValueError("a whole number of more than 64 bits as an argument or an index")
 
 
 def refuse_large_index(array: Any, index: Any) -> None:

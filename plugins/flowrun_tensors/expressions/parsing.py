@@ -104,6 +104,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.names: dict[str, None] = {}
+        self._in_indices: set[ast.AST] = set()  # of `a[..., 0]` the `...`
         self._count = 0
         self._indent = len(text) - len(text.lstrip())
 
@@ -123,10 +124,16 @@ class _Reader:
             self._visit_call(node, depth)
         elif isinstance(node, ast.Attribute):
             self._visit_attribute(node, depth)
+        elif isinstance(node, ast.Subscript):
+            self.visit(node.value, depth + 1)
+            index = node.slice
+            self._in_indices.update(index.elts if isinstance(index, ast.Tuple) else [index])
+            if not isinstance(index, ast.Constant) or not isinstance(index.value, str):
+                self.visit(index, depth + 1)  # a text is a key, as in `params["W1"]`
         elif isinstance(node, ast.Compare) and len(node.ops) > 1:
             self._refuse("a chain of comparisons (join two with `&`)", node)
-        elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript, ast.Slice,
-                               ast.Tuple, ast.List)):  # fmt: skip
+        elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Slice, ast.Tuple,
+                               ast.List)):  # fmt: skip
             for child in ast.iter_child_nodes(node):
                 if not isinstance(child, ast.expr_context):
                     self.visit(child, depth + 1)
@@ -159,13 +166,17 @@ class _Reader:
             if node.attr not in vocabulary.DTYPES:
                 self._unknown("dtype", node.attr, vocabulary.DTYPES, node)
             return
-        if node.attr not in vocabulary.ATTRIBUTES:
+        if node.attr not in vocabulary.ATTRIBUTES and not _may_be_a_key(node):
             self._unknown("attribute", node.attr, vocabulary.ATTRIBUTES, node)
         self.visit(node.value, depth + 1)
 
     def _check_constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, (str, bytes, complex)):
             self._refuse(f"a {type(node.value).__name__}", node)
+        if node.value is Ellipsis and node not in self._in_indices:
+            raise ExpressionError(
+                "`...` is a hole", self._offset(node), "write an expression in its place"
+            )
 
     def _unknown(self, kind: str, name: str, known: frozenset[str], node: ast.AST) -> None:
         raise ExpressionError(
@@ -184,6 +195,14 @@ class _Reader:
         return int(getattr(node, "col_offset", 0)) + self._indent
 
 
+def _may_be_a_key(node: ast.Attribute) -> bool:
+    """Whether an attribute may be a key of a dict: `params.W1`, `timings.cpu.seconds`."""
+    inner = node.value
+    while isinstance(inner, (ast.Attribute, ast.Subscript)):
+        inner = inner.value
+    return isinstance(inner, ast.Name) and not node.attr.startswith("_")
+
+
 def function_name(node: ast.expr) -> str | None:
     """`exp` of `exp(...)` or `torch.exp(...)`; None for a method."""
     return node.id if isinstance(node, ast.Name) else name_in_torch(node)
@@ -196,6 +215,10 @@ def name_in_torch(node: ast.expr) -> str | None:
     return None
 
 
+# The `extra` of the Meta of an option that is an expression: what messages call its value.
+EXPRESSION = {"words": "an expression"}
+
+
 def parse_option(text: str, option: str) -> Expression:
     """Parse the text of a step's option; an ExpressionError names the option."""
     try:
@@ -204,8 +227,12 @@ def parse_option(text: str, option: str) -> Expression:
         raise error.of_option(option) from None
 
 
-def expression_inputs(texts: Mapping[str, str], also: Iterable[str] = ()) -> tuple[str, ...]:
+def expression_inputs(
+    texts: Mapping[str, str], also: Iterable[str] = (), *, one_after_another: bool = True
+) -> tuple[str, ...]:
     """The values that expressions, computed in this order, take from outside.
+
+    one_after_another: whether an expression sees the values of those before it.
 
     A `?` ends the name of a constant or dtype, which stands for itself if there is no such value.
     also: further values that are taken. Raises all that is wrong with the expressions at once, as a
@@ -225,7 +252,8 @@ def expression_inputs(texts: Mapping[str, str], also: Iterable[str] = ()) -> tup
                     is_own = used in vocabulary.CONSTANTS or used in vocabulary.DTYPES
                     needed = not is_own or used == expression.target
                     is_needed[used] = needed or is_needed.get(used, False)
-        made.add(name)
+        if one_after_another:
+            made.add(name)
     if errors:
         raise ExceptionGroup("expressions", errors)
     is_needed.update(dict.fromkeys(also, True))

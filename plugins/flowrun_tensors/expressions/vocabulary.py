@@ -16,15 +16,17 @@ FUNCTIONS = frozenset(
 
 METHODS = frozenset(
     """
-    abs all amax amin any argmax argmin argsort ceil clamp clone cos cumsum diag dot equal exp
-    expm1 flatten flip floor isfinite isnan item log log10 log1p log2 logsumexp matmul max mean
-    median min mm mv norm numel pow prod reciprocal relu reshape round rsqrt sigmoid sign sin
-    softmax sort sqrt square squeeze std sum t tan tanh to tolist trace transpose tril triu
-    unsqueeze var
+    abs all amax amin any argmax argmin argsort backward ceil clamp clone cos cumsum detach diag dot
+    equal exp expm1 flatten flip floor isfinite isnan item log log10 log1p log2 logsumexp matmul
+    max mean median min mm mv norm numel pow prod reciprocal relu requires_grad_ reshape round
+    rsqrt sigmoid sign sin softmax sort sqrt square squeeze std sum t tan tanh to tolist trace
+    transpose tril triu unsqueeze var
     """.split()
 )
 
-ATTRIBUTES = frozenset({"shape", "dtype", "device", "ndim", "T", "values", "indices"})
+ATTRIBUTES = frozenset(
+    "shape dtype device ndim T grad requires_grad is_leaf values indices".split(),
+)
 
 DTYPES = frozenset(
     "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split(),

@@ -1,7 +1,7 @@
 """The file formats of the built-in plugin."""
 
 from flowrun import Format
-from flowrun_tensors.formats.csv_header import csv_header
+from flowrun_tensors.formats.csv_header import csv_header, csv_outline
 from flowrun_tensors.formats.csv_text import read_csv
 from flowrun_tensors.formats.headers import numpy_header, pt_header, safetensors_header
 from flowrun_tensors.formats.tensor_files import (
@@ -17,6 +17,7 @@ FORMATS = (
     Format(
         "CSV", (".csv", ".tsv", ".txt"), read_csv,
         settings=("delimiter", "header", "dtype"), header=csv_header,
+        outline=csv_outline,
     ),
     Format("torch", (".pt", ".pth"), read_pt, write_pt, header=pt_header, mapped=True),
     Format(

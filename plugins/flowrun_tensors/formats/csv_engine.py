@@ -1,4 +1,4 @@
-"""Large delimited text, read by Arrow (pyarrow) if that is installed: `flowrun[csv]`.
+"""Large delimited text, read by Arrow (pyarrow) if that is installed: `flowrun-recipes[csv]`.
 
 Arrow is one of three engines that were compared (docs/data.md): that with the shortest import. It
 rounds decimals to the nearest float64, as Python does. It takes some texts that a strict reader
@@ -24,6 +24,7 @@ LARGE = 2**20
 _BLOCK = (
     2**22
 )  # bytes that one thread parses at a time; a few blocks are in memory beside the result
+_LONGEST = 2**26  # bytes of a line that the strict reader may take
 _MOST_THREADS = 8  # more would wait for the one that puts the rows in place
 
 
@@ -100,7 +101,10 @@ def _parsed_in_turn(
 
 
 def _blocks(file: FileIO) -> Iterator[bytes]:
-    """The bytes of a file in blocks, each of which ends at the end of a line."""
+    """The bytes of a file in blocks, each of which ends at the end of a line.
+
+    Raises csv.Error for a line that the strict reader refuses, too.
+    """
     begun = b""
     while read := file.read(_BLOCK):
         whole = begun + read
@@ -108,6 +112,8 @@ def _blocks(file: FileIO) -> Iterator[bytes]:
         if end:
             yield whole[:end]
         begun = whole[end:]
+        if len(begun) > _LONGEST:
+            raise csv.Error("a line is too long")
     if begun:
         yield begun
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from flowrun_tensors.formats.csv_rows import count_rows, opened_rows
+from flowrun_tensors.formats.csv_rows import count_rows, opened_rows, rows_quickly_counted
 from flowrun_tensors.formats.csv_text import (
     SAMPLE,
-    bad_number,
+    BegunTable,
+    TextLines,
     begun_table,
+    faults_named,
     no_rows,
     opened_text,
-    sized,
     table_numbers,
 )
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.outlines import TableOutline
 from flowrun_tensors.ranges import is_too_large
 
 
@@ -36,29 +41,59 @@ def csv_header(
     Raises DataError as `read_csv` does, for faults in the first rows.
     """
     with opened_text(path) as lines:
-        sizes: list[int] = []
-        reader, first, columns = begun_table(sized(lines, sizes), path, delimiter, header)
-        below = _to_line(reader, SAMPLE)
-        numbers, row_lines = table_numbers(reader, below, first, columns, path)
-        rows = len(numbers) // len(first)
-        if delimiter == '"':  # then whether a character is a quote depends on the text before it
-            rows += sum(1 for row in reader if row)
-        else:
-            with opened_rows(path, sum(sizes[: reader.line_num])) as file:
-                rows += count_rows(file)
-    if not rows:
+        begun, offset = _first_rows(lines, path, delimiter, header, dtype)
+        with opened_rows(path, offset) as file, faults_named(begun.reader, path):
+            try:
+                rows = count_rows(file, has_quotes=begun.has_quotes)
+            except csv.Error:
+                deque(begun.reader, 0)  # which knows the line
+                raise
+    data = torch.empty((rows, begun.width), dtype=getattr(torch, dtype), device="cpu")
+    return {"data": data, "columns": begun.columns}
+
+
+def csv_outline(
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    dtype: str = "float64",
+) -> dict[str, Any]:
+    """The size of `data` and the names of `columns`, without torch.
+
+    Raises DataError as `read_csv` does, for faults in the first rows, and for a table of none. A
+    number that is too large for the dtype is none of them: which ones are, torch knows.
+    """
+    with opened_text(path) as lines:
+        begun, offset = _first_rows(lines, path, delimiter, header, "float64")
+
+    def rows() -> int | None:
+        with suppress(csv.Error):
+            return rows_quickly_counted(path, offset, has_quotes=begun.has_quotes)
+        return None
+
+    return {"data": TableOutline(begun.width, rows), "columns": begun.columns}
+
+
+def _first_rows(
+    lines: TextLines, path: Path, delimiter: str | None, header: bool | None, dtype: str
+) -> tuple[BegunTable, int]:
+    """The beginning of a table whose first rows are checked, and the bytes above its rows."""
+    begun = begun_table(lines, path, delimiter, header)
+    offset = begun.rows_begin(lines.sizes)
+    below = _to_line(begun.reader, begun.comments + SAMPLE)
+    numbers, bad = table_numbers(begun, below, path)
+    if not numbers:
         raise no_rows(path)
     for index, number in enumerate(numbers):
         if not isfinite(number) or is_too_large(number, dtype):
-            row, column = divmod(index, len(first))
-            raise bad_number(path, row_lines(row), column, columns, number, dtype)
-    data = torch.empty((rows, len(first)), dtype=getattr(torch, dtype), device="cpu")
-    return {"data": data, "columns": columns}
+            raise bad(index, dtype)
+    return begun, offset
 
 
 def _to_line(reader: Any, last: int) -> Iterator[list[str]]:
-    """Rows until one ends at the line `last`, counted from 1, or below it."""
+    """Rows until one that is not blank ends at the line `last`, counted from 1, or below it."""
     for row in reader:
         yield row
-        if reader.line_num >= last:
+        if row and reader.line_num >= last:
             return

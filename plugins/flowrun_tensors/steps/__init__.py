@@ -15,11 +15,12 @@ from flowrun_tensors.steps.place import place
 from flowrun_tensors.steps.predict import predict
 from flowrun_tensors.steps.random import random
 from flowrun_tensors.steps.save import save
+from flowrun_tensors.steps.show import show
 from flowrun_tensors.steps.shuffle import shuffle
 from flowrun_tensors.steps.split import split
 from flowrun_tensors.steps.tensor import tensor
 
 STEPS = (
     load, shuffle, split, normalize, init_params, gd_train, evaluate, predict, save, bench,
-    tensor, random, compute, cast, place, numpy, grad, minimize,
+    tensor, random, compute, cast, place, numpy, grad, minimize, show,
 )  # fmt: skip

@@ -44,6 +44,12 @@ def _on_shapes(
     return _made(values, named)
 
 
+@cast.on_outlines
+def _on_outlines(values: dict[str, Any], *, ctx: Context, **named: str) -> dict[str, Any]:
+    """The same tables, of another dtype."""
+    return dict(values)
+
+
 def _made(values: dict[str, Any], named: dict[str, str]) -> dict[str, torch.Tensor]:
     for name, value in values.items():
         if not isinstance(value, torch.Tensor):

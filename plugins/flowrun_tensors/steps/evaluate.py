@@ -59,6 +59,20 @@ def _on_shapes(
     return {name: Unknown("float") for name in metrics}
 
 
+@evaluate.on_outlines
+def _on_outlines(
+    params: Any,
+    X_val: Any,
+    y_val: Any,
+    model: Any = None,
+    *,
+    metrics: tuple[str, ...],
+    ctx: Context,
+) -> dict[str, Unknown]:
+    """The names of the metrics, so that an expectation of another one is found before the run."""
+    return {name: Unknown("float") for name in metrics}
+
+
 def _predictions(
     params: dict[str, torch.Tensor],
     X_val: torch.Tensor,
@@ -83,7 +97,9 @@ def _targets(
             "other metrics of numbers: write one `evaluate` for each kind"
         )
     if of_classes:
-        return classes_of(y_val, y_hat.shape[1], "y_val", is_data=is_data)
+        of_numbers = f"for numbers: `metrics: [{', '.join(_OF_NUMBERS)}]`"
+        taker = f"the metric {of_classes[0]}"
+        return classes_of(y_val, y_hat.shape[1], "y_val", taker, of_numbers, is_data=is_data)
     if y_hat.shape != y_val.shape:
         raise FlowrunError(
             f"the predictions have the shape {tuple(y_hat.shape)}, and y_val has "

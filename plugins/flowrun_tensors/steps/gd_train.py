@@ -10,7 +10,7 @@ from flowrun_tensors.engines.task import Task
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Predictor, predictor_of
 from flowrun_tensors.schedules import check_schedule, learning_rates
-from flowrun_tensors.training import Descent
+from flowrun_tensors.training import Descent, LossNotFiniteError
 from flowrun_tensors.training_data import data_of, fitting_targets
 
 Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "numba"]
@@ -109,7 +109,12 @@ def gd_train(
     task = _task(
         validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience
     )
-    trained, losses, val_losses = walked(engine, task, ctx)
+    try:
+        trained, losses, val_losses = walked(engine, task, ctx)
+    except LossNotFiniteError as error:
+        from flowrun_tensors.divergence import advised
+
+        raise advised(error, task) from error
     first, last = float(losses[0]), float(losses[-1])
     ctx.log(f"loss {first:.5g} -> {last:.5g} in {len(losses)} steps")
     _warn_of_growth(losses, ctx)

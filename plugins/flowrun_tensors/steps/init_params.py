@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeGuard
 
-from flowrun import Context, FlowrunError, Meta, OptionError, step
+from flowrun import CheckContext, Context, FlowrunError, Meta, OptionError, step
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import known_model
 
@@ -63,10 +63,15 @@ def init_params(
         params = known_model(model, ctx).init(X_train, **settings)
         return params, {"name": model, "settings": settings}
     assert layers is not None
+    if not X_train.is_floating_point():
+        raise FlowrunError(
+            f"X_train is {X_train.dtype}, and parameters are drawn in its dtype, which must be a "
+            "floating one\ncast the rows first: `cast: {X_train: float32, X_val: float32}`"
+        )
     if _is_table(y_train) and y_train.shape[1] != layers[-1]:
         raise FlowrunError(
             f"the last layer gives {layers[-1]} predictions a row, and y_train has "
-            f"{y_train.shape[1]} targets: end `layers` with {y_train.shape[1]}"
+            f"{y_train.shape[1]} targets{_way_on(y_train, layers[-1], ctx)}"
         )
     like = {"dtype": X_train.dtype, "device": X_train.device}
     params: dict[str, torch.Tensor] = {}
@@ -103,6 +108,20 @@ def _check_options(options: SimpleNamespace) -> None:
 def _is_table(y: torch.Tensor | None) -> TypeGuard[torch.Tensor]:
     """Whether targets are numbers, one column for each prediction, and not classes."""
     return y is not None and y.ndim == 2 and y.is_floating_point()
+
+
+def _way_on(y: torch.Tensor, outputs: int, ctx: Context) -> str:
+    """What to change if a network has another number of outputs than there are targets."""
+    end = f"end `layers` with {y.shape[1]}"
+    cast = "cast the classes first: `cast: {y_train: int64, y_val: int64}`"
+    if y.shape[1] > 1 or outputs == 1:
+        return f": {end}"
+    if not isinstance(ctx, CheckContext):  # which has no data
+        if not torch.equal(y.round(), y) or float(y.min()) < 0 or float(y.max()) >= outputs:
+            return f": {end}"
+        if float(y.max()) == outputs - 1:
+            return f", classes of a floating dtype\n{cast}"
+    return f": {end}\nif they are classes, {cast}"
 
 
 def _weights(

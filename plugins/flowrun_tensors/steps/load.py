@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -16,13 +17,20 @@ from flowrun import (
     Format,
     Meta,
     NeedsDataError,
+    OptionError,
+    Unknown,
     did_you_mean,
     download,
+    listed,
+    on_one_line,
+    require_file,
     step,
 )
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.saving import folder_header, read_folder, values_as_saved
+from flowrun_tensors.outlines import TableOutline
+from flowrun_tensors.saving import folder_header, folder_outline, read_folder, values_as_saved
 
+_DATA_PATH = "FLOWRUN_DATA_PATH"
 _QUICKLY_READ = 16 * 2**20  # bytes of a file without a header that a check reads
 
 
@@ -75,8 +83,9 @@ def load(
         named = read_folder(ctx.reads(path / "values.json").parent)
     else:
         settings = {"delimiter": delimiter, "header": header}
-        chosen, given = _format_of(ctx.reads(path), settings, ctx)
-        named = _in_dtype(chosen.read(path, **given), chosen, ctx)
+        chosen, given = _format_of(ctx.reads(_file(path)), settings, ctx)
+        with _path_on_one_line(path):
+            named = _in_dtype(chosen.read(path, **given), chosen, ctx)
     return _wanted(named, values, path, ctx)
 
 
@@ -104,26 +113,86 @@ def _on_shapes(
             with ctx.mapped():
                 named = folder_header(path)
         else:
-            named = _header_of(path, settings, ctx)
+            named = _header_of(_file(path), settings, ctx)
     return _wanted(named, values, path, ctx)
+
+
+@load.on_outlines
+def _on_outlines(
+    *,
+    source: str,
+    values: tuple[str, ...],
+    sha256: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    ctx: Context,
+) -> dict[str, Any]:
+    """The size and names of a table of text; of a saved folder, whether it holds the values."""
+    settings = {"delimiter": delimiter, "header": header}
+    found: dict[str, Any] = {}
+    try:
+        path = _path_of(source, sha256, ctx, partial(download, fetch=False))
+        if not path.is_dir():
+            chosen, given = _format_of(_file(path), settings, ctx)
+            if chosen.outline is not None:
+                with _path_on_one_line(path):
+                    found = _named(chosen.outline(path, **given), values)
+        else:
+            _require_held(_named(folder_outline(path), values), values, path)
+    except NeedsDataError:  # it may be downloaded
+        found = _as_in_catalogue(source, settings, ctx)
+    except DataError as error:
+        raise OptionError(str(error), option="source") from error
+    return {name: found.get(name, Unknown()) for name in values or ("data", "columns")}
+
+
+def _as_in_catalogue(source: str, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """What the catalogue says of a table that is not here; empty if it says nothing."""
+    dataset = ctx.plugins.datasets.get(source)
+    if dataset is None or not dataset.columns or any(one is not None for one in settings.values()):
+        return {}
+    table = TableOutline(len(dataset.columns), lambda: dataset.rows)
+    return {"data": table, "columns": list(dataset.columns)}
+
+
+@contextmanager
+def _path_on_one_line(path: Path) -> Iterator[None]:
+    """Let errors of formats name a path whose name has line breaks on one line."""
+    try:
+        yield
+    except DataError as error:
+        shown = on_one_line(path)
+        if shown == str(path):
+            raise
+        raise DataError(error.args[0].replace(str(path), shown)) from error
 
 
 def _wanted(
     named: dict[str, Any], values: tuple[str, ...], path: Path, ctx: Context
 ) -> dict[str, Any]:
     """The values that the recipe names, of those in a source, on the step's device."""
-    named.setdefault("columns", None)
-    if len(values) == 1 and values[0] not in named and named.keys() == {"data", "columns"}:
-        named[values[0]] = named["data"]  # a lone tensor has the name from the recipe
-    wanted = values or ("data", "columns")
-    missing = [name for name in wanted if name not in named]
+    named = _named(named, values)
+    _require_held(named, values, path)
+    return {name: _on_device(named[name], ctx.device) for name in values or ("data", "columns")}
+
+
+def _require_held(named: dict[str, Any], values: tuple[str, ...], path: Path) -> None:
+    """Raise DataError if a source does not hold all values that the recipe names."""
+    missing = [name for name in values or ("data", "columns") if name not in named]
     if missing:
-        held = ", ".join(name for name in named if named[name] is not None)
+        held = listed(name for name in named if named[name] is not None)
         raise DataError(
-            f"{path} holds no `{missing[0]}`; it holds: {held}\n"
+            f"{on_one_line(path)} holds no `{on_one_line(missing[0])}`; it holds: {held}\n"
             f"    name what you want: `values: [{held}]`"
         )
-    return {name: _on_device(named[name], ctx.device) for name in wanted}
+
+
+def _named(named: dict[str, Any], values: tuple[str, ...]) -> dict[str, Any]:
+    """The values of a source by the names of the recipe, which gives a lone tensor its own."""
+    named.setdefault("columns", None)
+    if len(values) == 1 and values[0] not in named and named.keys() == {"data", "columns"}:
+        named[values[0]] = named["data"]
+    return named
 
 
 def _path_of(
@@ -138,7 +207,7 @@ def _path_of(
     if "://" in source:
         if sha256 is None and source.startswith("https://"):
             raise DataError(
-                f"{source}: an address needs its `sha256`, so that the data is known\n"
+                f"{on_one_line(source)}: an address needs its `sha256`, so that the data is known\n"
                 "    fetch the file once, look at it, and copy the output of `sha256sum`"
             )
         return fetched(source, sha256 or "")
@@ -146,10 +215,7 @@ def _path_of(
         dataset = ctx.plugins.datasets[source]
         found = ctx.locate(dataset)
         if found.kind == "stand-in":
-            ctx.warn(
-                f"SIMULATED STAND-IN for {source} ({found.path.name}), not the real data;\n"
-                f"that is {found.reason}"
-            )
+            ctx.warn(found.warning)
         else:
             ctx.log(
                 f"{source}: the real data, {found.path} (sha256 as published; {dataset.licence})"
@@ -158,11 +224,49 @@ def _path_of(
     path = ctx.path(source)
     if not path.exists():
         known = ", ".join(sorted(ctx.plugins.datasets))
-        hint = _near(source, path, ctx) or "a path starts from the recipe's folder"
+        hint = (
+            _of_data_path(source, ctx)
+            or _of_dataset(source, ctx)
+            or _near(source, path, ctx)
+            or "a path starts from the recipe's folder"
+        )
         raise DataError(
-            f"there is no file {path}, and no data set `{source}` (there are: {known})\n    {hint}"
+            f"there is no file {on_one_line(path)}, and no data set `{on_one_line(source)}` "
+            f"(there are: {known})\n    {hint}"
         )
     return path
+
+
+def _file(path: Path) -> Path:
+    """The path; raises DataError if it is a pipe, a device or a socket, which may have no end."""
+    try:
+        require_file(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    return path
+
+
+def _of_data_path(source: str, ctx: Context) -> str | None:
+    """Why a file of that name in a folder of `FLOWRUN_DATA_PATH` is not read, if there is one."""
+    for folder in filter(None, (ctx.env(_DATA_PATH) or "").split(os.pathsep)):
+        path = Path(folder, source)
+        if path.is_file():
+            return (
+                f"{_DATA_PATH} is searched for named data sets alone; for {path} write its path "
+                "from the recipe's folder, or from `/`"
+            )
+    return None
+
+
+def _of_dataset(source: str, ctx: Context) -> str | None:
+    """The data set of which a missing file has the name, with a suffix."""
+    name = PurePath(source).stem
+    if source == name or name not in ctx.plugins.datasets:
+        return None
+    return (
+        f"`{name}` is a named data set, loaded without a suffix: `load: {{source: {name}}}`\n"
+        f"    if another recipe saves {on_one_line(source)}, run that one first"
+    )
 
 
 def _near(source: str, path: Path, ctx: Context) -> str | None:
@@ -174,11 +278,11 @@ def _near(source: str, path: Path, ctx: Context) -> str | None:
 def _format_of(path: Path, settings: dict[str, Any], ctx: Context) -> tuple[Format, dict[str, Any]]:
     """The format of a file, and the settings to pass to it; raises DataError."""
     formats = ctx.plugins.formats
-    suffix = path.suffix.lower()
+    suffix = on_one_line(path.suffix.lower())
     if suffix not in formats:
         known = ", ".join(sorted(formats))
         what = f"no format for files named *{suffix}" if suffix else "it has no suffix"
-        raise DataError(f"{path}: {what}; the formats there are: {known}")
+        raise DataError(f"{on_one_line(path)}: {what}\n    the formats there are: {known}")
     chosen = formats[suffix]
     given = {name: value for name, value in settings.items() if value is not None}
     for name in given:
@@ -206,7 +310,7 @@ def _header_of(path: Path, settings: dict[str, Any], ctx: CheckContext) -> dict[
             f"{path.name} is large, and its format ({chosen.name}) cannot read its content from "
             "the beginning of the file\n    give the Format a `header`"
         )
-    with ctx.mapped() if chosen.mapped else nullcontext():
+    with ctx.mapped() if chosen.mapped else nullcontext(), _path_on_one_line(path):
         if chosen.header is not None:
             named = chosen.header(path, **given)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from flowrun import CheckContext, Context, FlowrunError, step
+from flowrun import CheckContext, Context, FlowrunError, on_one_line, step
 from flowrun_tensors.lazy_torch import torch
 
 _HOST_ELEMENTS = 2**16  # of one block: 512 KiB in float64, which stays in a core's second cache
@@ -43,13 +43,13 @@ def normalize(
     _refuse(coarse | ~std.isfinite(), columns, f"{_name(X_train)} cannot hold the deviation")
     if constant.any():
         shown = _shown(constant, columns)
-        ctx.warn(f"constant in the training rows, so kept at zero: column {shown}")
+        ctx.warn(f"constant in the training rows, so kept at zero: {shown}")
         std = torch.where(constant, torch.ones_like(std), std)
     shift = (mean.to(exact_mean.dtype) - exact_mean).abs() / exact_std
     if (coarse := ~constant & (shift > _LARGEST_SHIFT)).any():
         ctx.warn(
             f"{_name(X_train)} stores the mean only to {float(shift[coarse].max()):.2g} of the "
-            f"deviation: column {_shown(coarse, columns)}; normalize in a wider dtype, then cast"
+            f"deviation: {_shown(coarse, columns)}; normalize in a wider dtype, then cast"
         )
     scaled = _scaled(X_train, X_val, mean, std)
     # No row is farther from the mean than that: only then can a difference have been infinite.
@@ -78,8 +78,8 @@ def _check_rows(X_train: torch.Tensor) -> None:
     """Raise FlowrunError for rows that have no standard deviation."""
     if not X_train.is_floating_point():
         raise FlowrunError(
-            f"X_train is {X_train.dtype}, and whole numbers cannot be normalized; load it as text, "
-            "or convert it to a floating dtype first"
+            f"X_train is {X_train.dtype}, and whole numbers cannot be normalized\n"
+            "cast the rows first: `cast: {X_train: float32, X_val: float32}`"
         )
     if len(X_train) < 2:
         raise FlowrunError("one training row has no standard deviation; train on two or more")
@@ -116,14 +116,18 @@ def _scales(X: torch.Tensor) -> torch.Tensor:
 def _refuse(bad: torch.Tensor, columns: list[str] | None, what: str) -> None:
     """Raise FlowrunError that names the columns, if there are any."""
     if bad.any():
-        raise FlowrunError(f"{what}: column {_shown(bad, columns)}")
+        raise FlowrunError(f"{what}: {_shown(bad, columns)}")
 
 
 def _shown(chosen: torch.Tensor, columns: list[str] | None) -> str:
-    """Some columns by their names, or counted from 1."""
-    named = columns if columns is not None and len(columns) >= len(chosen) else None
+    """Some columns by their names; counted from 1 if it is not certain which name each has.
+
+    Names of the whole table are more than the features, and targets may be any of its columns.
+    """
     places = chosen.nonzero()[:, 0].unique().tolist()
-    return ", ".join(named[place] if named else str(place + 1) for place in places)
+    if columns is not None and len(columns) == len(chosen) and all(columns[at] for at in places):
+        return f"column {', '.join(on_one_line(columns[place]) for place in places)}"
+    return f"column {', '.join(str(place + 1) for place in places)} of X_train"
 
 
 def _name(X: torch.Tensor) -> str:

@@ -6,12 +6,15 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 from flowrun import FlowrunError, Meta, NeedsDataError, Unknown, step
-from flowrun_tensors.expressions import evaluate, expression_inputs, parse_option
+from flowrun_tensors.expressions import EXPRESSION, evaluate, expression_inputs, parse_option
 from flowrun_tensors.lazy_torch import torch
 
 _MOST_ELEMENTS = 2**20  # of an array that a check has NumPy compute with
 
-Text = Annotated[str, Meta(min_length=1, description="A name, and the expression of its value.")]
+Text = Annotated[
+    str,
+    Meta(min_length=1, extra=EXPRESSION, description="A name, and the expression of its value."),
+]
 
 
 def _inputs(options: SimpleNamespace) -> tuple[str, ...]:

@@ -33,3 +33,9 @@ def place(values: dict[str, Any], *, ctx: Context, **named: Device) -> dict[str,
                 f"{reason}\nthis machine has: {', '.join(ctx.plugins.devices)}"
             ) from error
     return placed
+
+
+@place.on_outlines
+def _on_outlines(values: dict[str, Any], *, ctx: Context, **named: str) -> dict[str, Any]:
+    """The same tables, on another device."""
+    return dict(values)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Annotated, Any
 
 from flowrun import Context, FlowrunError, Meta, OptionError, did_you_mean, step
+from flowrun_tensors.autodiff import tracked
 from flowrun_tensors.lazy_torch import torch
 
 _SHAPED = ("randn", "rand", "zeros", "ones")
 _KINDS = (*_SHAPED, "randint", "randperm", "arange")
 _MOST_ELEMENTS = 2**34
+_MOST_SHOWN = 10**30  # Python writes no number of thousands of digits
 
 Rule = Annotated[
     dict[str, Any],
@@ -25,7 +28,14 @@ def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
 
 
 @step(outputs=_outputs, random=True)
-def random(*, ctx: Context, **named: Rule) -> dict[str, Any]:
+def random(
+    *,
+    requires_grad: Annotated[
+        bool, Meta(description="Let one differentiate by all of them, which must be floating.")
+    ] = False,
+    ctx: Context,
+    **named: Rule,
+) -> dict[str, Any]:
     """Draw tensors from the step's own seed, or fill them, each by its name.
 
     A draw and an order: `random: {x: {randn: [2, 3]}, index: {randperm: 4}}`.
@@ -34,7 +44,8 @@ def random(*, ctx: Context, **named: Rule) -> dict[str, Any]:
     `{arange: [start, end, step]}`: as Python's range. `{randint: [2, 3], low: 0, high: 10}`: whole
     numbers from `low` to below `high`. The names are torch's, and so are dtypes.
     """
-    return {name: _made(name, rule, ctx.device) for name, rule in named.items()}
+    made = {name: _made(name, rule, ctx.device) for name, rule in named.items()}
+    return {name: tracked(name, value) for name, value in made.items()} if requires_grad else made
 
 
 def _check_rule(name: str, rule: dict[str, Any]) -> None:
@@ -64,15 +75,20 @@ def _check_rule(name: str, rule: dict[str, Any]) -> None:
 def _made(name: str, rule: dict[str, Any], device: str) -> torch.Tensor:
     (kind,) = (key for key in rule if key in _KINDS)
     numbers = rule[kind] if isinstance(rule[kind], list) else [rule[kind]]
+    count = _count_in_range(*numbers) if kind == "arange" else math.prod(numbers)
+    if count > _MOST_ELEMENTS:
+        shown = f"{count:,}" if count < _MOST_SHOWN else "far too many"
+        raise FlowrunError(f"`{name}` would have {shown} elements")
     if kind == "arange":
         return torch.arange(*numbers, device=device)
-    count = 1
-    for number in numbers:
-        count *= number
-    if count > _MOST_ELEMENTS:
-        raise FlowrunError(f"`{name}` would have {count:,} elements")
     if kind == "randperm":
         return torch.randperm(numbers[0], device=device)
     if kind == "randint":
         return torch.randint(rule.get("low", 0), rule["high"], numbers, device=device)
     return getattr(torch, kind)(numbers, device=device)
+
+
+def _count_in_range(first: int, end: int | None = None, step: int = 1) -> int:
+    """How many numbers there are in a range, which may be more than Python's `len` can tell."""
+    start, end = (0, first) if end is None else (first, end)
+    return max(0, -((start - end) // step)) if step else 0

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
 from flowrun import CheckContext, Context, FlowrunError, Format, Meta, replacing, step
-from flowrun_tensors.saving import require_writable, values_as_saved, write_folder
+from flowrun_tensors.saving import (
+    require_no_way_out,
+    require_writable,
+    values_as_saved,
+    write_folder,
+)
 
 _USUAL = ("params?", "model?", "mean?", "std?", "columns?", "metrics?")
 
@@ -42,10 +48,14 @@ def save(
     To a folder (`save: {to: out/red_linear}`): tensors go to one safetensors file, the rest to
     `values.json`; `load` with `values` reads them back. To a file of a format that can be written
     (`.pt`, `.safetensors`, `.npy`, `.npz`): the tensors that `values` names. A file or folder that
-    exists already is replaced only when the new values are complete.
+    exists already is replaced only when the new values are complete. A link is followed only if it
+    stays in the folder in which it lies.
     """
     path, chosen = _target(named, to, values, ctx)
-    written = write_folder(path, named) if chosen is None else [_write_file(path, named, chosen)]
+    if chosen is None:
+        written = write_folder(path, named, _folder_of(path, to))
+    else:
+        written = [_write_file(path, named, chosen, _folder_of(path, to))]
     for file in written:
         ctx.writes(file)
     ctx.log(f"{', '.join(named)} -> {path}")
@@ -79,11 +89,26 @@ def _target(
         raise FlowrunError(f"{chosen.name} files ({path.name}) are only read, not written")
     if chosen is not None and not values:
         raise FlowrunError(f"name the values to save in {path.name}: `values: [...]`")
+    require_no_way_out(path, _folder_of(path, to), is_folder=chosen is None)
     return path, chosen
 
 
-def _write_file(path: Path, named: dict[str, Any], chosen: Format) -> Path:
+def _folder_of(path: Path, to: str) -> Path | None:
+    """The folder from which `to` goes down to a path: the recipe's, or one above it.
+
+    None if `to` does not start from the recipe's folder.
+    """
+    relative = Path(os.path.normpath(to))
+    down = [part for part in relative.parts if part != ".."]
+    folder = path
+    for _ in down:
+        folder = folder.parent
+    is_below = not relative.is_absolute() and folder.joinpath(*down) == path
+    return folder if is_below else None
+
+
+def _write_file(path: Path, named: dict[str, Any], chosen: Format, within: Path | None) -> Path:
     assert chosen.write is not None
-    with replacing(path) as temporary:
+    with replacing(path, within) as temporary:
         chosen.write(temporary, named)
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flowrun import step
 from flowrun_tensors.lazy_torch import torch
 
@@ -15,3 +17,9 @@ def shuffle(data: torch.Tensor) -> torch.Tensor:
     """
     order = torch.randperm(len(data), device=data.device)
     return data.index_select(0, order)
+
+
+@shuffle.on_outlines
+def _on_outlines(data: Any) -> Any:
+    """The same table: its order is not known, and is no part of its outline."""
+    return data

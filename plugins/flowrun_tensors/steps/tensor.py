@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 from flowrun import Context, FlowrunError, Meta, OptionError, step
+from flowrun_tensors.autodiff import tracked
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.ranges import is_too_large, too_large
 
@@ -29,6 +30,9 @@ def tensor(
         Dtype | None,
         Meta(description="Of all of them; by default as torch.tensor chooses."),
     ] = None,
+    requires_grad: Annotated[
+        bool, Meta(description="Let one differentiate by all of them, which must be floating.")
+    ] = False,
     ctx: Context,
     **named: Literals,
 ) -> dict[str, Any]:
@@ -41,7 +45,8 @@ def tensor(
     length are an error that names the row, and so are numbers too large for the dtype.
     """
     kind = getattr(torch, dtype) if dtype is not None else None
-    return {name: _made(value, name, kind, ctx.device) for name, value in named.items()}
+    made = {name: _made(value, name, kind, ctx.device) for name, value in named.items()}
+    return {name: tracked(name, value) for name, value in made.items()} if requires_grad else made
 
 
 def _made(value: Any, name: str, kind: torch.dtype | None, device: str) -> torch.Tensor:

@@ -157,7 +157,7 @@ CASES = (
               - gd_train: {steps: 5, lr: 1e-3}
         """,
         files={"counts.npy": npy((12, 3), "int64")},
-        says=("randn(2, 1, dtype=int64",),
+        says=("X_train is torch.int64", "cast: {X_train: float32"),
         mended=("- split", "- cast: {data: float32}\n  - split"),
     ),
     Case(

@@ -201,6 +201,14 @@ def test_expectations_that_cannot_be_met_are_found(
     assert message in error.message
 
 
+def test_a_key_that_is_misspelt_in_an_expectation_is_asked_for(
+    recipe: Callable[..., Path],
+) -> None:
+    path = recipe("ones", "times", "mean", more="expect:\n  metrics.maen: {above: 0}\n")
+    (error,) = flowrun.check(path).errors
+    assert error.hint == "did you mean `metrics.mean`?"
+
+
 def test_expectations_of_numbers_are_left_to_the_run(recipe: Callable[..., Path]) -> None:
     more = "expect:\n  metrics.mean: {below: -5}\n  'y[3, 1]': {equals: 9}\n  y: {shape: [4, 2]}\n"
     assert flowrun.check(recipe("ones", "times", "mean", more=more)).findings == []

@@ -37,7 +37,10 @@ UNKNOWN = {
 }
 
 # Recipes that a document shows for what a check says of them.
-BROKEN_ON_PURPOSE = ("check/wide.yaml",)
+BROKEN_ON_PURPOSE = (
+    "check/wide.yaml", "article/column.yaml", "article/in_place.yaml", "article/vector.yaml",
+    "article/score.yaml",
+)  # fmt: skip
 
 _FILE = re.compile(r"# file: (\S+)\n")  # the first line of a document's block that is a file
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from flowrun import replacing, step
-from flowrun.plugins.observation import unobserved
+from flowrun.plugins.observation.record import unobserved
 from flowrun.running import checkpoints
 
 # A checkpoint at every offer, whatever it costs: so every run writes the same, call by call.

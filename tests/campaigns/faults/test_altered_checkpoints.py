@@ -53,6 +53,6 @@ def _rerun(world: World, undisturbed: Undisturbed, *, is_said: bool) -> None:
     assert done.code == 0
     assert done.err.startswith(SAID if is_said else "")
     assert done.warnings == is_said
-    assert "resumed from a checkpoint" not in done.out
+    assert "goes on from" not in done.out
     assert world.outcome() == undisturbed.outcome
     assert world.leftovers() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -48,12 +49,16 @@ def test_interrupted_training_saves_its_progress_and_goes_on_to_the_same_bits(
     world = training.world(tmp_path / "world")
     done = _interrupted(world, number)
     assert done.code == 128 + number
-    assert done.err.splitlines() == [
-        "interrupted in `gd_train`, its progress saved; the same command resumes there"
-    ]
+    (said,) = done.err.splitlines()
+    found = re.fullmatch(
+        r"interrupted in `gd_train`, step (\d) of \d, at ([\d,]+ of [\d,]+); a checkpoint of it is "
+        "saved: run the same command to resume",
+        said,
+    )
+    assert found is not None, said
     assert list((world.store / "checkpoints").iterdir())
     again = world.run(told=SELDOM)
-    assert "resumed from a checkpoint" in again.out
+    assert f"goes on from {found[2]}, saved " in again.out
     assert world.outcome() == training.outcome
     assert world.leftovers() == []
 
@@ -63,7 +68,7 @@ def test_fresh_begins_anew_whatever_was_saved(tmp_path: Path, in_batches: Undist
     assert _interrupted(world, signal.SIGINT).code == 130
     again = world.run("--fresh", told=SELDOM)
     assert again.code == 0
-    assert "went on" not in again.out
+    assert "goes on from" not in again.out
     assert world.outcome() == in_batches.outcome
     assert world.leftovers() == []
 
@@ -82,7 +87,8 @@ def test_a_step_that_saves_nothing_ends_at_once_at_the_last_at_the_second_signal
         time.sleep(0.5)
     done = ended(process)
     assert done.code == 128 + number
-    assert done.err == "interrupted in `stubborn`\n"
+    assert done.err.startswith("interrupted in `stubborn`, step 1 of 1")
+    assert done.err.endswith("; nothing is saved, and the same command starts over\n")
     assert time.monotonic() - begun < 30  # it would have slept for 60
 
 
@@ -112,7 +118,7 @@ def test_an_interrupt_before_the_first_step_is_said(
 ) -> None:
     world = plain.world(tmp_path / "world")
     done = world.run(told=faults.at(1, "int", world.folder))
-    assert (done.code, done.err) == (130, "interrupted\n")
+    assert (done.code, done.err) == (130, "interrupted before the first step\n")
 
 
 def _ended_in_order(done: Ended, number: signal.Signals) -> bool:

@@ -19,10 +19,12 @@ from flowrun.store.store import Store
 from tests.processes import Python
 
 _TEMPORARY = re.compile(r"\..+\.tmp")
-_OF_ONE_RUN = {"id", "started", "seconds", "process"}
+_OF_ONE_RUN = {"id", "started", "seconds", "process", "seal"}
 _OF_ONE_CALL = {"seconds", "peak_bytes", "kept", "made_again", "restored"}
 _TIME = re.compile(r"(\d+\.\d{3} s|kept)$")
-_PASSING = re.compile(r" +(resumed from|recomputed for it)|  \d+\.\d\d s on ")
+_PASSING = re.compile(
+    r".* goes on from .* saved | +recomputed .*, whose outputs are not stored|  \d+\.\d\d s on "
+)
 
 Environment = dict[str, str]
 Shared = Callable[[str], Path]  # a folder for all the processes of a session, by name
@@ -132,6 +134,8 @@ class World:
         for path in self.store.glob("records.sqlite*"):
             if not path.name.endswith("-shm"):
                 shutil.copy(path, copy / "store")
+        if (self.store / "key").exists():  # a run that was killed before has no records either
+            shutil.copy(self.store / "key", copy / "store")
         store = Store(copy, warn=print)
         found = {record.key: record.run for record in store.records.all()}
         store.close()

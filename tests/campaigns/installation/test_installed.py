@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.campaigns.installation.release import Project, differences, names_in
+
 ROOT = Path(__file__).parents[3]
 
 PLUGIN = {
     "pyproject.toml": (
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-        '[project]\nname = "flowrun-example"\nversion = "4.2"\ndependencies = ["flowrun"]\n'
+        '[project]\nname = "flowrun-example"\nversion = "4.2"\ndependencies = ["flowrun-recipes"]\n'
         '[project.entry-points.flowrun]\nexample = "flowrun_example"\n'
         '[tool.setuptools]\npy-modules = ["flowrun_example"]\n'
     ),
@@ -65,11 +67,11 @@ class Stranger:
     """A virtual environment with flowrun's wheel, and of this one only what the wheel needs."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
-        self.folder = folder
+        self.folder, self.wheel = folder, wheel
         venv.create(folder, with_pip=False, symlinks=True)
         self.install(wheel)
         site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-        (flowrun,) = distributions(name="flowrun", path=[str(site)])
+        (flowrun,) = distributions(name="flowrun-recipes", path=[str(site)])
         for needed in needed_by(flowrun, {}).values():
             tops = {file.parts[0] for file in needed.files or [] if file.parts[0] != ".."}
             for top in tops - {"__pycache__"}:
@@ -119,6 +121,25 @@ def test_the_wheel_alone_runs_the_main_job_in_an_empty_folder(
     assert "SIMULATED STAND-IN for wine-red" in done.stdout
     assert "metrics {mae 0." in done.stdout
     assert (tmp_path / "out" / "red_linear" / "values.json").is_file()
+
+
+def test_the_wheel_has_every_file_of_its_packages_and_no_other(stranger: Stranger) -> None:
+    """What `make dist` requires of a release."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("these are not files of a git repository")
+    wanted = Project(ROOT).in_wheel(listed.stdout.splitlines())
+    found = names_in(stranger.wheel)
+    assert differences(found, wanted) == []
+    for name in ("flowrun/py.typed", "flowrun_recipes/red_linear.yaml",
+                 "flowrun_data/wine-red-standin.csv"):  # fmt: skip
+        assert name in found
+    assert differences([*found, "tests/test_house.py"], {*wanted, "flowrun/lost.py"}) == [
+        "missing: flowrun/lost.py", "stray: tests/test_house.py",
+    ]  # fmt: skip
 
 
 def test_every_example_is_listed_and_written_with_what_it_needs(

@@ -1,4 +1,4 @@
-"""Mistakes in data: files, addresses and data sets, met while a recipe runs."""
+"""Mistakes in data: files, addresses and data sets, met before a recipe runs or meanwhile."""
 
 import json
 import pickle
@@ -32,9 +32,8 @@ MISTAKES = (
         title="A data file that is not there",
         recipe=_load("data/vine.csv"),
         files={"data/wine.csv": _SMALL},
-        code=STEP_FAILED,
         says=(
-            "recipe.yaml:3:5: the step `load` failed",
+            "recipe.yaml:3:20: the step `load` fails",
             "there is no file ~/project/data/vine.csv",
             "did you mean `data/wine.csv`?",
         ),
@@ -42,56 +41,48 @@ MISTAKES = (
     Mistake(
         title="A misspelt data set",
         recipe=_load("wine-rde"),
-        code=STEP_FAILED,
         says=("no data set `wine-rde`", "wine-red, wine-white", "did you mean `wine-red`?"),
     ),
     Mistake(
         title="A word in a column of numbers",
         recipe=_load("wine.csv"),
         files={"wine.csv": "alcohol;score\n9.4;5\n9.8;good\n"},
-        code=STEP_FAILED,
         says=("wine.csv, line 3, column 2 (score): `good` is not a finite number",),
     ),
     Mistake(
         title="An empty cell",
         recipe=_load("wine.csv"),
         files={"wine.csv": "alcohol;score\n9.4;5\n;6\n"},
-        code=STEP_FAILED,
         says=("wine.csv, line 3, column 1 (alcohol): the cell is empty",),
     ),
     Mistake(
         title="A cell that is not a number but nan",
         recipe=_load("wine.csv"),
         files={"wine.csv": "alcohol;score\n9.4;5\nnan;6\n"},
-        code=STEP_FAILED,
         says=("wine.csv, line 3, column 1 (alcohol): `nan` is not a finite number",),
     ),
     Mistake(
         title="Decimal commas in a table",
         recipe=_load("wine.csv"),
         files={"wine.csv": "alcohol;score\n9,4;5\n9,8;6\n"},
-        code=STEP_FAILED,
         says=("wine.csv, line 2, column 1 (alcohol): `9,4`", "decimals need a point"),
     ),
     Mistake(
         title="Rows of different lengths",
         recipe=_load("wine.csv"),
         files={"wine.csv": "a;b;c\n1;2;3\n4;5\n"},
-        code=STEP_FAILED,
         says=("wine.csv, line 3: 2 cells, but the first line has 3",),
     ),
     Mistake(
         title="An empty table",
         recipe=_load("wine.csv"),
         files={"wine.csv": ""},
-        code=STEP_FAILED,
-        says=("wine.csv is empty", "the step `load` failed"),
+        says=("wine.csv is empty", "the step `load` fails"),
     ),
     Mistake(
         title="A table of names and no rows",
         recipe=_load("wine.csv"),
         files={"wine.csv": "alcohol;score\n"},
-        code=STEP_FAILED,
         says=("wine.csv has a line of names and no rows below it",),
     ),
     Mistake(
@@ -112,26 +103,22 @@ MISTAKES = (
         title="A file of an unknown kind",
         recipe=_load("wine.xlsx"),
         files={"wine.xlsx": b"PK"},
-        code=STEP_FAILED,
         says=("wine.xlsx: no format for files named *.xlsx", ".csv, ", ".safetensors"),
     ),
     Mistake(
         title="A file without a suffix",
         recipe=_load("wine"),
         files={"wine": _SMALL},
-        code=STEP_FAILED,
         says=("~/project/wine: ", "no suffix", ".csv, "),
     ),
     Mistake(
         title="An http address",
         recipe=_load("http://data.example/wine.csv"),
-        code=STEP_FAILED,
         says=("http://data.example/wine.csv: only https addresses are fetched",),
     ),
     Mistake(
         title="An https address without its checksum",
         recipe=_load("https://data.example/wine.csv"),
-        code=STEP_FAILED,
         says=("https://data.example/wine.csv: ", "needs its `sha256`", "sha256sum"),
     ),
     Mistake(
@@ -139,7 +126,6 @@ MISTAKES = (
         recipe=_load("wine-red"),
         files={"mine/winequality-red.csv": _SMALL},
         environment={"FLOWRUN_DATA_PATH": "mine"},
-        code=STEP_FAILED,
         says=(
             "mine/winequality-red.csv is not the file it should be",
             "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e",
@@ -150,7 +136,6 @@ MISTAKES = (
         title="`--no-standin` where the data is not available",
         recipe=_load("wine-red"),
         arguments=("recipe.yaml", "--no-standin"),
-        code=STEP_FAILED,
         says=(
             "the data set `wine-red` is not available",
             "FLOWRUN_DATA_PATH is not set",
@@ -163,14 +148,12 @@ MISTAKES = (
         recipe=_load("trained"),
         files={"trained/values.json": '{"tensors": "t.safetensors", "values": {"steps": 10}}'}
         | {"trained/t.safetensors": struct.pack("<Q", 2) + b"{}"},
-        code=STEP_FAILED,
         says=("trained holds no `data`", "it holds: steps", "`values: [steps]`"),
     ),
     Mistake(
         title="A folder in which nothing was saved",
         recipe=_load("tables"),
         files={"tables/wine.csv": _SMALL},
-        code=STEP_FAILED,
         says=("tables has no saved values", "a `save` step makes them"),
     ),
     Mistake(

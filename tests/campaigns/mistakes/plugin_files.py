@@ -61,19 +61,23 @@ MISTAKES = (
             "recipe.yaml:4:5: the step `double` is given by more than one plugin",
             "`my_steps.py`",
             "`your_steps.py`",
-            "rename one",
+            "`my_steps.double` or `your_steps.double`",
         ),
     ),
     Mistake(
-        title="A step with the name of a built-in one",
+        title="A misspelt plugin before a step's name",
         recipe="""
             recipe: demo
-            plugins: [./my_steps.py]
             steps:
-              - load: {source: wine-red}
+              - tensor.load: {source: wine-red}
         """,
-        files={"my_steps.py": _DOUBLE.replace("double", "load")},
-        says=("recipe.yaml:4:5: the step `load` is given by", "`tensors`", "`my_steps.py`"),
+        says=("recipe.yaml:3:5: there is no step `tensor.load`", "mean `tensors.load`?"),
+    ),
+    Mistake(
+        title="A relative import outside a package",
+        recipe=_RECIPE,
+        files={"my_steps.py": f"from . import helper\n{_DOUBLE}", "helper.py": "VALUE = 1"},
+        says=("recipe.yaml:2:11: ", "relative import", "(my_steps.py:1)", "put an `__init__.py`"),
     ),
     Mistake(
         title="A misspelt hook",

@@ -56,6 +56,17 @@ MISTAKES = (
         says=("wine.pt:1: ", "not a recipe", "0x03"),
     ),
     Mistake(
+        title="A file of steps given in place of a recipe",
+        files={"my_steps.py": "from flowrun import step\n"},
+        arguments=("my_steps.py",),
+        says=("my_steps.py is Python code", "`plugins: [./my_steps.py]`"),
+    ),
+    Mistake(
+        title="An address given in place of a recipe",
+        arguments=("https://example.org/recipe.yaml",),
+        says=("is an address", "a file on this machine", "curl -L -o recipe.yaml https://"),
+    ),
+    Mistake(
         title="A folder given in place of a recipe",
         files={"recipes/demo.yaml": "recipe: demo\nsteps:\n  - load: {source: wine-red}\n"},
         arguments=("recipes",),

@@ -211,6 +211,25 @@ MISTAKES = (
         says=("recipe.yaml:5:21: ", "`${train_row}`", "did you mean `train_rows`?"),
     ),
     Mistake(
+        title="A variable of the environment as in a shell",
+        recipe="""
+            recipe: demo
+            steps:
+              - load: {source: "${WINES}/red.csv"}
+        """,
+        environment={"WINES": "/data"},
+        says=("recipe.yaml:3:21: ", "`WINES`", "write `${env:WINES}`"),
+    ),
+    Mistake(
+        title="A variable of the environment that is not set",
+        recipe="""
+            recipe: demo
+            steps:
+              - load: {source: "${env:WINE_FOLDER_X}/red.csv"}
+        """,
+        says=("recipe.yaml:3:21: ", "`WINE_FOLDER_X` is not set", "${env:WINE_FOLDER_X:-value}"),
+    ),
+    Mistake(
         title="A list put into the middle of a text",
         recipe="""
             recipe: demo

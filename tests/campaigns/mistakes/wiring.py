@@ -126,6 +126,15 @@ MISTAKES = (
         says=("recipe.yaml:4:12: ", "options of split", "`1000`", "`split: {train: 1000}`"),
     ),
     Mistake(
+        title="A step's options without a colon before them",
+        recipe="""
+            recipe: demo
+            steps:
+              - load {source: wine-red}
+        """,
+        says=("recipe.yaml:3:5: ", "lacks a colon", "write `- load: {source: wine-red}`"),
+    ),
+    Mistake(
         title="A hyphen for an underscore",
         recipe=_after_load("- split: {train: 1000}", "- init-params: {layers: [1]}"),
         says=("recipe.yaml:5:5: there is no step `init-params`", "did you mean `init_params`?"),

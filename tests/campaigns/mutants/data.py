@@ -8,16 +8,16 @@ DATA = (
     Regression(
         "the last row of a table is lost",
         "formats/csv_text.py",
-        "written = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, len(first))",
-        "written = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, len(first))[:-1]",
+        "written = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, begun.width)",
+        "written = torch.frombuffer(numbers, dtype=torch.float64).reshape(-1, begun.width)[:-1]",
         caught_by="article/22_data_wine_shape",
         at="size",
     ),
     Regression(
         "the first row of a table is taken for a second header",
         "formats/csv_text.py",
-        "        numbers, row_lines = table_numbers(",
-        "        next(reader)\n        numbers, row_lines = table_numbers(",
+        "        numbers, bad = table_numbers(",
+        "        next(begun.reader)\n        numbers, bad = table_numbers(",
         caught_by="article/22_data_wine_shape",
         at="size",
     ),
@@ -201,10 +201,10 @@ DATA = (
     Regression(
         "save keeps what was there",
         "saving.py",
-        "    with replacing(index) as temporary:\n",
+        "    with replacing(index, within) as temporary:\n",
         "    if index.exists():\n"
         "        return [index, data]\n"
-        "    with replacing(index) as temporary:\n",
+        "    with replacing(index, within) as temporary:\n",
         caught_by="checks/by_hand_saved",
         at="again_off",
     ),

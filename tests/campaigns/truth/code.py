@@ -11,6 +11,14 @@ def _case(name: str, expression: str, top: str, options: str = "", old: str = "1
     return Case(kind="code", name=name, files=files, edit=edit)
 
 
+def _moved(name: str, expression: str, statements: list[str], order: list[int]) -> Case:
+    """The same statements in another order."""
+    tops = ["\n".join(statements), "\n".join(statements[place] for place in order)]
+    edit = f"change('steps.py', {tops[0]!r}, {tops[1]!r})"
+    files = {"steps.py": measuring(expression, tops[0])}
+    return Case(kind="code", name=name, files=files, edit=edit)
+
+
 _CLASS = "class Base:\n    level = 10\n    def get(self):\n        return self.level\n"
 
 CASES = [
@@ -93,5 +101,25 @@ CASES = [
     _case("annotations that are read", "f.__annotations__['a']", "def f(a: '10'):\n    pass"),
     _case("a cache of results", "f()", "from functools import lru_cache\n\n@lru_cache\ndef f():\n"
           "    return 10"),
+    _case("a function called by map at import", "K", "K = []\nL = list(map(K.append, [10]))"),
+    _case("a function of the user called by map at import", "sum(K)", "K = [1]\ndef add(n):\n"
+          "    K.append(n)\n    return n\nL = list(map(add, [10, 3]))"),
+    _case("a key called by sorted at import", "sum(K)", "K = [1]\ndef add(n):\n"
+          "    K.append(n)\n    return n\nL = sorted([10, 3], key=add)"),
+    _case("a lambda called by min at import", "sum(K)", "K = [1]\n"
+          "L = min([10, 3], key=lambda n: K.append(n) or n)"),
+    _case("a class in a text of an annotation", "typing.get_type_hints(A)['b']().n",
+          "import typing\nclass A:\n    b: 'B'\nclass B:\n    n = 10"),
+    _case("a class in a text within an annotation", "typing.get_type_hints(f)['b'].__args__[0].n",
+          "import typing\ndef f(b: list['B']):\n    pass\nclass B:\n    n = 10"),
+    _moved("a value set anew below one computed of it", "T[1]",
+            ["K = 1", "T = [K * i for i in range(3)]", "K = 7"], [0, 2, 1]),
+    _moved("a function defined anew below its other name", "g()",
+            ["def f():\n    return 1", "g = f", "def f():\n    return 2"], [0, 2, 1]),
+    _moved("a function defined below its import", "f()",
+            ["from builtins import int as f", "def f():\n    return 2"], [1, 0]),
+    _case("a list extended by its other name", "sum(K)", "K = [1]\nL = K\nL += [10]"),
+    _case("its own module by inspect", "getattr(inspect.getmodule(f), 'model_' + 'a')()",
+          "import inspect\ndef f():\n    pass\ndef model_a():\n    return 10"),
     _case("functions called at import", "K", "K = []\ndef fill():\n    K.append(10)\nfill()"),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from tests.campaigns.truth.case import Case, measuring
 _TEXT = "write('a.txt', str(N))"
 _CAT = "subprocess.run(['cat', {}], capture_output=True, text=True).stdout"
 _TOP = """
-import asyncio, os, subprocess, threading
+import asyncio, multiprocessing, os, subprocess, threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 
@@ -38,6 +38,9 @@ CASES = [
     _case("asyncio", "asyncio.run(read_later())"),
     _case("a child process, declared", f"name = ctx.reads(ctx.path('a.txt'))\n"
           f"return {_CAT.format('name')}", "*, ctx"),
+    _case("a pool of processes, declared",
+          "with multiprocessing.get_context('fork').Pool(1) as pool:\n"
+          "    return pool.map(read, [ctx.reads('a.txt')])[0]", "*, ctx"),
     _case("a child process's input", "subprocess.run(['cat'], stdin=open('a.txt'), "
           "capture_output=True, text=True).stdout"),
     _case("a child process, not declared", f"return {_CAT.format(repr('a.txt'))}", unseen=_CHILD),

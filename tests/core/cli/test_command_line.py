@@ -195,3 +195,12 @@ def test_output_to_a_reader_that_has_gone_is_no_traceback(tmp_path: Path) -> Non
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.startswith("bench")
+
+
+def test_a_misspelt_command_runs_nothing(write: Write, flowrun: Flowrun) -> None:
+    path = write("r.yaml", "recipe: r\nsteps: [{tensor: {a: [1.0]}}]\n")
+    done = flowrun("rnu", path)
+    assert done.returncode == 2
+    assert "there is no command and no file `rnu`\n    did you mean `run`?" in done.stderr
+    assert done.stdout == ""
+    assert not Path(".flowrun", "runs").exists()

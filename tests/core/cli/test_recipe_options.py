@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 import pytest
 from click.testing import CliRunner
 
 import flowrun
 from flowrun import RecipeOptions
+from flowrun.recipes.part import Part
+from tests.conftest import Flowrun
 
 
 @click.command()
@@ -28,6 +32,11 @@ def command(recipe: str, options: RecipeOptions, loud: bool) -> None:
             ["--set", "a.b=1", "--set", "seed=3", "-p", "x.py", "--device", "cpu", "--seed", "5"],
             RecipeOptions(set=("a.b=1", "seed=3"), plugins=("x.py",), device="cpu", seed=5),
         ),
+        (["--from", "a", "--until", "b"], RecipeOptions(part=Part("a", "b"))),
+        (
+            ["--only", "a", "--skip", "b", "--skip", "c"],
+            RecipeOptions(part=Part(only=("a",), skip=("b", "c"))),
+        ),
     ],
 )
 def test_a_command_takes_them_as_one_value(arguments: list[str], options: RecipeOptions) -> None:
@@ -47,6 +56,23 @@ def test_a_recipe_is_planned_with_them() -> None:
 
 def test_the_options_are_listed_in_the_order_of_the_other_commands() -> None:
     shown = CliRunner().invoke(command, ["--help"]).output
-    names = ["--set", "--device", "--seed", "-p, --plugin", "--no-standin", "--loud"]
+    names = ["--set", "--device", "--seed", "--show", "--from", "--until", "--only", "--skip"]
+    names += ["-p, --plugin", "--no-standin", "--loud"]
     places = [shown.index(name) for name in names]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("arguments", [["a=1"], ["r.yaml", "a b.c=[1, 2]"]])
+def test_a_setting_in_the_place_of_a_recipe_is_refused_with_what_was_meant(
+    flowrun: Flowrun, arguments: list[str]
+) -> None:
+    for name in ("run", "check"):
+        done = flowrun(name, *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        last = shlex.quote(arguments[-1])
+        assert f"to change the recipe, write `--set` before it: `--set {last}`" in done.stderr
+    done = flowrun("graph", "r.yaml", "b.c=1")
+    assert done.returncode == 2
+    assert (
+        "unexpected extra argument (b.c=1)\n    to change the recipe, write `--set`" in done.stderr
+    )

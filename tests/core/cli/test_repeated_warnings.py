@@ -45,7 +45,7 @@ def test_a_warning_that_is_another_is_told_in_full(flowrun: Flowrun) -> None:
 
 def test_quiet_output_does_the_same(flowrun: Flowrun) -> None:
     told = flowrun("-q", "one.yaml", "two.yaml").stderr
-    assert "one: warning: beware of hail;\nit falls\nfrom above\n" in told
+    assert "one: warning: beware of hail;\n    it falls\n    from above\n" in told
     assert "two: warning: beware of hail (as above)\ntwo: warning: and look out\n" in told
 
 

@@ -16,6 +16,7 @@ from flowrun import StepError
 from tests import processes
 from tests.conftest import Flowrun
 from tests.processes import Python
+from tests.sealing import write_record
 
 Write = Callable[[str, str], Path]
 
@@ -85,9 +86,9 @@ def test_runs_are_listed_the_latest_first(recipe: Make, flowrun: Flowrun) -> Non
     ids = [fr.run(path, set={"add.by": by}).record["id"] for by in (1, 2, 3)]
     done = flowrun("runs")
     heading, *lines = done.stdout.splitlines()
-    assert heading.split() == "id when recipe result seconds sum cpu.share parts name".split()
+    assert heading.split() == "id when recipe result seconds seed sum cpu.share parts name".split()
     assert [line.split()[0] for line in lines] == ids[::-1]
-    assert re.search(r" r +ok +\d+\.\d\d s +4 +0.5 +\[1, 3\] +n$", lines[0])
+    assert re.search(r" r +ok +\d+\.\d\d s +0 +4 +0.5 +\[1, 3\] +n$", lines[0])
 
 
 def test_where_there_are_no_runs_none_are_listed_and_nothing_is_made(flowrun: Flowrun) -> None:
@@ -209,6 +210,8 @@ def test_a_run_without_a_conditions_value_is_left_out(recipe: Make, flowrun: Flo
         ("seed=<1", ["`=<` is no comparison"]),
         ("metrics.smu<1", ["no run has `metrics.smu`", "did you mean `metrics.sum`?"]),
         ("sum<1", ["no run has `sum`", "did you mean `metrics.sum`?"]),
+        ("add.byte<1", ["no run has `add.byte`", "one of: add.by", "did you mean `add.by`?"]),
+        ("add.learning<1", ["no run has `add.learning`", "one of: add.by\n"]),
         ("ad.by<1", ["no run has `ad.by`", "did you mean `add.by`?"]),
         ("metrics.sum<a", ["`metrics.sum` is a number, 2", "found     `a`"]),
         ("metrics.parts=1", ["`metrics.parts` is a list", "`metrics.parts[0]`"]),
@@ -445,4 +448,13 @@ def fabricate(home: Path, records: list[tuple[str, dict[str, Any]]]) -> None:
         record = {"id": run, "recipe": "r", "started": started, "seconds": 1.0, "status": "ok"}
         folder = home / "runs" / run
         folder.mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps(record | values))
+        write_record(folder, record | values)
+
+
+def test_a_seed_of_any_size_is_listed(recipe: Make, flowrun: Flowrun) -> None:
+    path = recipe("r")
+    for seed in (7, 2**63 - 1):
+        fr.run(path, seed=seed)
+    seeds = [line.split()[7] for line in flowrun("runs").stdout.splitlines()[1:]]
+    assert seeds == [str(2**63 - 1), "7"]
+    assert [run["seed"] for run in listed(flowrun)] == [2**63 - 1, 7]

@@ -236,6 +236,23 @@ def test_another_file_is_told_by_its_digest(flowrun: Flowrun, write: Write) -> N
     assert data[0].startswith("file data.csv, digest: ")
 
 
+def test_another_place_to_save_to_is_told_without_a_format_or_a_changed_file(
+    flowrun: Flowrun, write: Write
+) -> None:
+    write(
+        "r.yaml",
+        "recipe: r\nsteps:\n  - tensor: {x: 1.0}\n  - save: {to: out/x, values: [x]}\n",
+    )
+    flowrun("-q", "r.yaml")
+    flowrun("-q", "r.yaml", "--set", "save.to=out/x_0.03")
+    shown = flowrun("diff", "last~1", "last").stdout
+    assert section(shown, "options") == ["save.to: out/x -> out/x_0.03"]
+    assert section(shown, "data") == [
+        "`save`: only A looked at out/x",
+        "`save`: only B looked at out/x_0.03",
+    ]
+
+
 def test_a_failed_run_differs_by_its_error(run: Run, flowrun: Flowrun) -> None:
     run()
     with pytest.raises(StepError):
@@ -329,8 +346,9 @@ def test_tensors_whose_bytes_are_kept_are_compared(flowrun: Flowrun, write: Writ
     fr.run(path, set={"tensor.a": [1.0, 2.5, 3.0]})
     result = section(compared(flowrun), "result")
     assert result[0].startswith("first output that differs: `a` of `tensor`, digest: ")
-    assert result[1].startswith("a, B against A: largest difference 0.5 at [1]: found 2.5")
-    assert result[2:] == ["further steps whose outputs differ: `compute`"]
+    assert result[1] == "(3,) [1, 2, 3] -> (3,) [1, 2.5, 3]"
+    assert result[2] == "a, B against A: largest difference 0.5 at [1]: 2 -> 2.5"
+    assert result[3:] == ["further steps whose outputs differ: `compute`"]
 
 
 def test_tensors_whose_bytes_are_not_kept_are_said_to_differ(
@@ -340,15 +358,15 @@ def test_tensors_whose_bytes_are_not_kept_are_said_to_differ(
     fr.run(path)
     fr.run(path, set={"tensor.a": [1.0, 2.5, 3.0]})
     result = section(compared(flowrun), "result")
-    assert result[1].startswith("the bytes of A and B are not kept, so the difference")
-    assert result[2].startswith("with `cache: true` beside the step")
+    assert result[2].startswith("the bytes of A and B are not kept, so the difference")
+    assert result[3].startswith("with `cache: true` beside the step")
 
 
 def test_tensors_of_another_shape_are_told_by_their_shapes(flowrun: Flowrun, write: Write) -> None:
     path = write("t.yaml", TENSORS)
     fr.run(path)
     fr.run(path, set={"tensor.a": [1.0, 2.0]})
-    assert section(compared(flowrun), "result")[1] == "(3,) -> (2,)"
+    assert section(compared(flowrun), "result")[1] == "(3,) [1, 2, 3] -> (2,) [1, 2]"
 
 
 def test_a_step_that_is_not_deterministic_is_found(run: Run, flowrun: Flowrun) -> None:

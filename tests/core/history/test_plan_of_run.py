@@ -317,9 +317,9 @@ def received(write: Write, tmp_path: Path) -> str:
 
 def test_code_that_only_a_record_names_is_not_run(received: str, flowrun: Flowrun) -> None:
     for command in (
-        ("export", "last", "-o", "script.py"),
-        ("show", "last"),
-        ("diff", "last", received),
+        ("export", received, "-o", "script.py"),
+        ("show", received),
+        ("diff", received, received),
         ("runs",),
     ):
         done = flowrun(*command)
@@ -346,7 +346,7 @@ def test_a_record_cannot_name_a_recipe_that_names_code(
     record |= {"plugins": [], "file": str(folder / "r.yaml")}
     record["resolved"] |= more
     (folder / "run.json").write_text(json.dumps(record))
-    done = flowrun("export", "last", "-o", "script.py")
+    done = flowrun("export", received, "-o", "script.py")
     assert "Traceback" not in done.stderr
     assert not Path("EXECUTED").exists()
 
@@ -354,12 +354,12 @@ def test_a_record_cannot_name_a_recipe_that_names_code(
 def test_the_options_that_load_the_plugins_of_a_run_are_shown(
     received: str, flowrun: Flowrun
 ) -> None:
-    done = flowrun("export", "last", "-o", "script.py")
+    done = flowrun("export", received, "-o", "script.py")
     file = f".flowrun/runs/{received}/evil.py"
     assert done.returncode == 2
     assert f"used plugins that are not installed: {file}, evil_module" in done.stderr
     assert f"add  -p {file} -p evil_module" in done.stderr
-    done = flowrun("export", "last", "-o", "script.py", "-p", file)
+    done = flowrun("export", received, "-o", "script.py", "-p", file)
     assert "used plugins that are not installed: evil_module" in done.stderr
 
 
@@ -383,8 +383,8 @@ def test_the_plugins_may_lie_elsewhere_by_now(write: Write) -> None:
 def test_a_record_names_no_run_but_its_own(received: str, flowrun: Flowrun) -> None:
     path = Path(".flowrun/runs", received, "run.json")
     path.write_text(path.read_text().replace(f'"id": "{received}"', '"id": "../../elsewhere"'))
-    assert f"run           {received}" in flowrun("show", "last").stdout
-    assert json.loads(flowrun("show", "last", "--json").stdout)["recipe"] == "r"
+    assert f"run           {received}" in flowrun("show", received).stdout
+    assert json.loads(flowrun("show", received, "--json").stdout)["recipe"] == "r"
 
 
 def test_a_record_that_is_not_well_formed_is_an_error_in_one_line(
@@ -405,7 +405,7 @@ def test_a_record_that_is_not_well_formed_is_an_error_in_one_line(
         ({"resolved": []}, "$.resolved"),
     ):
         path.write_text(json.dumps(whole | change))
-        for command in (("show", "last"), ("export", "last"), ("diff", "last", "last")):
+        for command in (("show", received), ("export", received), ("diff", received, received)):
             done = flowrun(*command)
             assert done.returncode == 2
             (line,) = done.stderr.splitlines()
@@ -421,7 +421,7 @@ def test_a_resolved_recipe_that_is_none_is_an_error_of_the_recipe(
     whole = json.loads(path.read_text()) | {"plugins": []}
     for resolved in ({"recipe": "r"}, {"recipe": 1, "steps": "x"}, {"recipe": "r", "steps": [{}]}):
         path.write_text(json.dumps(whole | {"resolved": resolved}))
-        done = flowrun("export", "last")
+        done = flowrun("export", received)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
         assert f"recipe of run {received}:" in done.stderr

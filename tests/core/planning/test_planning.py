@@ -120,7 +120,11 @@ def test_a_whole_number_with_an_exponent_is_the_one_that_is_written(
         ("  - make: [rows]", "4:11", ["a list of 1"]),
         ("  - make\n  - cut", "5:5", ["needs the option `at`"]),
         ("  - make\n  - cut: {at: 7.5}", "5:15", ["> 0 and < 1"]),
-        ("  - double", "4:5", ["needs `data`", "`double`, `load`, `make`", "put one above"]),
+        (
+            "  - double",
+            "4:5",
+            ["needs `data`", ": `load`, `make`, `shuffle`; put one above"],
+        ),
         ("  - make:\n    out: {data: red}\n  - double", "6:5", ["needs `data`", "red"]),
         ("  - make\n  - double:\n    in: {data: dat}", "6:16", ["needs `dat`", "mean `data`"]),
         ("  - make\n  - cut: {at: 1}\n    in: {names: nmes}", "6:17", ["`nmes`", "mean `names`"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -76,6 +77,17 @@ def test_options_of_any_name_share_one_type() -> None:
 
 def stars(*values: int) -> None: ...
 def context_first(ctx: int) -> None: ...
+def yields() -> Iterator[int]:
+    yield 1
+
+
+async def awaited() -> None: ...
+
+
+async def awaited_one_by_one() -> AsyncIterator[int]:
+    yield 1
+
+
 def unreadable(*, size: Annotated[float, "nonsense"] = 1, other: Missing = 1) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
@@ -85,6 +97,9 @@ def unreadable(*, size: Annotated[float, "nonsense"] = 1, other: Missing = 1) ->
         (stars, {"outputs": ()}, "has `*values`"),
         (context_first, {"outputs": ()}, "put it after a `*`"),
         (unreadable, {"outputs": ()}, "cannot be read: name 'Missing' is not defined"),
+        (yields, {"outputs": ()}, "collect what it yields, and return a list"),
+        (awaited, {"outputs": ()}, "runs the coroutine inside, with asyncio.run(...)"),
+        (awaited_one_by_one, {"outputs": ()}, "with asyncio.run(...), and returns a list"),
         (example, {"outputs": ()}, "goes on a function"),
         (test_a_signature_is_read_once, {"outputs": ("a", "a")}, "gives an output twice"),
         (test_a_signature_is_read_once, {"outputs": ("not ok",)}, "is no name"),

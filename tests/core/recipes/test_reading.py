@@ -26,8 +26,8 @@ def test_a_problem_points_at_line_and_column_and_shows_the_line(write: Write) ->
         "r.yaml:3:1: `sed` is not a key of a recipe",
         "  3 | sed: 3",
         "    | ^",
-        "    expected  one of: recipe, about, extends, seed, device, dtype, vars, plugins, "
-        "section, needs, tags, steps, expect",
+        "    expected  one of: recipe, about, extends, remove, seed, device, dtype, vars, "
+        "plugins, section, needs, tags, steps, expect",
         "    did you mean `seed`?",
     ]
 

@@ -38,6 +38,42 @@ def test_a_file_that_is_opened_is_a_dependency(write: Write) -> None:
     assert flowrun.run(path).values["x"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("home", "folder"),
+    [(".", "."), (".", "d"), ("d", "d"), (".flowrun", "torchinductor-study")],
+)
+def test_files_beside_those_of_flowrun_and_torch_are_the_users(
+    home: str, folder: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWRUN_HOME", str(Path(home).absolute()))
+    code = f"@step(outputs='x')\ndef go():\n    return open('{folder}/a.txt').read()\n"
+    path = recipe_of(write, code)
+    data = write(f"{folder}/a.txt", "1")
+    assert (is_kept(path), is_kept(path)) == (False, True)
+    data.write_text("2")
+    assert flowrun.run(path).values["x"] == "2"
+
+
+def test_the_source_lines_of_a_stack_trace_are_nobodys_business(write: Write) -> None:
+    write("caller.py", "def call(f):\n    return f()\n")
+    code = (
+        "import linecache, runpy, traceback\n@step(outputs='x')\ndef go():\n"
+        "    call = runpy.run_path('caller.py')['call']\n    linecache.clearcache()\n"
+        "    return len(call(traceback.format_stack)) > 0\n"
+        "@step(outputs='x')\ndef read():\n    return linecache.getline('data.txt', 1)\n"
+    )
+    path = recipe_of(write, code)
+    (step,) = flowrun.run(path).record["steps"]
+    seen = [Path(file).name for file in step["files_read"]]
+    assert "caller.py" in seen  # it has run that file
+    assert Path(__file__).name not in seen  # whose function is on the stack
+    data = write("data.txt", "1")
+    path = recipe_of(write, code, "read")
+    assert (is_kept(path), is_kept(path)) == (False, True)
+    data.write_text("22")
+    assert not is_kept(path)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_step_that_writes_acts_outside_and_says_so(write: Write) -> None:
     code = "@step(outputs='x')\ndef go():\n    open('out.txt', 'w').write('1')\n    return 1\n"
@@ -197,3 +233,67 @@ def test_workers_started_by_spawn_import_the_steps_file(write: Write) -> None:
 
     done = run([str(main)], cwd=path.parent, env=dict(os.environ), fresh=True)
     assert done.stdout.strip() == "[1, 4, 9]", done.stderr
+
+
+def test_a_step_is_observed_to_its_end_if_a_hook_that_it_asks_imports_a_module(
+    write: Write,
+) -> None:
+    write("late.py", "")
+    code = (
+        "import os\nfrom flowrun import hookimpl\n"
+        "@hookimpl\ndef flowrun_formats():\n    import late\n    return []\n"
+        "@step(outputs='x')\ndef go(*, ctx):\n    ctx.plugins.formats.get('.csv')\n"
+        "    return os.path.exists('a.txt')\n"
+    )
+    path = recipe_of(write, code)
+    assert flowrun.run(path).values["x"] is False
+    write("a.txt", "1")
+    assert flowrun.run(path).values["x"] is True
+
+
+def test_a_step_is_observed_to_its_end_if_a_package_imports_a_local_module(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("x/site-packages/package_of_test/__init__.py", "import edited_of_test\n")
+    write("edited/edited_of_test/__init__.py", "")
+    monkeypatch.syspath_prepend(str(tmp_path / "x" / "site-packages"))
+    monkeypatch.syspath_prepend(str(tmp_path / "edited"))
+    code = (
+        "import os\n@step(outputs='x')\ndef go():\n    import package_of_test\n"
+        "    return os.path.exists('a.txt')\n"
+    )
+    path = recipe_of(write, code)
+    assert flowrun.run(path).values["x"] is False
+    write("a.txt", "1")
+    assert flowrun.run(path).values["x"] is True
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "os.chdir(d)\n    os.rmdir(d)\n    return os.path.exists(a)",
+        "return os.fstat(fd=1).st_size >= 0",
+        "return os.stat(path=a).st_size == 1",
+    ],
+)
+def test_functions_that_are_observed_work_as_ever(write: Write, asked: str) -> None:
+    write("a.txt", "1")
+    code = (
+        "import os, tempfile\n@step(outputs='x')\ndef go():\n"
+        f"    a, d = os.path.abspath('a.txt'), tempfile.mkdtemp()\n    {asked}\n"
+    )
+    assert flowrun.run(recipe_of(write, code)).values["x"] is True
+
+
+def test_a_link_that_is_made_while_a_step_imports_a_module_is_followed(write: Write) -> None:
+    write(
+        "late.py",
+        "import os, tempfile\nlink = tempfile.mkdtemp() + '/l'\n"
+        "os.symlink(os.path.abspath('a.txt'), link)\n",
+    )
+    data = write("a.txt", "1")
+    code = "@step(outputs='x')\ndef go():\n    import late\n    return open(late.link).read()\n"
+    path = recipe_of(write, code)
+    assert flowrun.run(path).values["x"] == "1"
+    data.write_text("2")
+    assert flowrun.run(path).values["x"] == "2"

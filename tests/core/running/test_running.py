@@ -12,6 +12,7 @@ import pytest
 
 import flowrun
 from flowrun import DeviceError, FlowrunError, StepError
+from tests.sealing import read_record
 
 Write = Callable[[str, str], Path]
 
@@ -99,7 +100,7 @@ def test_each_run_leaves_a_record_and_events(recipe: Make) -> None:
     result = flowrun.run(path, seed=7)
     assert not result.ok
     (folder,) = Path(".flowrun/runs").iterdir()
-    record = json.loads((folder / "run.json").read_text())
+    record = read_record(folder)
     assert record == json.loads(json.dumps(result.record))
     assert (record["status"], record["seed"], record["recipe"]) == ("unmet", 7, "r")
     assert record["expectations"] == [
@@ -286,8 +287,8 @@ def test_the_code_of_a_backend_belongs_to_the_key_of_every_step(recipe: Make, wr
         ("{x: {below: 1}}", (False, "below 1", "1")),
         ("{x: {above: 0.5, below: 2}}", (True, "above 0.5", "1")),
         ("{x: {between: [1, 1]}}", (True, "between 1 and 1", "1")),
-        ("{x: {equals: 1.05, atol: 0.1}}", (True, "equals 1.05", "1")),
-        ("{x: {equals: 1.05, rtol: 0.01}}", (False, "equals 1.05", "1")),
+        ("{x: {equals: 1.05, atol: 0.1}}", (True, "equals 1.05 within 0.1", "1")),
+        ("{x: {equals: 1.05, rtol: 0.01}}", (False, "equals 1.05 within rtol 0.01", "1")),
         ("{metrics.nope: {below: 1}}", (False, "below 1", "`metrics` has no `nope`")),
         ("{metrics: {below: 1}}", (False, "below 1", "dict, not a number")),
         ("{'x[0]': {below: 1}}", (False, "below 1", "`x`")),
@@ -322,7 +323,7 @@ def test_a_backend_that_is_none_is_blamed_on_its_plugin(
 def test_numbers_json_does_not_have_are_kept_as_text(recipe: Make) -> None:
     result = flowrun.run(recipe("  - one: {value: .inf}\n  - add: {by: -.inf}"))
     (folder,) = Path(".flowrun/runs").iterdir()
-    record = json.loads((folder / "run.json").read_text())
+    record = read_record(folder)
     assert record["plan"][0]["options"] == {"value": "inf"}
     assert record["steps"][1]["outputs"]["x"]["value"] == "nan"
     assert record == result.record

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections import namedtuple
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from tests.core.store.conftest import World
 
 STEP = "from flowrun import step\n{top}\n\n@step(outputs='x')\ndef measure():\n    return {value}\n"
 HELPER = "def reached():\n    return 1\n\ndef beside():\n    return 1\n"
+Write = Callable[[str, str], Path]
 Version = namedtuple("Version", "major minor micro releaselevel serial")
 
 
@@ -119,3 +123,78 @@ def test_an_option_counts_as_it_is_converted(world: World) -> None:
     assert world.called() == ["one"]
     world.recipe("[one]")
     assert world.called() == []
+
+
+def test_a_damaged_note_of_a_modules_syntax_is_made_anew(flowrun: Flowrun, write: Write) -> None:
+    """It says which definitions a step reaches: a name less would hide a dependency for good."""
+    write("helper.py", HELPER)
+    top, value = "from helper import reached", "reached()"
+    write("steps.py", STEP.format(top=top, value=value))
+    write("r.yaml", "recipe: r\nplugins: [./steps.py]\nsteps: [measure]\n")
+    assert flowrun("r.yaml").returncode == 0
+    with closing(sqlite3.connect(".flowrun/store/records.sqlite")) as database, database:
+        rows = database.execute("select digest, syntax from modules").fetchall()
+        hidden = [(syntax.replace(b"reached", b"beside\xa5"), digest) for digest, syntax in rows]
+        assert any(one != other for (one, _), (_, other) in zip(hidden, rows, strict=True))
+        database.executemany("update modules set syntax = ? where digest = ?", hidden)
+    change(Path("helper.py"), "return 1\n\ndef beside", "return 2\n\ndef beside")
+    done = flowrun("r.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "x 2" in done.stdout
+
+
+def test_a_result_of_a_module_that_changed_before_the_step_imported_it_is_not_kept(
+    world: World,
+) -> None:
+    helper = world.folder / "helper.py"
+    helper.write_text("N = 10\n")
+    late = f"Path({str(helper)!r}).write_text('N = 20\\n')\n    import helper"
+    text = STEP.format(top="from pathlib import Path", value="helper.N")
+    (world.folder / "steps.py").write_text(text.replace("    return", f"    {late}\n    return"))
+    world.recipe("[measure]")
+    result, _ = world.run()
+    assert "helper.py changed while the step ran; its result is not kept" in str(result.record)
+    assert (is_kept(world), is_kept(world)) == (False, True)
+
+
+CODEC = """from fractions import Fraction
+from flowrun import Codec, Summary, hookimpl, step
+
+__version__ = "1"
+
+@step(outputs="x")
+def measure():
+    return Fraction(100)
+
+@hookimpl
+def flowrun_codecs():
+    return [Codec(
+        type=Fraction,
+        summary=lambda value: Summary(type="fraction"),
+        plain=lambda value: float(value) / 10,
+        pack=lambda value: value.numerator,
+        unpack=Fraction,
+    )]
+"""
+
+
+def test_the_version_of_a_plugin_that_gives_codecs_belongs_to_every_key(
+    world: World, flowrun: Flowrun
+) -> None:
+    packages = world.folder / "site-packages"
+    package = write_package(packages, "ratios", modules=1)
+    (package / "__init__.py").write_text(CODEC)
+    (world.folder / "steps.py").write_text(STEP.format(top="", value=1).replace("measure", "own"))
+    world.path.write_text("recipe: r\nplugins: [ratios, ./steps.py]\nsteps: [own]\n")
+    assert [is_kept_with(packages, flowrun) for _ in range(2)] == [False, True]
+    change(package / "__init__.py", '"1"', '"2.0"')
+    assert not is_kept_with(packages, flowrun)
+
+
+def test_a_codecs_plain_values_belong_to_the_key_of_an_expectation(world: World) -> None:
+    steps = world.folder / "steps.py"
+    steps.write_text(CODEC)
+    world.recipe("[{measure: {}, cache: true}]", "expect: {x: {above: 5}}")
+    assert [world.run()[0].record["status"] for _ in range(2)] == ["ok", "ok"]
+    change(steps, "/ 10", "/ 1000")
+    assert world.run()[0].record["status"] == "unmet"

@@ -87,6 +87,28 @@ def test_each_step_that_would_run_says_what_changed(
         assert any(line.strip() == found.strip() for found in lines), done.stdout
 
 
+def test_a_step_that_the_last_run_did_not_reach_is_not_new(world: World, flowrun: Flowrun) -> None:
+    world.recipe("[{read: {file: none.txt}}, one]")
+    assert flowrun("r.yaml", "--no-check").returncode == 3
+    lines = flowrun("explain", "r.yaml").stdout.splitlines()
+    at = lines.index("  one           to run")
+    assert lines[at + 1].strip() == "the last run ended before it was done"
+
+
+def test_a_run_that_ended_early_leaves_the_records_of_the_run_before(
+    world: World, flowrun: Flowrun
+) -> None:
+    (world.folder / "t.txt").write_text("a")
+    world.recipe("[{read: {file: t.txt}}, one, {add: {by: 2}}]")
+    world.called()
+    world.recipe("[{read: {file: none.txt}}, one, {add: {by: 2}}]")
+    assert flowrun("r.yaml", "--no-check").returncode == 3
+    world.recipe("[{read: {file: t.txt}}, one, {add: {by: 3}}]")
+    lines = flowrun("explain", "r.yaml").stdout.splitlines()
+    at = lines.index("  add           to run")
+    assert lines[at + 1].strip() == "option `by`: 2.0 -> 3.0"
+
+
 def test_what_is_kept_says_by_which_run_and_nothing_is_called(
     world: World, flowrun: Flowrun
 ) -> None:

@@ -50,7 +50,7 @@ def test_the_parts_of_the_store_lie_in_one_folder(
     assert {"steps", "files", "runs"} <= tables
     locks = "lock" if sys.platform == "linux" else "locks"
     assert {path.name for path in store.iterdir()} == {
-        "checkpoints", "objects", "records.sqlite", "replays", locks,
+        "checkpoints", "key", "objects", "records.sqlite", "replays", locks,
     }  # fmt: skip
     assert {path.name for path in Path().iterdir()} - {"go on", "r.yaml", "steps.py"} == {
         home or ".flowrun"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,13 +126,13 @@ def test_a_change_of_anything_has_the_command_run_as_ever(
     assert (world.folder / "out.txt").read_text() == "1.0"
 
 
-@pytest.mark.parametrize("variable", ["FLOWRUN_DATA_PATH", "PYTHONPATH"])
+@pytest.mark.parametrize("variable", ["FLOWRUN_DATA_PATH", "PYTHONPATH", "PYTHONINTMAXSTRDIGITS"])
 def test_a_changed_environment_has_the_command_run_as_ever(
     world: World, python: Callable[..., str], monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     world.recipe("[one]")
     modules_of(python, "r.yaml")
-    monkeypatch.setenv(variable, str(world.folder))
+    monkeypatch.setenv(variable, "0" if variable.endswith("DIGITS") else str(world.folder))
     assert "click" in modules_of(python, "r.yaml")
 
 
@@ -151,6 +153,8 @@ def test_a_changed_variable_that_a_step_read_has_the_command_run_as_ever(
 
 WITH_A_GPU = """
 import os
+import subprocess
+import sys
 listdir = os.listdir
 os.listdir = lambda path=".": ["nvidia-stand-in"] if path == "/dev" else listdir(path)
 """
@@ -242,3 +246,114 @@ def test_a_home_that_cannot_be_written_has_the_command_run_as_ever(
     done = flowrun("r.yaml")
     assert (done.returncode, "x 1" in done.stdout) == (0, True)
     assert "not everything could be kept" in done.stderr
+
+
+_EDITED = {
+    "steps.py": "import subprocess\nfrom flowrun import step\nimport helper\nK = 1\n\n"
+    "@step(outputs='y')\ndef measure(*, k: int = 1) -> list[int]:\n"
+    "    subprocess.run(['cp', '-r', 'new/.', '.'], check=True)\n    return [K, helper.K, k]\n",
+    "helper.py": "K = 1\n",
+    "r.yaml": "recipe: r\nplugins: [./steps.py]\nsteps:\n  - measure: {k: 1}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("edited", "old", "new"),
+    [("steps.py", "K = 1", "K = 2"), ("helper.py", "1", "2"), ("r.yaml", "k: 1", "k: 2")],
+)
+def test_an_edit_while_the_command_runs_is_seen_by_the_next(
+    edited: str, old: str, new: str, write: Callable[[str, str], Path], flowrun: Flowrun
+) -> None:
+    for name, text in _EDITED.items():
+        write(name, text)
+    write(f"new/{edited}", _EDITED[edited].replace(old, new))
+    first, again = flowrun("r.yaml"), flowrun("r.yaml")
+    assert "y [1, 1, 1]" in first.stdout
+    assert "y [1, 1, 1]" not in again.stdout
+
+
+def test_a_plugin_that_was_removed_while_the_command_ran_is_missed_by_the_next(
+    write: Callable[[str, str], Path], flowrun: Flowrun
+) -> None:
+    write("steps.py", "import os\nfrom flowrun import step\n\n@step(outputs='y')\n"
+          "def measure() -> int:\n    os.remove('steps.py')\n    return 1\n")  # fmt: skip
+    write("r.yaml", "recipe: r\nplugins: [./steps.py]\nsteps: [measure]\n")
+    assert flowrun("r.yaml").returncode == 0
+    assert "the plugin file steps.py is not there" in flowrun("r.yaml").stderr
+
+
+_PLANNED = {
+    "steps.py": "import os\nfrom pathlib import Path\nfrom flowrun import OptionError, step\n\n"
+    "@step(outputs='x')\ndef give() -> int:\n    return 1\n\n"
+    "@step(outputs='y', inputs=lambda options: Path('names').read_text().split())\n"
+    "def measure(named, *, k: int = 15) -> int:\n    return len(named)\n\n"
+    "@measure.check_options\ndef _check(options):\n    if 'STRICT' in os.environ:\n"
+    "        raise OptionError('too strict', option=('k',))\n",
+    "r.yaml": "recipe: r\nplugins: [./steps.py]\nsteps:\n  - give\n  - measure\n",
+}
+
+
+def test_what_functions_of_options_look_at_is_looked_at_each_time(
+    write: Callable[[str, str], Path], flowrun: Flowrun
+) -> None:
+    for name, text in _PLANNED.items():
+        write(name, text)
+    names = write("names", "")
+    assert "y 0" in flowrun("r.yaml").stdout
+    assert "y 0  kept" in flowrun("r.yaml").stdout
+    assert "too strict" in flowrun("r.yaml", STRICT="1").stderr
+    names.write_text("x")
+    assert "y 1" in flowrun("r.yaml").stdout
+
+
+_LIMITED = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+from flowrun.cli.start import main
+main()
+"""
+
+
+def test_a_disk_too_full_for_the_tables_is_said_once(
+    write: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    for name, text in _PLANNED.items():
+        write(name, text)
+    write("names", "x")
+    for _ in range(2):
+        done = processes.run(["-c", _LIMITED, "r.yaml"], cwd=tmp_path, fresh=True)
+        assert done.returncode == 0, done.stderr
+        assert "y 1" in done.stdout
+        assert done.stderr.count("warning:") == 1
+        assert "records.sqlite" in done.stderr
+        assert not Path(".flowrun/store/aside").exists()
+
+
+PLAIN = "recipe: {name}\nsteps: [{{compute: {{total: '{value} * 1.0'}}}}]\n"
+
+
+@pytest.mark.parametrize("kind", ["link", "extends", "plugin", "folder", "stdin", "pipe"])
+def test_a_link_that_leads_elsewhere_by_now_is_followed(kind: str, tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / f"v{number}"
+        folder.mkdir()
+        (folder / "r.yaml").write_text(PLAIN.format(name=f"r{number}", value=number))
+        step = f"@step(outputs='total')\ndef give():\n    return {number}.0\n"
+        (folder / "steps.py").write_text(f"from flowrun import step\n\n{step}")
+    (tmp_path / "child.yaml").write_text("recipe: child\nextends: link.yaml\n")
+    steps = {"plugin": "./link.py", "folder": "./link/steps.py"}.get(kind, "./v1/steps.py")
+    (tmp_path / "own.yaml").write_text(f"recipe: own\nplugins: [{steps}]\nsteps: [give]\n")
+    names = {"link": "link.yaml", "extends": "child.yaml", "plugin": "own.yaml"}
+    name = {**names, "folder": "own.yaml"}.get(kind, "/dev/stdin")
+    for number in (1, 1, 2):
+        for link, target in (("link.yaml", "r.yaml"), ("link.py", "steps.py"), ("link", "")):
+            (tmp_path / link).unlink(missing_ok=True)
+            (tmp_path / link).symlink_to(tmp_path / f"v{number}" / target)
+        recipe = tmp_path / f"v{number}" / "r.yaml"
+        given = recipe.read_text() if kind == "pipe" else None
+        with recipe.open() as file:
+            done = subprocess.run(
+                [sys.executable, "-m", "flowrun", name], cwd=tmp_path, text=True, check=True,
+                capture_output=True, **({"input": given} if given else {"stdin": file}),
+            )  # fmt: skip
+        assert f"total {number}" in done.stdout

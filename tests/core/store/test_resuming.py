@@ -62,6 +62,33 @@ def test_a_step_goes_on_from_what_it_saved_and_forgets_it_when_it_is_done() -> N
     assert list(CHECKPOINTS.iterdir()) == []
 
 
+SLOW_AT_FIRST = """
+import time
+import torch
+from pathlib import Path
+from flowrun import step
+
+@step(outputs="seen")
+def count(*, ctx):
+    if ctx.restored is None:
+        time.sleep(0.2)
+        ctx.checkpoint(lambda: 1)
+        if not Path("go on").exists():
+            raise RuntimeError("ended")
+    return torch.zeros(9)
+"""
+
+
+def test_a_value_is_kept_by_what_all_of_its_step_took_and_not_only_the_end(world: World) -> None:
+    (world.folder / "steps.py").write_text(SLOW_AT_FIRST)
+    (world.folder / "go on").unlink()
+    with pytest.raises(flowrun.StepError, match="ended"):
+        flowrun.run(world.path)
+    (world.folder / "go on").touch()
+    flowrun.run(world.path)
+    assert len(list(Path(".flowrun/store/objects").glob("*.safetensors"))) == 1
+
+
 @pytest.mark.usefixtures("world")
 def test_fresh_sets_checkpoints_aside() -> None:
     assert begun(fresh=True) == 0

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from flowrun.store.store import Store
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
 
@@ -44,7 +46,10 @@ def age(days: float) -> None:
     with sqlite3.connect(STORE / "records.sqlite") as connection:
         connection.execute("update steps set made = made - ?", (seconds,))
         connection.execute("update objects set used = used - ?", (seconds,))
-        connection.execute("update runs set started = '2001-01-01T00:00:00+00:00'")
+    store = Store(Path(".flowrun"), print)
+    rows = [replace(row, started="2001-01-01T00:00:00+00:00") for row in store.runs.rows()]
+    store.runs._write(rows)
+    store.close()
 
 
 def kept_values() -> int:
@@ -119,6 +124,9 @@ def test_gc_removes_what_a_killed_process_left(world: World, flowrun: Flowrun) -
     assert kept_values() == 1
 
 
+OLD, FRESH = (f"{digit * 32}.json" for digit in "0f")
+
+
 def test_gc_by_days_takes_old_checkpoints_and_damaged_files_and_leaves_fresh_ones(
     world: World, flowrun: Flowrun
 ) -> None:
@@ -126,12 +134,12 @@ def test_gc_by_days_takes_old_checkpoints_and_damaged_files_and_leaves_fresh_one
     long_ago = time.time() - 40 * 86_400
     for part in ("aside", "checkpoints"):
         (STORE / part).mkdir(exist_ok=True)
-        for name in ("old", "fresh"):
-            (STORE / part / f"{name}.json").write_text("{}")
-        os.utime(STORE / part / "old.json", (long_ago, long_ago))
+        for name in (OLD, FRESH):
+            (STORE / part / name).write_text("{}")
+        os.utime(STORE / part / OLD, (long_ago, long_ago))
     assert flowrun("store", "gc", "--keep-days", "30").returncode == 0
     for part in ("aside", "checkpoints"):
-        assert [path.name for path in (STORE / part).iterdir()] == ["fresh.json"]
+        assert [path.name for path in (STORE / part).iterdir()] == [FRESH]
 
 
 def test_gc_never_takes_a_run_that_goes_on(world: World, flowrun: Flowrun) -> None:
@@ -155,10 +163,18 @@ def test_a_size_that_is_none_is_a_clear_error(world: World, flowrun: Flowrun, si
     assert "write a number and a unit: 500MiB, 2GB" in done.stderr
 
 
-def test_gc_without_a_bound_is_a_clear_error(world: World, flowrun: Flowrun) -> None:
-    done = flowrun("store", "gc")
-    assert done.returncode == 2
-    assert "--keep-days DAYS, --max-size SIZE" in done.stderr
+def test_gc_without_a_bound_shows_what_it_would_remove_and_removes_nothing(
+    world: World, flowrun: Flowrun
+) -> None:
+    assert world.called() == ["many", "total"]
+    age(40)
+    assert world.called() == []
+    lines = flowrun("store", "gc").stdout.splitlines()
+    shown = [" ".join(line.split()[:6]) for line in lines[:-1]]
+    assert shown == [f"--keep-days {days} would remove {count} runs,"
+                     for days, count in ((90, 1), (30, 1), (7, 1), (0, 2))]  # fmt: skip
+    assert "--keep-days DAYS, --max-size SIZE, or both" in lines[-1]
+    assert world.called() == []
 
 
 def test_verify_reads_everything_and_finds_nothing_wrong(world: World, flowrun: Flowrun) -> None:

@@ -435,7 +435,7 @@ def test_where_numba_is_missing_torch_takes_its_place(monkeypatch: pytest.Monkey
     params = network(5, [10, 2], torch.float32)
     descent = Fused(params, *data(90, 5, 2, torch.float32), steps=10, kernel="numba")
     assert descent.kernel == "torch"
-    assert "flowrun[fast]" in descent.reason
+    assert "flowrun-recipes[fast]" in descent.reason
 
 
 def test_what_numbas_kernel_does_not_know_is_left_to_torch() -> None:

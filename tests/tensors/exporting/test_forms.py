@@ -244,16 +244,23 @@ def test_numpy_has_the_bits_of_its_short_form(with_numpy: Python, tmp_path: Path
 def loaded() -> Iterator[dict[str, Any]]:
     Path("semicolons.csv").write_text('"a ";"b, c";d\n1;2;3\n\n4.5;5e-3;6\n', encoding="utf-8-sig")
     Path("plain.csv").write_text("1,2\n3,4\n5,6\n")
+    Path("remarks.csv").write_text("# by a machine\n\n# more\nx,y\n1,2\n3,4\n")
+    Path("saved.txt").write_text("# x y\n1.5e+00 2\n3 4\n")
+    Path("unnamed.txt").write_text("# by a machine\n1 2\n3 4\n")
     Path("tabs.tsv").write_text("a\tb\n0.1\t0.2\n0.3\t0.4\n")
     Path("names.csv").write_text("x,target,y,z\n1,2,3,4\n5,6,7,8\n9,1,2,3\n")
     torch.save(torch.randn(3, 2), "lone.pt")
     torch.save({"a": torch.randn(2), "b": [1, 2.5]}, "dict.pt")
     torch.save({"data": torch.randn(2)}, "data.pt")
     torch.save({"only": torch.randn(2)}, "only.pt")
-    for name in ("semicolons.csv", "plain.csv", "tabs.tsv", "lone.pt", "only.pt", "data.pt"):
+    for name in (
+        "semicolons.csv", "plain.csv", "remarks.csv", "saved.txt", "unnamed.txt", "tabs.tsv",
+        "lone.pt", "only.pt", "data.pt",
+    ):  # fmt: skip
         for dtype in ("float32", "float64"):
             yield recipe({"load": {"source": name}}, {"compute": {"b": "data * 2"}}, dtype=dtype)
-    yield recipe({"load": {"source": "plain.csv", "header": True}})
+    for name in ("plain.csv", "saved.txt"):
+        yield recipe({"load": {"source": name, "header": True}})
     yield recipe({"load": {"source": "semicolons.csv", "delimiter": ";", "header": True}})
     yield recipe({"load": {"source": "plain.csv", "values": ["wines"]}})
     yield recipe({"load": {"source": "lone.pt", "values": ["wines"]}})

@@ -156,7 +156,7 @@ def test_the_record_of_a_run_from_elsewhere_is_never_code(
                      "vars": options, "expect": {}},
     }  # fmt: skip
     (run / "run.json").write_text(json.dumps(record))
-    done = flowrun("export", "last", "-o", "script.py")
+    done = flowrun("export", name, "-o", "script.py")
     assert done.returncode == 0, done.stderr
     done = torch_alone("script.py")
     assert done.returncode == 0, done.stderr
@@ -168,7 +168,7 @@ def test_the_record_of_a_run_from_elsewhere_is_never_code(
     for wrong in [{"dtype": f"float32); {RUN}; print("}, *({"steps": [step]} for step in steps)]:
         resolved = {**record["resolved"], **wrong}
         (run / "run.json").write_text(json.dumps({**record, "resolved": resolved}))
-        done = flowrun("export", "last", "-o", "other.py")
+        done = flowrun("export", name, "-o", "other.py")
         assert "Traceback" not in done.stderr
         assert done.returncode == 2
         assert not Path("other.py").exists()

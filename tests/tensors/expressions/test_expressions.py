@@ -219,10 +219,12 @@ def test_a_hostile_expression_ends_in_a_clear_error_within_a_second(text: str) -
     [
         ("a.maen()", 2, "did you mean `mean`?"),
         ("1 + sqrrt(a)", 4, "did you mean `sqrt`?"),
-        ("a.shap", 2, "did you mean `shape`?"),
+        ("a.sum().shap", 8, "did you mean `shape`?"),
         ("a.sum(keepdims=True)", 6, "did you mean `keepdim`?"),
         ("a + [i for i in b]", 4, "a comprehension is not part of expressions"),
         ("  a.to(torch.float31)", 13, "did you mean `float32`?"),
+        ("...", 0, "`...` is a hole\nwrite an expression in its place"),
+        ("2 * ...", 4, "`...` is a hole"),
     ],
 )
 def test_an_error_says_at_which_character_and_what_was_meant(
@@ -240,6 +242,12 @@ def test_an_assignment_in_place_changes_a_copy_as_torch_does() -> None:
     assert torch.equal(VALUES["a"], before)
     with pytest.raises(ExpressionError, match=r"result type Float can't be cast.*\n.*cast: "):
         value_of("b += a")
+
+
+@pytest.mark.parametrize("text", ["b.mean()", "std(b)", "b.var(0)"])
+def test_a_statistic_of_whole_numbers_says_how_to_convert_them(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r"floating point.*\nconvert .* `\.to\(float32\)`"):
+        value_of(text)
 
 
 def test_a_pair_of_results_must_be_taken_apart() -> None:

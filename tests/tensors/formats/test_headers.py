@@ -138,6 +138,8 @@ NUMPY: dict[str, Any] = {
     },
     "by columns": np.ones((2, 3, 4), order="F"),
     "of no rows": np.ones((0, 3)),
+    "of another byte order": np.ones((2, 3), ">f8"),
+    "by columns, of another byte order": np.ones((2, 3), ">i4", order="F"),
     "of no axis": np.array(2.5),
     "of one axis": np.arange(3),
 }
@@ -201,6 +203,9 @@ def test_of_text_whose_delimiter_and_header_are_given(tmp_path: Path) -> None:
         assert_told(path, delimiter=delimiter, header=names)
     path.write_bytes(b'1"2\n3"4\n5"6\n' * 20)
     assert_told(path, delimiter='"')
+    for end in "\r\n":
+        with pytest.raises(DataError, match="the end of a line cannot stand between cells"):
+            read(path, delimiter=end)
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(str)
@@ -330,18 +335,38 @@ def _then_cut(write: Write, count: int) -> Write:
     return write_and_cut
 
 
+def _itself() -> list[Any]:
+    """A list that contains itself."""
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def _doubled() -> list[Any]:
+    """Lists that each hold the one before twice: 2^100 values."""
+    found: list[Any] = []
+    for _ in range(100):
+        found = [found, found]
+    return found
+
+
+def _old_style(value: Any) -> Write:
+    return lambda path: torch.save(value, path, _use_new_zipfile_serialization=False)
+
+
+SPARSE: dict[str, Any] = {  # as scipy.sparse.save_npz writes it
+    "indices": np.array([1, 0]), "indptr": np.array([0, 1, 2]), "format": np.array(b"csr"),
+    "shape": np.array([2, 2]), "data": np.ones(2),
+}  # fmt: skip
 BROKEN: dict[str, tuple[str, Write]] = {
     "an empty torch file": (".pt", lambda path: path.write_bytes(b"")),
     "text as a torch file": (".pt", lambda path: path.write_bytes(b"hello world\n")),
     "an object": (".pt", lambda path: torch.save({"x": Thing()}, path)),
     "a number alone": (".pt", lambda path: torch.save(3, path)),
     "a cut torch file": (".pt", _then_cut(lambda path: torch.save(torch.ones(999), path), 99)),
-    "a cut old-style torch file": (
-        ".pt",
-        _then_cut(
-            lambda path: torch.save(torch.ones(9), path, _use_new_zipfile_serialization=False), 1
-        ),
-    ),
+    "a cut old-style torch file": (".pt", _then_cut(_old_style(torch.ones(9)), 1)),
+    "a list that contains itself": (".pt", _old_style(_itself())),
+    "lists of 2^100 values": (".pt", _old_style(_doubled())),
     "another archive": (".pt", _npz_of_something_else),
     "an empty safetensors file": (".safetensors", lambda path: path.write_bytes(b"")),
     "a cut safetensors file": (
@@ -362,10 +387,11 @@ BROKEN: dict[str, tuple[str, Write]] = {
     "objects": (".npy", lambda path: np.save(path, np.array([Thing()], object))),
     "words": (".npy", lambda path: np.save(path, np.array(["a", "b"]))),
     "records": (".npy", lambda path: np.save(path, np.zeros(2, "i4,f8"))),
-    "another byte order": (".npy", lambda path: np.save(path, np.ones(2, ">f8"))),
+    "numbers that torch lacks": (".npy", lambda path: np.save(path, np.ones(2, "g"))),
+    "dates": (".npy", lambda path: np.save(path, np.zeros(2, "M8[D]"))),
     "an archive of objects": (".npz", lambda path: np.savez(path, x=np.array([Thing()], object))),
     "an archive of words": (".npz", lambda path: np.savez(path, x=np.array(["a"]))),
-    "an archive of another byte order": (".npz", lambda path: np.savez(path, x=np.ones(2, ">i4"))),
+    "a sparse matrix": (".npz", lambda path: np.savez(path, **SPARSE)),
     "an archive of a cut array": (".npz", _truncated_npz),
     "an archive of something else": (".npz", _npz_of_something_else),
     "a cut archive": (".npz", _then_cut(lambda path: np.savez(path, x=np.ones(9)), 30)),

@@ -280,6 +280,6 @@ def test_maximum_has_the_slope_of_one_half_at_zero(engine: str) -> None:
 def test_numba_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setattr("flowrun_tensors.engines.fused_numba.find_spec", lambda name: None)
-    with pytest.raises(StepError, match=re.escape("pip install 'flowrun[fast]'")):
+    with pytest.raises(StepError, match=re.escape("pip install 'flowrun-recipes[fast]'")):
         trained([8, 1], engine="numba")
     assert "engine fused" in said(trained([8, 1]))

@@ -56,6 +56,34 @@ def test_targets_that_are_no_classes_are_refused(change: dict[str, Any], message
         flowrun.run(made, record=False)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"loss": "cross_entropy"},
+            "the loss cross_entropy is of classes, int64 of (rows,) or (rows, 1), and `y_train` is "
+            "float64 of (60, 1)\nfor numbers: `loss: mse`, `mae` or `huber`\n"
+            "for classes: `cast: {y_train: int64}` makes them of a column of whole numbers",
+        ),
+        (
+            {},
+            "the metric accuracy is of classes, int64 of (rows,) or (rows, 1), and `y_val` is "
+            "float64 of (60, 1)\nfor numbers: `metrics: [mae, mse, rmse, r2]`\n"
+            "for classes: `cast: {y_val: int64}` makes them of a column of whole numbers",
+        ),
+    ],
+)
+def test_targets_that_are_numbers_are_told_what_fits_numbers(
+    options: dict[str, Any], said: str
+) -> None:
+    made = recipe([5, 1], **options)
+    values = {"in": {"X_val": "X_train", "y_val": "y_train"}}
+    made["steps"].append({"evaluate": {"metrics": ["accuracy"]}, **values})
+    with pytest.raises(StepError) as caught:
+        flowrun.run(made, record=False)
+    assert caught.value.message == said
+
+
 def test_accuracy_and_cross_entropy_are_measured_on_classes() -> None:
     made = classified(steps=5)
     made["steps"].append(

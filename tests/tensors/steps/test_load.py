@@ -82,7 +82,7 @@ def sized(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Si
         ("1,2\n\n\n3,inf\n", "column 2: `inf` is not a finite number"),
         ("a,b\n1,1_000\n", "line 2, column 2 (b): `1_000`"),
         ("a;b\n1;2,5\n", "decimals need a point, not a comma"),
-        ("a,b\n1,2\n3\n", "line 3: 1 cells, but the first line has 2"),
+        ("a,b\n1,2\n3\n", "line 3: 1 cell, but the first line has 2"),
         ("a,b\n", "no rows below"),
         ("", "is empty"),
         ('a,b\n"1,2\n', "cannot be read as delimited text"),
@@ -164,6 +164,39 @@ def test_a_numpy_file_shares_its_memory_and_stays_as_it_is() -> None:
 def test_a_numpy_file_of_objects_is_refused() -> None:
     np.save("t.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     assert "cannot be read as arrays of numbers" in failure("t.npy")
+    assert "save an array of numbers: numpy.array(values, dtype='float64')" in failure("t.npy")
+
+
+def test_numpy_files_in_another_byte_order_are_read() -> None:
+    array = np.arange(6.0).reshape(3, 2)
+    np.save("t.npy", array.astype(">f8"))
+    np.savez("t.npz", x=array.astype(">f4"), n=np.arange(3).astype(">i8"))
+    assert load("t.npy")["data"].tolist() == array.tolist()
+    values = load("t.npz", values=["x", "n"])
+    assert values["x"].tolist() == array.tolist()
+    assert values["n"].tolist() == [0, 1, 2]
+    assert (values["x"].dtype, values["n"].dtype) == (torch.float32, torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": np.ones(2), "n": np.array(["x"])}, "`n` holds text (<U1)\n"),
+        ({"n": np.zeros(1, "M8[D]")}, "`n` holds dates (datetime64[D])\n"),
+        ({"n": np.zeros(1, "i4,f8")}, "`n` holds records ("),
+        ({"n": np.zeros(1, "g")}, "`n` holds numbers torch lacks ("),
+        (
+            {"row": [0], "col": [0], "format": np.array(b"coo"), "shape": [1, 1], "data": [1.0]},
+            "it is a sparse matrix of scipy\n    save it as an array: numpy.save('table.npy', "
+            "matrix.toarray())",
+        ),
+    ],
+)
+def test_arrays_that_are_no_numbers_are_named_with_the_way_on(
+    arrays: dict[str, object], message: str
+) -> None:
+    np.savez("t.npz", **arrays)
+    assert message in failure("t.npz")
     assert not Path("sprung").exists()
 
 
@@ -172,7 +205,7 @@ def test_a_numpy_file_of_objects_is_refused() -> None:
     [
         ("nope.csv", {}, "there is no file"),
         ("wine-rde", {}, "no data set `wine-rde` (there are: wine-red, wine-white)"),
-        ("t.xyz", {}, "no format for files named *.xyz; the formats there are: .csv"),
+        ("t.xyz", {}, "no format for files named *.xyz\n    the formats there are: .csv"),
         ("http://example.org/t.csv", {}, "only https addresses"),
         ("ftp://example.org/t.csv", {"sha256": "0" * 64}, "goes with an https address"),
         ("https://example.org/t.csv", {}, "needs its `sha256`"),
@@ -240,6 +273,21 @@ def test_values_that_share_memory_come_back_each_on_its_own(write: Write, to: st
         assert torch.equal(loaded[name], saved[name])
 
 
+def test_a_saved_folder_says_what_it_holds_to_a_step_that_needs_one_of_its_values() -> None:
+    save("params", "metrics")
+    Path("named.yaml").write_text(
+        "recipe: r\nsteps:\n  - load: {source: out}\n  - predict\n  - show: [y_hat]\n"
+    )
+    with pytest.raises(flowrun.RecipeError) as caught:
+        flowrun.plan("named.yaml")
+    first, second = caught.value.problems
+    assert str(first.mark) == "named.yaml:3:20"
+    assert first.message.endswith("out holds no `data`; it holds: params, metrics")
+    assert first.hint == "name what you want: `values: [params, metrics]`"
+    assert second.message == "predict needs `params`, and no step above it gives that"
+    assert second.hint == "what is wrong above may be the reason"
+
+
 def test_save_replaces_what_stood_there_and_leaves_nothing_behind() -> None:
     save("params")
     Path("out/mine.txt").write_text("a file of the user's")
@@ -302,3 +350,21 @@ def test_what_a_file_cannot_hold_is_refused(to: str, values: list[str], message:
     with pytest.raises(StepError, match=message):
         flowrun.run({"recipe": "r", "plugins": ["make.py"], "steps": steps})
     assert not Path(to).exists()
+
+
+def test_a_missing_file_with_the_name_of_a_data_set_and_a_suffix_is_explained() -> None:
+    message = failure("wine-red.pt")
+    assert (
+        "`wine-red` is a named data set, loaded without a suffix: `load: {source: wine-red}`"
+        in (message)
+    )
+    assert "if another recipe saves wine-red.pt, run that one first" in message
+
+
+def test_a_file_in_a_folder_for_data_sets_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine").mkdir()
+    Path("mine/wine-red.pt").touch()
+    monkeypatch.setenv("FLOWRUN_DATA_PATH", "nowhere:mine")
+    message = failure("wine-red.pt")
+    assert "FLOWRUN_DATA_PATH is searched for named data sets alone" in message
+    assert "for mine/wine-red.pt write its path from the recipe's folder" in message

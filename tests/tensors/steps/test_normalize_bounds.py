@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt
+from pathlib import Path
 
 import pytest
 import torch
@@ -59,7 +60,8 @@ def test_a_constant_column_of_any_size_is_constant(value: float) -> None:
     assert result.values["X_train"][:, 1].tolist() == [0.0] * 4
     assert result.values["std"][1] == 1
     assert result.values["mean"][1] == value
-    assert result.record["warnings"] == ["constant in the training rows, so kept at zero: column 2"]
+    kept = "constant in the training rows, so kept at zero: column 2 of X_train"
+    assert result.record["warnings"] == [kept]
 
 
 @pytest.mark.parametrize("dtype", [F64, F32, F16, BF16], ids=str)
@@ -72,6 +74,18 @@ def test_a_column_that_is_not_finite_is_refused(bad: float, dtype: torch.dtype, 
         normalize(column, dtype)
     with pytest.raises(StepError, match="nan or infinity in the training rows: column ph"):
         normalize(column, dtype, ["count", "ph"])
+
+
+def test_the_names_of_a_table_whose_target_is_not_last_name_no_column() -> None:
+    Path("plant.csv").write_text("a,kwh,b,c\n1,7,5,2\n2,9,5,4\n3,8,5,7\n4,6,6,9\n")
+    steps = [
+        {"load": {"source": "plant.csv"}},
+        {"split": {"train": 3, "targets": "kwh"}},
+        "normalize",
+    ]
+    result = flowrun.run({"recipe": "r", "steps": steps}, record=False)
+    kept = "constant in the training rows, so kept at zero: column 2 of X_train"  # b, not kwh
+    assert result.record["warnings"] == [kept]
 
 
 @pytest.mark.parametrize(

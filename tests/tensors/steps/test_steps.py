@@ -91,7 +91,8 @@ def test_normalize_keeps_a_constant_column_at_zero_with_a_warning() -> None:
     assert result.values["X_train"][:, 1].tolist() == [0, 0, 0]
     assert result.values["X_val"][:, 1].tolist() == [0]
     assert result.values["std"][1] == 1
-    assert result.record["warnings"] == ["constant in the training rows, so kept at zero: column 2"]
+    kept = "constant in the training rows, so kept at zero: column 2 of X_train"
+    assert result.record["warnings"] == [kept]
 
 
 def test_normalize_takes_a_column_of_a_tiny_spread_for_no_constant_one() -> None:

@@ -8,12 +8,15 @@ import click
 
 from flowrun.checking.check import check_plan
 from flowrun.checking.checked import Checked
+from flowrun.cli.completing import FILE
 from flowrun.cli.graph.dot import dot_text
 from flowrun.cli.graph.flow import Flow, flow_of
 from flowrun.cli.graph.mermaid import MOST_CHARACTERS, MOST_EDGES, is_too_large, mermaid_text
 from flowrun.cli.graph.svg import svg_text
+from flowrun.cli.printing import echo
 from flowrun.cli.recipe_options import planned, recipe_options
 from flowrun.errors import FlowrunError, error_line
+from flowrun.errors.escaping import on_one_line
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import RecipeOptions
@@ -23,7 +26,7 @@ _SUFFIXES = {"mermaid": (".mmd", ".mermaid"), "dot": (".dot", ".gv"), "svg": (".
 
 
 @click.command("graph")
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", type=FILE)
 @recipe_options
 @click.option(
     "--format",
@@ -52,7 +55,7 @@ def graph_command(
     """Draw the flow of RECIPE: its steps, and the values between them with their shapes.
 
     Shapes come from a check as `flowrun check` makes it; steps that fail in it are marked. SVG
-    needs Graphviz: `pip install 'flowrun[graph]'`. Exit code: 0 drawn, 2 a bad recipe.
+    needs Graphviz: `pip install 'flowrun-recipes[graph]'`. Exit code: 0 drawn, 2 a bad recipe.
     """
     form = form or _format_of(out)
     plan = planned(registry, recipe, options)
@@ -66,7 +69,7 @@ def graph_command(
             write_text(out, text)
         except OSError as error:
             raise FlowrunError(f"cannot write {out}: {error.strerror}") from None
-        click.echo(f"wrote {out}")
+        echo(f"wrote {on_one_line(str(out))}")
     if checked is not None and checked.errors:
         _show_errors(checked, recipe)
 
@@ -86,7 +89,7 @@ def _checked(plan: Plan, *, standin: bool) -> Checked | None:
     try:
         return check_plan(plan, standin=standin)
     except Exception as error:  # of a plugin's mode: the flow can be drawn without it
-        click.echo(f"note: drawn without shapes: {error_line(error)}", err=True)
+        echo(f"note: drawn without shapes: {error_line(error)}", err=True)
         return None
 
 
@@ -97,7 +100,7 @@ def _drawn(flow: Flow, form: str) -> str:
         return svg_text(flow)
     text = mermaid_text(flow)
     if is_too_large(text, flow):
-        click.echo(
+        echo(
             f"note: Mermaid draws {MOST_EDGES} edges and {MOST_CHARACTERS} characters, and this is "
             "more: raise its `maxEdges` and `maxTextSize`, or take `--format svg`",
             err=True,
@@ -108,5 +111,5 @@ def _drawn(flow: Flow, form: str) -> str:
 def _show_errors(checked: Checked, recipe: str) -> None:
     for problem in checked.errors:
         where = "" if problem.mark is None else f"{problem.mark}: "
-        click.echo(f"{click.style('error', fg='red')}: {where}{problem.message}", err=True)
-    click.echo(f"drawn all the same; `flowrun check {recipe}` says more", err=True)
+        echo(f"{click.style('error', fg='red')}: {where}{on_one_line(problem.message)}", err=True)
+    echo(f"drawn all the same; `flowrun check {on_one_line(recipe)}` says more", err=True)

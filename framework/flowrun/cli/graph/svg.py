@@ -51,6 +51,6 @@ def _layout_command() -> list[str]:
     raise LayoutError(
         "an SVG picture needs Graphviz for its layout, and neither the library pygraphviz nor the "
         "program `dot` is here\n"
-        "    `pip install 'flowrun[graph]'` brings it; `--format mermaid` and `--format dot` need "
-        "nothing"
+        "    `pip install 'flowrun-recipes[graph]'` brings it; `--format mermaid` and "
+        "`--format dot` need nothing"
     )

@@ -9,7 +9,10 @@ import click
 
 from flowrun.cli.new.names import plugin_name, recipe_name, step_name
 from flowrun.cli.new.writing import write_new
+from flowrun.cli.printing import echo
 from flowrun.errors import shown_path
+from flowrun.plugins.compatibility import requirement
+from flowrun.plugins.distributions import OWN, version_of
 from flowrun.plugins.registry import Registry
 
 
@@ -42,13 +45,18 @@ def new_command(registry: Registry, kind: str, name: str, into: Path) -> None:
     else:
         short = plugin_name(name, registry)
         distribution = f"flowrun-{short.replace('_', '-')}"
-        fields = {"name": short, "module": f"flowrun_{short}", "distribution": distribution}
+        fields = {
+            "name": short,
+            "module": f"flowrun_{short}",
+            "distribution": distribution,
+            "needs": requirement(version_of(OWN) or "0.1"),
+        }
         folder = into / distribution
     for path in write_new(kind, folder, fields):
-        click.echo(f"wrote {shown_path(path)}")
-    click.echo("next:")
+        echo(f"wrote {shown_path(path)}")
+    echo("next:")
     for line in _next(kind, fields["name"], folder):
-        click.echo(f"    {line}")
+        echo(f"    {line}")
 
 
 def _next(kind: str, name: str, folder: Path) -> list[str]:

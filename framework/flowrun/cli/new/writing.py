@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from flowrun.errors import FlowrunError, listed, shown_path
+from flowrun.values.files import UnsafeFileError, place_to_write
 
 _SUFFIX = ".template"
 _NAME = "NAME"  # in a template's path
@@ -23,7 +24,7 @@ def write_new(kind: str, folder: Path, fields: dict[str, str]) -> list[Path]:
     """
     root = files("flowrun.cli.new").joinpath("templates", kind)
     texts = {
-        folder / path: Template(source.read_text(encoding="utf-8")).substitute(fields)
+        _place(folder / path): Template(source.read_text(encoding="utf-8")).substitute(fields)
         for path, source in _templates(root, fields["name"])
     }
     taken = [shown_path(path) for path in texts if path.exists()]
@@ -46,6 +47,14 @@ def write_new(kind: str, folder: Path, fields: dict[str, str]) -> list[Path]:
         reason = error.strerror or str(error)
         raise FlowrunError(f"{shown_path(folder)} cannot be written to: {reason}") from None
     return list(texts)
+
+
+def _place(path: Path) -> Path:
+    """The path of a new file; raises FlowrunError if a link leads out of the folder."""
+    try:
+        return place_to_write(path)
+    except UnsafeFileError as error:
+        raise FlowrunError(f"{shown_path(path)} is not written: {error}") from None
 
 
 def _templates(root: Traversable, name: str, below: str = "") -> list[tuple[str, Traversable]]:

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from flowrun.cli.plugin_option import plugin_option
+from flowrun.cli.printing import echo, warn
 from flowrun.cli.schema.installing import add_line, keep_schema, schema_text, vscode_settings
 from flowrun.cli.schema.recipe_schema import recipe_schema
 from flowrun.errors import shown_path
+from flowrun.errors.escaping import in_json
 from flowrun.planning.plan import load_plugins
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.recipe import load_recipe
@@ -38,16 +40,16 @@ def schema_command(
         for name in load_recipe(recipe).plugins:
             registry.load_named(name.text, name.mark.source.folder)
     for failure in registry.failures:
-        click.echo(f"warning: {failure}", err=True)
+        warn(failure)
     schema = recipe_schema(registry)
     if not install:
         click.echo(schema_text(schema), nl=False)
         return
     folder = Path()
     path = keep_schema(schema, folder)
-    click.echo(f"{shown_path(path)}: {len(registry.steps)} steps")
+    echo(f"{shown_path(path)}: {len(registry.steps)} steps")
     for recipe in recipes:
         is_changed = add_line(path, recipe)
-        click.echo(f"{shown_path(recipe)}: {'line added' if is_changed else 'unchanged'}")
-    click.echo("For VS Code, paste this into .vscode/settings.json:")
-    click.echo(vscode_settings(path, folder))
+        echo(f"{shown_path(recipe)}: {'line added' if is_changed else 'unchanged'}")
+    echo("For VS Code, paste this into .vscode/settings.json:")
+    click.echo(in_json(vscode_settings(path, folder)))

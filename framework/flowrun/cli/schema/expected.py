@@ -48,9 +48,9 @@ EXPECT: Schema = {
     "properties": {
         ERROR: {
             "description": "That a step must fail, or the checks of a value of this name.",
-            "if": {"anyOf": [{"required": [name]} for name in ERROR_KEYS]},
+            "if": {"type": "object", "anyOf": [{"required": [name]} for name in ERROR_KEYS]},
             "then": {"$ref": "#/$defs/expected-error"},
-            "else": {"$ref": "#/$defs/checks"},
+            "else": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/checks"}]},
         }
     },
     "propertyNames": {
@@ -59,7 +59,7 @@ EXPECT: Schema = {
     },
     "additionalProperties": {
         "anyOf": [
-            {"enum": [name for name, check in CHECKS.items() if check.is_bare]},
+            {"enum": [*(name for name, check in CHECKS.items() if check.is_bare), None]},
             {"$ref": "#/$defs/checks"},
         ]
     },

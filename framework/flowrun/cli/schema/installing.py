@@ -15,7 +15,8 @@ from flowrun.cli.schema.recipe_files import recipe_patterns
 from flowrun.errors import FlowrunError, shown_path
 from flowrun.recipes.keys import Schema
 from flowrun.store.files import replacing
-from flowrun.store.home import home_folder
+from flowrun.store.home import home_folder, require_no_link
+from flowrun.values.files import place_to_write, read_bytes, real_path
 
 _NAME = "recipe.schema.json"
 _INDENT = 4  # spaces, as VS Code itself writes
@@ -33,7 +34,9 @@ def keep_schema(schema: Schema, folder: Path) -> Path:
 
     Raises FlowrunError if it cannot be written.
     """
-    path = folder / home_folder() / _NAME
+    home = folder / home_folder()
+    require_no_link(home)
+    path = home / _NAME
     try:
         _write(path, schema_text(schema))
     except OSError as error:
@@ -45,7 +48,7 @@ def vscode_settings(schema: Path, folder: Path) -> str:
     """The lines that name the schema in the settings of VS Code for a folder, to be pasted."""
     key = _relative(schema, folder)
     if key.startswith(".."):  # FLOWRUN_HOME is elsewhere
-        key = schema.resolve().as_uri()
+        key = real_path(schema).as_uri()
     settings = {"yaml.schemas": {key: recipe_patterns(folder)}}
     lines = json.dumps(settings, indent=_INDENT, ensure_ascii=False).splitlines()
     return "\n".join(lines[1:-1])
@@ -60,7 +63,7 @@ def add_line(schema: Path, recipe: Path) -> bool:
     place = quote(_relative(schema, recipe.parent), safe="/:")
     line = f"# yaml-language-server: $schema={place}"
     try:
-        whole = recipe.read_bytes().decode()
+        whole = read_bytes(recipe).decode()
         text = whole.removeprefix("\ufeff")
         mark = whole[: len(whole) - len(text)]
         head = _HEAD.match(text)
@@ -80,16 +83,16 @@ def add_line(schema: Path, recipe: Path) -> bool:
 def _relative(schema: Path, folder: Path) -> str:
     """The schema's path from a folder; its address if they are on different drives."""
     try:
-        return Path(os.path.relpath(schema.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(real_path(schema), real_path(folder))).as_posix()
     except ValueError:
-        return schema.resolve().as_uri()
+        return real_path(schema).as_uri()
 
 
 def _write(path: Path, text: str) -> bool:
     """Write a text file if it would change, with the same permissions; whether it changed."""
-    path = path.resolve()
+    path = place_to_write(path)
     content = text.encode()
-    if path.exists() and path.read_bytes() == content:
+    if path.exists() and read_bytes(path) == content:
         return False
     with replacing(path) as temporary:
         temporary.write_bytes(content)

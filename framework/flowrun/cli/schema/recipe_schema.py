@@ -5,9 +5,11 @@ from __future__ import annotations
 from flowrun.cli.schema import expected, references, step_entries
 from flowrun.cli.schema.references import key_schema
 from flowrun.plugins.registry import Registry
-from flowrun.recipes.keys import TOP_KEYS, Schema
+from flowrun.recipes.keys import PLACING_KEYS, TOP_KEYS, Schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_PLACED: Schema = {"type": "object", "anyOf": [{"required": [key]} for key in PLACING_KEYS]}
 
 
 def recipe_schema(registry: Registry) -> Schema:
@@ -26,12 +28,16 @@ def recipe_schema(registry: Registry) -> Schema:
         "type": "object",
         "properties": {name: key_schema(key, more.get(name)) for name, key in TOP_KEYS.items()},
         "additionalProperties": False,
+        "dependentRequired": {"remove": ["extends"]},
         "allOf": [
             {
                 "if": {"required": ["extends"]},
                 "else": {
                     "required": ["recipe", "steps"],
-                    "properties": {"steps": {"minItems": 1}},
+                    "properties": {
+                        "steps": {"minItems": 1, "items": {"not": _PLACED}},
+                        "expect": {"additionalProperties": {"not": {"type": "null"}}},
+                    },
                 },
             }
         ],

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 from flowrun.cli.schema.option_values import option_schemas
 from flowrun.cli.schema.references import key_schema, or_reference, with_references
+from flowrun.expectations.check import is_of_type
 from flowrun.plugins.registry import Registry
-from flowrun.plugins.steps import REQUIRED, Step
+from flowrun.plugins.step_names import qualified, usable_names
+from flowrun.plugins.steps import REQUIRED, Option, Step
 from flowrun.recipes.keys import STEP_KEYS, VALUE_NAME, VALUE_NAME_OR_NULL, Schema
 
-Steps = list[Step[..., Any]]
+
+class _Named(NamedTuple):
+    """A step, and the name by which a recipe uses it."""
+
+    name: str
+    step: Step[..., Any]
+
+
+Steps = list[_Named]
+Whole = dict[str, str]  # patterns of names with the plugin's before them, to the usual names
 
 DEFINITIONS: dict[str, Schema] = {
     "value-name": {
@@ -35,19 +47,21 @@ def entry_definitions(registry: Registry) -> dict[str, Schema]:
     """Definitions of an item of `steps`.
 
     `known-step` is one of the registry's steps; `any-step` may be another one, of a plugin that
-    the schema knows nothing of, with any options. A step that two plugins give is left out: no
-    recipe can use it.
+    the schema knows nothing of, with any options. A step has its own name if a recipe can use it by
+    that; with its plugin's name before it, any step may stand.
     """
-    steps = [found[0][1] for _, found in sorted(registry.steps.items()) if len(found) == 1]
-    options = [option for step in steps for option in _all_options(step)]
+    usable = list(usable_names(registry))
+    steps = [_Named(name, step) for name, _, step in usable]
+    whole = {re.escape(qualified(plugin, step)): name for name, plugin, step in usable}
+    options = [option for one in steps for option in _all_options(one.step)]
     schemas, shared = option_schemas(options)
     remaining = iter(schemas)
     return {
-        "known-step": _entry(steps, others=False),
-        "any-step": _entry(steps, others=True),
+        "known-step": _entry(steps, whole, others=False),
+        "any-step": _entry(steps, whole, others=True),
         **{
-            f"options.{step.name}": _options(step, [next(remaining) for _ in _all_options(step)])
-            for step in steps
+            f"options.{name}": _options(step, [next(remaining) for _ in _all_options(step)])
+            for name, step in steps
         },
         **shared,
     }
@@ -57,30 +71,34 @@ def _all_options(step: Step[..., Any]) -> list[Any]:
     return [*step.options, *([] if step.others is None else [step.others])]
 
 
-def _entry(steps: Steps, *, others: bool) -> Schema:
+def _entry(steps: Steps, whole: Whole, *, others: bool) -> Schema:
     """An item of `steps`: a name alone, unless that step needs options, or a mapping.
 
     others: whether it may be a step that is not among `steps`.
     """
-    needing = "|".join(step.name for step in steps if _needed(step))
-    bare = [_bare(step) for step in steps if not _needed(step)]
+    needing = [name for name, step in steps if _needed(step)]
+    patterns = [re.escape(name) for name in needing]
+    bare = [_bare(name, step) for name, step in steps if not _needed(step)]
+    usual = "|".join(pattern for pattern, name in whole.items() if name not in needing)
+    bare.append({"type": "string", "pattern": f"^({usual})$"})
+    patterns += [pattern for pattern, name in whole.items() if name in needing]
     return {
         "title": "step",
         "if": {"type": "string"},
         "then": {
-            "if": {"pattern": f"^({needing})$"},
+            "if": {"pattern": f"^({'|'.join(patterns)})$"},
             "then": {"type": "object", "errorMessage": _NO_OPTIONS},
             "else": {"anyOf": [*bare, {"type": "string"}] if others else bare},
         },
-        "else": _mapping(steps, others=others),
+        "else": _mapping(steps, whole, others=others),
     }
 
 
-def _bare(step: Step[..., Any]) -> Schema:
+def _bare(name: str, step: Step[..., Any]) -> Schema:
     """The name of a step that needs no options."""
     return {
-        "title": step.name,
-        "const": step.name,
+        "title": name,
+        "const": name,
         "description": step.about,
         "markdownDescription": _text(step),
         # With `allOf` beside it, the language server of YAML keeps the name out of its completions,
@@ -97,22 +115,25 @@ def _needed(step: Step[..., Any]) -> list[str]:
     return [option.name for option in step.options if option.default is REQUIRED]
 
 
-def _mapping(steps: Steps, *, others: bool) -> Schema:
+def _mapping(steps: Steps, whole: Whole, *, others: bool) -> Schema:
     """One step's name with its options, and reserved keys beside it."""
-    steps = [step for step in steps if step.name not in STEP_KEYS]  # those go by a bare name only
+    steps = [one for one in steps if one.name not in STEP_KEYS]  # those go by a bare name only
     return {
         "type": "object",
         "properties": {
-            **{step.name: {"$ref": f"#/$defs/options.{step.name}"} for step in steps},
+            **{name: {"$ref": f"#/$defs/options.{name}"} for name, _ in steps},
             **{name: key_schema(key) for name, key in STEP_KEYS.items()},
+        },
+        "patternProperties": {
+            f"^{pattern}$": {"$ref": f"#/$defs/options.{name}"} for pattern, name in whole.items()
         },
         "additionalProperties": others,
         "dependentSchemas": {
-            step.name: {
-                "propertyNames": {"enum": [step.name, *STEP_KEYS], "errorMessage": _TWO_NAMES},
+            name: {
+                "propertyNames": {"enum": [name, *STEP_KEYS], "errorMessage": _TWO_NAMES},
                 "properties": _wiring(step),
             }
-            for step in steps
+            for name, step in steps
         },
         # No property has this name: it is shown in the message about an entry with no step.
         "if": {"propertyNames": {"enum": list(STEP_KEYS)}},
@@ -123,18 +144,28 @@ def _mapping(steps: Steps, *, others: bool) -> Schema:
 def _options(step: Step[..., Any], schemas: list[Schema]) -> Schema:
     """A step's options: its own by name, and those of any name if it takes such."""
     needed = _needed(step)
+    types = ["object"] if needed else ["object", "null"]
+    takes_texts = step.others is not None and _takes(step.others, "text", but=0.5)
+    listed = {"items": {"type": "string"}, "uniqueItems": True} if takes_texts else {}
     named = dict(zip((option.name for option in step.options), schemas, strict=False))
     return or_reference(
         {
             "title": step.name,
             "description": step.about,
             "markdownDescription": _text(step),
-            "type": "object" if needed else ["object", "null"],
+            "type": [*types, "array"] if takes_texts else types,
+            **listed,
             "properties": named,
             "required": needed,
             "additionalProperties": False if step.others is None else schemas[-1],
         }
     )
+
+
+def _takes(option: Option, value: Any, *, but: Any) -> bool:
+    """Whether an option takes one value and refuses another."""
+    fits = [is_of_type(one, option.annotation) for one in (value, but)]
+    return fits == [True, False]
 
 
 def _wiring(step: Step[..., Any]) -> dict[str, Schema]:

@@ -63,7 +63,7 @@ def require_watchfiles() -> None:
     try:
         import watchfiles  # noqa: F401
     except ImportError:
-        hint = "install it: python -m pip install 'flowrun[watch]'"
+        hint = "install it: python -m pip install 'flowrun-recipes[watch]'"
         raise FlowrunError(f"watching needs the library watchfiles\n    {hint}") from None
 
 

@@ -9,21 +9,30 @@ from typing import Any, NoReturn
 
 import click
 
+from flowrun.cli.completing import FILE
+from flowrun.cli.printing import echo
 from flowrun.cli.recipe_options import recipe_options, recipe_path
 from flowrun.cli.watch.changes import Stamps, require_watchfiles, stamps_of, wait_for_change
-from flowrun.cli.watch.dependencies import data_files, installed_code, recipe_files
+from flowrun.cli.watch.dependencies import (
+    data_files,
+    installed_code,
+    named_files,
+    recipe_files,
+)
 from flowrun.cli.watch.running import latest_run, record_of, run_apart
 from flowrun.errors import listed, shown_path
+from flowrun.errors.escaping import on_one_line
 from flowrun.history.changes import changed_metrics
 from flowrun.plugins.registry import Registry
 from flowrun.recipes.overrides import RecipeOptions
 from flowrun.running.record import RunRecord
+from flowrun.values.files import real_path
 
 _MOST_NAMES = 3  # of changed files that a line shows
 
 
 @click.command("watch")
-@click.argument("recipe")
+@click.argument("recipe", type=FILE)
 @recipe_options
 @click.pass_obj
 def watch_command(
@@ -36,7 +45,7 @@ def watch_command(
     After each run it shows how the metrics changed since the previous run. If a recipe or a
     plugin is broken, it prints the error and waits for the next change. Each run is a
     process of its own, so changed code is loaded. Ctrl-C ends it, with exit code 0. Needs the extra
-    `flowrun[watch]`.
+    `flowrun-recipes[watch]`.
     """
     path = recipe_path(recipe)
     require_watchfiles()
@@ -47,7 +56,7 @@ def watch_command(
             watch.run([recipe, *options.arguments])
             watch.wait()
     except KeyboardInterrupt:
-        click.echo("no longer watching")
+        echo("no longer watching")
     return 0
 
 
@@ -58,7 +67,7 @@ class _Watch:
         self._recipe = recipe
         self._options = options
         self._code = code
-        self._known: set[Path] = {recipe.resolve()}
+        self._known: set[Path] = {real_path(recipe)}
         self._data: set[Path] = set()
         self._before: RunRecord | None = None
         self._stamps = Stamps({})
@@ -73,7 +82,9 @@ class _Watch:
         run_apart(arguments)
         after = latest_run(self._recipe)
         found = record_of(after) if after is not None and after != before else None
-        if found is None:
+        if found is None:  # refused, perhaps for the content of a file that no record names
+            self._data |= named_files(self._recipe, self._options.set)
+            self._stamps = self._stamps.extended(self._data, moment)
             return
         self._data = data_files(found)
         self._stamps = self._stamps.extended(self._data, moment)
@@ -83,18 +94,18 @@ class _Watch:
 
     def wait(self) -> None:
         """Wait for a change, and print which files changed."""
-        click.echo(f"watching {len(self._stamps.of)} files; Ctrl-C ends")
+        echo(f"watching {len(self._stamps.of)} files; Ctrl-C ends")
         changed = wait_for_change(self._stamps)
-        click.echo(f"\nchanged: {listed(map(shown_path, changed), limit=_MOST_NAMES)}")
+        echo(f"\nchanged: {listed(map(shown_path, changed), limit=_MOST_NAMES)}")
 
     def _show_metrics(self, found: RunRecord) -> None:
         if self._before is None:
             return
         changes = list(changed_metrics(self._before.metrics, found.metrics))
         for change in changes:
-            click.echo(f"  {change.line}")
+            echo(f"  {on_one_line(change.line)}")
         if found.metrics and not changes:
-            click.echo("  the metrics are as before")
+            echo("  the metrics are as before")
 
 
 def _interrupt(*_: Any) -> NoReturn:

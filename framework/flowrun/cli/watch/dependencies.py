@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowrun.errors import FlowrunError
+from flowrun.plugins.distributions import OWN
 from flowrun.plugins.registry import Registry
+from flowrun.recipes.reading import plain
 from flowrun.recipes.recipe import load_recipe
 from flowrun.running.record import RunRecord
+from flowrun.values.files import real_path
 
+_LONGEST_PATH = 250  # characters of an option that may be a path
 _INSTALLED = tuple(
-    Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
+    real_path(Path(sysconfig.get_path(name))) for name in ("stdlib", "purelib", "platlib")
 )
 
 
@@ -28,7 +33,7 @@ def recipe_files(
         read = load_recipe(recipe, settings)
     except FlowrunError:
         return None
-    sources = {recipe.resolve()}
+    sources = {real_path(recipe)}
     sources |= {parent.path for parent in read.parents if parent.path is not None}
     named = [(scalar.text, scalar.mark.source.folder) for scalar in read.plugins]
     for name, folder in [*named, *((name, Path.cwd()) for name in plugins)]:
@@ -44,14 +49,41 @@ def installed_code(registry: Registry) -> set[Path]:
     files = (
         getattr(plugin.module, "__file__", None)
         for plugin in registry.plugins.values()
-        if plugin.origin != "installed by flowrun"
+        if plugin.origin != f"installed by {OWN}"
     )
     found: set[Path] = set()
     for file in files:
-        path = Path(file).resolve() if file is not None else None
+        path = real_path(Path(file)) if file is not None else None
         if path is not None and not any(place in path.parents for place in _INSTALLED):
             found |= _code_beside(path)
     return found
+
+
+def named_files(recipe: Path, settings: tuple[str, ...]) -> set[Path]:
+    """The files, there or not, that the options of a recipe's steps may name."""
+    try:
+        steps = load_recipe(recipe, settings).steps
+    except FlowrunError:
+        return set()
+    texts = (
+        (entry.mark.source.folder, text)
+        for entry in steps
+        for node in [entry.options]
+        if node is not None
+        for text in _texts(plain(node))
+    )
+    paths = (Path(os.path.normpath(folder / text)) for folder, text in texts)
+    return {path for path in paths if path.suffix and not path.is_dir()}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Each text in the options of a step, at any depth, that may be a path."""
+    if isinstance(value, str):
+        if len(value) < _LONGEST_PATH and value.isprintable():
+            yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def data_files(run: RunRecord) -> set[Path]:
@@ -64,9 +96,9 @@ def data_files(run: RunRecord) -> set[Path]:
 def _plugin_files(name: str, folder: Path) -> set[Path]:
     """The file of a plugin, there or not, and those beside it."""
     if name.endswith(".py") or "/" in name:
-        path = (folder / name).resolve()
+        path = real_path(folder / name)
         return {path, *_code_beside(path)}
-    beside = folder.resolve() / name.partition(".")[0]
+    beside = real_path(folder) / name.partition(".")[0]
     for path in (beside.with_suffix(".py"), beside / "__init__.py"):
         if path.is_file():
             return _code_beside(path)
@@ -80,7 +112,7 @@ def _plugin_files(name: str, folder: Path) -> set[Path]:
 def _code_beside(path: Path) -> set[Path]:
     """The Python files that a file can import from its folder; all of a package."""
     pattern = "**/*.py" if path.name == "__init__.py" else "*.py"
-    return {found.resolve() for found in _visible(path.parent.glob(pattern))}
+    return {real_path(found) for found in _visible(path.parent.glob(pattern))}
 
 
 def _visible(paths: Iterable[Path]) -> Iterator[Path]:

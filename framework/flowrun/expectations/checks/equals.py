@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from flowrun.errors import Problem
 from flowrun.expectations.check import Check, CheckResult, JudgeContext, plain_text
-from flowrun.expectations.tolerances import TOLERANCES, read_tolerance
+from flowrun.expectations.tolerances import TOLERANCES, read_tolerance, within
 from flowrun.recipes.keys import Schema
 from flowrun.recipes.reading import Entry, Node
 
@@ -33,6 +33,10 @@ class Equals(Check, frozen=True):
             if name in beside
         }
         return None if check is None else cls(check.bound, **given)
+
+    @property
+    def text(self) -> str:
+        return f"{super().text}{within(self.rtol, self.atol)}"
 
     def judge(self, path: str, value: Any, context: JudgeContext) -> CheckResult:
         difference = context.codecs.difference(value, self.bound, self.rtol, self.atol)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from flowrun.errors import shown_path
+from flowrun.errors.escaping import on_one_line
 from flowrun.expectations.golden.files import (
     Document,
     GoldenError,
@@ -27,7 +28,7 @@ from flowrun.expectations.tolerances import GoldenTolerances
 from flowrun.recipes.recipe import Recipe
 from flowrun.store.files import digest_of
 from flowrun.store.value_files import NotKeepableError
-from flowrun.values.codecs import Codecs
+from flowrun.values.codecs import Codecs, is_number
 from flowrun.values.digests import parts_digest, value_digest
 
 _MOST_LINES = 4  # of one value's differences
@@ -52,22 +53,30 @@ class Golden:
         files = {str(path): digest_of(path) for path in golden_files(self._recipe)}
         return parts_digest([files, self._kind, self._recipe.dtype])
 
-    def difference(self, group: str, value: Any, options: dict[str, Any]) -> str | None:
-        """How a value differs from its golden one, a line for each part; None if it does not."""
+    def difference(
+        self, group: str, value: Any, options: dict[str, Any], *, is_meant: bool = False
+    ) -> str | None:
+        """How a value differs from its golden one, a line for each part; None if it does not.
+
+        is_meant: whether the value is about to become golden; else the last line says how.
+        """
         try:
             document = self._document(group)
             lines = list(self._differences(document, group, value, options))
         except GoldenError as error:
-            return f"{error}{self._cure()}"
+            return f"{error}{self._cure('made by')}"
         except NotKeepableError as error:
             return f"it cannot be golden: {error}"
         if len(lines) > _MOST_LINES:
             lines[_MOST_LINES:] = [f"and {len(lines) - _MOST_LINES} parts more"]
-        return "\n".join(lines) or None
+        if not lines:
+            return None
+        return "\n".join(lines) + ("" if is_meant else self._cure("if the change is meant"))
 
-    def _cure(self) -> str:
+    def _cure(self, when: str) -> str:
+        """A line with the command that makes the golden values."""
         path = self._recipe.path
-        return "" if path is None else f"\nmade by: flowrun test {shown_path(path)} --update-golden"
+        return "" if path is None else f"\n{when}: flowrun test {shown_path(path)} --update-golden"
 
     def _document(self, group: str) -> Document:
         if self._file is None:
@@ -90,13 +99,13 @@ class Golden:
         found = dict(leaves(value, self._values, group))
         for path in golden.leaves:
             if path not in found:
-                yield f"{path} is gone"
+                yield f"{on_one_line(path)} is gone"
         for path, leaf in found.items():
             if path not in golden.leaves:
-                yield f"{path} is new"
+                yield f"{on_one_line(path)} is new"
             elif difference := self._of_leaf(document, golden, group, path, leaf, tolerances):
-                place = "" if path == group else f"{path}: "
-                yield f"{place}{difference}"
+                place = "" if path == group else f"{on_one_line(path)}: "
+                yield f"{place}{on_one_line(difference)}"
 
     def _of_leaf(
         self,
@@ -113,7 +122,7 @@ class Golden:
             kinds = [one.get("type", "plain") for one in (now, {} if now else text)]
             return f"a value of type {kinds[0]}, golden {kinds[1]}"
         if not now:
-            return self._of_plain(leaf, from_text(text), tolerances)
+            return self._of_plain(leaf, self._read(path, text), tolerances)
         for name in ("type", "dtype", "shape"):
             if now.get(name) != text.get(name):
                 return f"{name} {now.get(name)}, golden {text.get(name)}"
@@ -126,24 +135,48 @@ class Golden:
             return self._values.difference(leaf, wanted, rtol, atol)
         if "values" not in text or 0 in now.get("shape", ()):
             return None
-        wanted = from_text(text)
+        wanted = self._read(path, text)
         if _is_same(self._values.plain(leaf), wanted):
             return None
-        return self._values.difference(leaf, wanted, rtol, atol)
+        try:
+            return self._values.difference(leaf, wanted, rtol, atol)
+        except Exception:  # a codec compares foreign values: it may raise anything
+            raise self._malformed(path) from None
+
+    def _read(self, path: str, text: Any) -> Any:
+        """The numbers and texts of a leaf; raises GoldenError if it has another form."""
+        try:
+            return from_text(text)
+        except (LookupError, TypeError, ValueError, RecursionError):
+            raise self._malformed(path) from None
+
+    def _malformed(self, path: str) -> GoldenError:
+        assert self._file is not None
+        return GoldenError(f"{shown_path(self._file.path)}: the golden value `{path}` is malformed")
 
     def _of_plain(self, leaf: Any, wanted: Any, tolerances: GoldenTolerances) -> str | None:
         if _is_same(leaf, wanted):
             return None
         if not (isinstance(leaf, list) and isinstance(wanted, list)):
-            return self._values.difference(leaf, wanted, *tolerances.of_number(leaf))
+            return self._of_one(leaf, wanted, tolerances)
         if len(leaf) != len(wanted):
             return f"{len(leaf)} items, golden {len(wanted)}"
         for index, (one, other) in enumerate(zip(leaf, wanted, strict=True)):
             if not _is_same(one, other):
-                difference = self._values.difference(one, other, *tolerances.of_number(one))
+                difference = self._of_one(one, other, tolerances)
                 if difference is not None:
                     return f"at [{index}]: {difference}"
         return None
+
+    def _of_one(self, found: Any, wanted: Any, tolerances: GoldenTolerances) -> str | None:
+        """How a plain value differs; of numbers with both, and with what is allowed."""
+        rtol, atol = tolerances.of_number(found)
+        difference = self._values.difference(found, wanted, rtol, atol)
+        if difference is None or not (is_number(found) and is_number(wanted)):
+            return difference
+        allowed = (atol or 0.0) + (rtol or 0.0) * abs(wanted)
+        more = f"; at most {allowed:.3g} is allowed" if allowed else ""
+        return f"found {found!r}, golden {wanted!r}: {difference}{more}"
 
 
 def _is_same(found: Any, wanted: Any) -> bool:

@@ -19,6 +19,7 @@ from flowrun.recipes.recipe import Recipe
 from flowrun.store.files import replacing, write_text
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
+from flowrun.values.files import file_below, read_bytes
 
 GOLDEN = "golden"
 _WIDTH = 96  # columns
@@ -78,29 +79,29 @@ class GoldenFile:
 
     def __init__(self, path: Path, values: Codecs) -> None:
         self.path = path
+        self._recipes = path.parent.parent
         self._values = values
         self._leaves: dict[str, dict[str, Any]] = {}
 
     def read(self) -> Document:
         """The content of the file; raises GoldenError if it cannot be read."""
         try:
-            return _DECODER.decode(self.path.read_bytes())
+            return _DECODER.decode(read_bytes(self.path))
         except FileNotFoundError:
             raise GoldenError(f"there is no {shown_path(self.path)}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise GoldenError(f"{shown_path(self.path)} cannot be read: {error}") from None
 
     def leaf(self, document: Document, group: str, path: str) -> Any:
         """A leaf that is in a file of its type; raises GoldenError if it is missing or differs."""
         kind = document.values[group].leaves[path]["type"]
         name = document.files.get(kind, "")
-        file = self.path.parent / name
         if kind not in self._leaves:
-            self._leaves[kind] = self._read_leaves(kind, file)
+            self._leaves[kind] = self._read_leaves(kind, name)
         leaf = self._leaves[kind].get(f"{group}/{path}")
         digest = document.values[group].digests.get(path)
         if leaf is None or digest is None or value_digest(leaf, self._values) != digest:
-            there, here = shown_path(file), shown_path(self.path)
+            there, here = shown_path(self.path.parent / name), shown_path(self.path)
             raise GoldenError(f"{there} and {here} do not belong together")
         return leaf
 
@@ -121,20 +122,21 @@ class GoldenFile:
             codec = self._values.codec_named(kind)
             assert codec is not None
             assert codec.write is not None  # `leaves` gives only values that can be written
-            with replacing(self.path.parent / name) as temporary:
+            with replacing(self.path.parent / name, self._recipes) as temporary:
                 codec.write(temporary, by_kind[kind])
         laid_out = _laid_out(msgspec.to_builtins(document), "") + "\n"
-        write_text(self.path, laid_out)
+        write_text(self.path, laid_out, self._recipes)
         self._leaves = {}
 
-    def _read_leaves(self, kind: str, file: Path) -> dict[str, Any]:
+    def _read_leaves(self, kind: str, name: str) -> dict[str, Any]:
         codec = self._values.codec_named(kind)
         if codec is None or codec.read is None:
             raise GoldenError(f"{shown_path(self.path)}: no plugin reads values of type {kind}")
         try:
-            return codec.read(file)
+            return codec.read(file_below(self.path.parent, name, may_be_hidden=True))
         except Exception as error:  # a codec reads foreign bytes: it may raise anything
-            raise GoldenError(f"{shown_path(file)} cannot be read: {error}") from error
+            there = shown_path(self.path.parent / name)
+            raise GoldenError(f"{there} cannot be read: {error}") from error
 
     def _names(self, kinds: Iterable[str]) -> dict[str, str]:
         """A file for each type of leaf: `<recipe>.safetensors` for tensors."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from flowrun.store.value_files import NotKeepableError
 from flowrun.values.codecs import Codec, Codecs
+from flowrun.values.python_types import python_type
 
 _SCALARS = (type(None), bool, int, float, str)
 _MOST_ITEMS = 256  # of a leaf of a type with files of its own, to be text
@@ -26,6 +27,8 @@ def leaves(value: Any, values: Codecs, path: str) -> Iterator[tuple[str, Any]]:
     codec = None if type(value) in _SCALARS else values.codec(value)
     if codec is not None and codec.pack is not None:
         yield from leaves(codec.pack(value), values, path)
+    elif (python := python_type(type(value))) is not None and codec is None:
+        yield from leaves(python.plain(value), values, path)
     elif isinstance(value, dict) and value:
         for key, item in value.items():
             yield from leaves(item, values, path + _step(key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from flowrun.api import new_registry
 from flowrun.errors import FlowrunError, Mark, Problem
+from flowrun.errors.escaping import below, command_line, in_lines, on_one_line
 from flowrun.expectations.golden.files import GOLDEN
 from flowrun.planning.plan import Plan
 from flowrun.plugins.registry import Registry
@@ -48,6 +49,12 @@ class RecipeFile(pytest.File):
     """
 
     run: RecipeRun
+
+    def __init__(self, *, path: Path, parent: pytest.Collector, **arguments: Any) -> None:
+        shown = on_one_line(str(path))
+        if shown != str(path):  # pytest prints the ids of tests as they are
+            arguments["nodeid"] = os.path.relpath(shown, parent.config.rootpath)
+        super().__init__(path=path, parent=parent, **arguments)
 
     def collect(self) -> Iterator[pytest.Item]:
         problems: list[Problem] = []
@@ -169,13 +176,14 @@ class RecipeItem(pytest.Item):
         """A failure of the recipe as its own text; any other exception as pytest shows it."""
         if isinstance(excinfo.value, RecipeFailure):
             self.user_properties.append((EXIT_CODE, excinfo.value.code))
-            return str(excinfo.value)
+            return in_lines(str(excinfo.value))
         return super().repr_failure(excinfo, *more)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The line of the expectation, and the name of the test."""
         mark: Mark | None = None if self._entry is None else self._entry.key.mark
-        return self.path, 0 if mark is None else mark.line, f"{self.path.stem}: {self.name}"
+        name = on_one_line(f"{self.path.stem}: {self.name}")
+        return _shown(self.path), 0 if mark is None else mark.line, name
 
     def _update_golden(self, planned: Plan, result: Result) -> bool:
         """Renew the golden value of this expectation, if it has one and that is requested."""
@@ -201,12 +209,12 @@ class RecipeItem(pytest.Item):
         if self._run.told_at is not None:
             return f"{str(error).partition(chr(10))[0]}\n    as reported for {self._run.told_at}"
         self._run.told_at = self.nodeid
-        return f"{error}\n{line('run again', self._command())}"
+        return f"{error.report}\n{line('run again', self._command())}"
 
     def _warn(self) -> None:
         """Let pytest show the warnings of the recipe's steps, equal ones only once."""
         for text in self._run.warnings:
-            warnings.warn_explicit(RecipeWarning(text), None, "recipes", 1)
+            warnings.warn_explicit(RecipeWarning(below(text)), None, "recipes", 1)
 
 
 class SameBitsItem(RecipeItem):
@@ -217,7 +225,7 @@ class SameBitsItem(RecipeItem):
         found = repeats(self._run.path, times, self._run.settings)
         told = what_differs(planned, found)
         if told is not None:
-            command = shlex.join(["flowrun", "test", self._run.name, "--flaky", str(times)])
+            command = command_line(["flowrun", "test", self._run.name, "--flaky", str(times)])
             raise RecipeFailure(f"{told}\n{line('run again', command)}", UNMET)
 
 
@@ -231,7 +239,7 @@ class AsRecordedItem(RecipeItem):
         now = msgspec.convert(self.result().record, RunRecord)
         found = drift_from(other, now, planned, file)
         if found is not None and found.is_near:
-            warnings.warn_explicit(RecipeWarning(found.text), None, "recipes", 1)
+            warnings.warn_explicit(RecipeWarning(below(found.text)), None, "recipes", 1)
         elif found is not None:
             raise RecipeFailure(found.text, UNMET)
 
@@ -245,13 +253,18 @@ def other_run(config: pytest.Config) -> RunRecord | None:
         try:
             config.stash[_OTHER_RUN] = read_record(Path(file))
         except FlowrunError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(error.report) from error
     return config.stash[_OTHER_RUN]
+
+
+def _shown(path: Path) -> Path:
+    """A path for pytest's lines, in which a name with control characters has them escaped."""
+    return Path(on_one_line(str(path)))
 
 
 def _skip(reason: str) -> BaseException:
     """An exception that skips a test, shown with the recipe's line, not the line that raises it."""
-    return pytest.skip.Exception(reason, _use_item_location=True)
+    return pytest.skip.Exception(below(reason), _use_item_location=True)
 
 
 def _settings(config: pytest.Config) -> RunSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowrun.errors import Mark, Problem
+from flowrun.errors.escaping import in_lines
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
 from flowrun.values.paths import parse_path
@@ -43,4 +44,5 @@ def unmet_text(mark: Mark, plan: Plan, outcomes: Iterable[CheckResult], command:
 
 def line(what: str, text: str) -> str:
     """One labelled part of a failure's text; its further lines are indented below the first."""
-    return f"    {what:<{_WIDTH}}{text}".replace("\n", "\n" + " " * (_WIDTH + 4))
+    shown = in_lines(text).replace("\n", "\n" + " " * (_WIDTH + 4))
+    return f"    {what:<{_WIDTH}}{shown}"

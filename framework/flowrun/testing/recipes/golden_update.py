@@ -20,10 +20,11 @@ from flowrun.expectations.golden.files import (
 )
 from flowrun.expectations.golden.leaves import as_text, is_in_file, leaves, portable
 from flowrun.planning.plan import Plan
-from flowrun.store.home import home_folder
+from flowrun.store.home import home_folder, require_no_link
 from flowrun.store.value_files import NotKeepableError
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest, value_digest
+from flowrun.values.files import UnsafeFileError, place_to_write, real_path
 
 _EXACT = {"rtol": 0.0, "atol": 0.0}
 
@@ -60,7 +61,7 @@ def _change(file: GoldenFile, golden: Golden, group: str, value: Any) -> str | N
         is_there = False
     if not is_there:
         return "is made"
-    difference = golden.difference(group, value, _EXACT)
+    difference = golden.difference(group, value, _EXACT, is_meant=True)
     return None if difference is None else "is renewed, new against old:\n" + difference
 
 
@@ -112,5 +113,10 @@ def _made(name: str, value: Any, kind: str, values: Codecs, in_files: dict[str, 
 def _lock(path: Path) -> Path:
     """The lock file of a golden file, in another folder, so that it is not committed."""
     folder = home_folder()
+    require_no_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"golden-{parts_digest(str(path.resolve()))[:16]}.lock"
+    lock = folder / f"golden-{parts_digest(str(real_path(path)))[:16]}.lock"
+    try:
+        return place_to_write(lock)
+    except UnsafeFileError as error:
+        raise FlowrunError(f"{shown_path(lock)} is no lock: {error}") from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowrun.errors import FlowrunError
 from flowrun.planning.plan import Plan
+from flowrun.values.files import real_path
 
 
 class Files:
@@ -20,7 +21,7 @@ class Files:
         self.written: set[Path] = set()
         self.named: set[Path] = set()
         for step in planned.steps if isinstance(planned, Plan) else ():
-            paths = {(step.folder / text).resolve() for text in _texts(step.options)}
+            paths = {real_path(step.folder / text) for text in _texts(step.options)}
             (self.written if step.step.effect else self.named).update(paths)
 
 

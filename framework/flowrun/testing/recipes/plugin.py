@@ -88,6 +88,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("golden values")
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    from flowrun.errors.escaping import below
+
     told = [
         text
         for report in reports
@@ -95,4 +97,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == GOLDEN_PROPERTY and report.when == "call"
     ]
     for text in told or ["no recipe that was tested has golden values"]:
-        terminalreporter.line(str(text).replace("\n", "\n    "))
+        terminalreporter.line(below(str(text)))

@@ -15,7 +15,7 @@ from flowrun.errors import (
     RecipeError,
     StepError,
     listed,
-    shown_path,
+    typed_path,
 )
 from flowrun.expectations.check import CheckResult
 from flowrun.planning.plan import Plan
@@ -46,7 +46,7 @@ class RecipeRun:
     @property
     def name(self) -> str:
         """The recipe's file as a person would type it here."""
-        return shown_path(self.path)
+        return typed_path(self.path)
 
     @cached_property
     def skipped(self) -> str | None:
@@ -94,6 +94,7 @@ class RecipeRun:
                 standin=self.settings.standin,
                 fresh=self.settings.fresh,
                 warn=self.complaints.append,
+                progress=False,
             )
         except FlowrunError as error:
             return error

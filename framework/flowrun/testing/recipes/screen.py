@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
+from flowrun.errors.escaping import on_one_line
 from flowrun.testing.recipes.collecting import EXIT_CODE
 
 OK, UNMET, BAD_RECIPE, INTERRUPTED = 0, 1, 2, 130
@@ -23,6 +25,10 @@ class Screen:
         is_other = collection_path.suffix not in (".yaml", ".yml") and collection_path.is_file()
         return True if is_other else None
 
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector:
+        """Take a package for a folder: pytest would run its `__init__.py`."""
+        return pytest.Dir.from_parent(parent, path=path)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             code = dict(report.user_properties).get(EXIT_CODE, UNMET)
@@ -39,5 +45,45 @@ class Screen:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Judge the session as a whole."""
+    """Judge the session as a whole, and give one line to each failure in its summary.
+
+    Where `CI` is set, pytest repeats the whole message there, which stands above it already.
+    """
+    config.option.force_short_summary = True  # an option of pytest 8.4; nothing in earlier ones
     config.pluginmanager.register(Screen(), "flowrun-screen")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Leave out pytest's cache if a file of it is none of pytest's, before it is read."""
+    plugins = early_config.pluginmanager
+    if plugins.hasplugin("cacheprovider"):
+        folder = early_config.rootpath / str(early_config.getini("cache_dir"))
+        strange = next(filter(_is_strange, (folder / name for name in _CACHED)), None)
+        if strange is not None:
+            for name in ("cacheprovider", "stepwise"):  # the second needs the first
+                plugins.set_blocked(name)
+            plugins.register(_Said(f"the cache of pytest is left out: {strange} is no file of it"))
+
+
+class _Said:
+    """Says a line at the end: what is printed while pytest begins is lost."""
+
+    def __init__(self, text: str) -> None:
+        self._text = on_one_line(text)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.line(self._text)
+
+
+# What pytest reads and writes in the folder of its cache, the folders first.
+_CACHED = ("", "v", "v/cache", "v/cache/lastfailed", "v/cache/nodeids", "v/cache/stepwise", "d")
+
+
+def _is_strange(path: Path) -> bool:
+    """Whether a path is a link, a pipe or a device, which pytest would follow or wait for."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False  # it is not there
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from flowrun.errors.escaping import command_line
 from flowrun.recipes.overrides import RecipeOptions
 
 
@@ -17,4 +16,4 @@ class RunSettings(RecipeOptions, frozen=True, kw_only=True):
 
     def command(self, recipe: str, *more: str) -> str:
         """The command that runs a recipe as the test does."""
-        return shlex.join(["flowrun", recipe, *self.arguments, *more])
+        return command_line(["flowrun", recipe, *self.arguments, *more])

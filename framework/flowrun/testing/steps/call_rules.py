@@ -99,7 +99,9 @@ def _unrepeatable(
     ]
     if unknown:
         names = listed(f"`{name}`" for name in unknown)
-        examined.unchecked["repeatable"] = f"{names} have no digest, so they cannot be compared"
+        is_one = len(unknown) == 1
+        rest = "has no digest, so it" if is_one else "have no digest, so they"
+        examined.unchecked["repeatable"] = f"{names} {rest} cannot be compared"
     again = trials.call(device)
     shown = _differing(trials, first.outputs, again)
     if shown:

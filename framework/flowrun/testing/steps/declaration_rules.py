@@ -29,7 +29,7 @@ def undocumented(step: Step[..., Any]) -> Iterator[Problem]:
             "documented",
             "the function has no docstring",
             expected="one line that says what it does; `flowrun steps` lists it",
-            hint='write """Clip every element to [-limit, limit].""" below the `def`',
+            hint=f'write one below the `def`, such as """{_about(step)}"""',
         )
     bare = [option.name for option in _options(step) if not option.description.strip()]
     if bare:
@@ -41,6 +41,14 @@ def undocumented(step: Step[..., Any]) -> Iterator[Problem]:
             expected=f"a description of each, which `flowrun steps {step.name}` shows",
             hint=f'write {bare[0]}: Annotated[..., Meta(description="...")]',
         )
+
+
+def _about(step: Step[..., Any]) -> str:
+    """The beginning of a docstring: the step's name in words, and what it takes."""
+    verb, *words = step.name.split("_")
+    taken = listed((f"`{value.name}`" for value in step.inputs), limit=3)
+    said = " ".join([verb.capitalize(), *words])
+    return f"{said} ... of {taken}." if step.inputs else f"{said} ..."
 
 
 def unfit_options(step: Step[..., Any]) -> Iterator[Problem]:

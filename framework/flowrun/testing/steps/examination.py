@@ -101,5 +101,5 @@ def _as_dict(finding: Problem) -> dict[str, Any]:
         "message": finding.message,
         "found": finding.found,
         "expected": finding.expected,
-        "hint": finding.hint,
+        "hint": None if finding.hint is None else str(finding.hint),
     }

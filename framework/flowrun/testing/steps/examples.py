@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,23 +32,26 @@ class Example(msgspec.Struct):
     folder: Path
 
 
-def examples_of(plan: Plan, names: set[str]) -> tuple[list[Example], StepError | None]:
-    """The first use of each named step in the plan, and the error that ended the run, if any.
+def examples_of(
+    plan: Plan, steps: Iterable[Step[..., Any]]
+) -> tuple[list[Example], StepError | None]:
+    """The first use of each of these steps in the plan, and the error that ended the run, if any.
 
     The recipe runs up to the last of them, without a record. Steps with an effect and no outputs (a
     `save`) are left out, and so is a step that the recipe expects to fail.
     """
     error = plan.expectations.error
-    last = max((at for at, one in enumerate(plan.steps) if one.step.name in names), default=-1)
+    asked = {id(step) for step in steps}  # another plugin may have a step of the same name
+    last = max((at for at, one in enumerate(plan.steps) if id(one.step) in asked), default=-1)
     wanted = [one for one in plan.steps[: last + 1] if one.wires.outputs or not one.step.effect]
     wanted = [one for one in wanted if error is None or one.id != error.step]
     if not wanted:
         return [], None
     first = msgspec.structs.replace(plan, steps=tuple(wanted), expectations=Expectations())
-    taker = _Taker(names, first)
+    taker = _Taker(asked, first)
     failure = None
     try:
-        run_plan(first, record=False, listeners=[taker])
+        run_plan(first, record=False, listeners=[taker], progress=False)
     except StepError as raised:
         failure = raised
     return list(taker.examples.values()), failure
@@ -59,9 +62,9 @@ class _Taker(Backend):
 
     name = "examples"
 
-    def __init__(self, names: set[str], plan: Plan) -> None:
-        self.examples: dict[str, Example] = {}
-        self._names = names
+    def __init__(self, asked: set[int], plan: Plan) -> None:
+        self.examples: dict[int, Example] = {}
+        self._asked = asked
         self._plan = plan
 
     @hookimpl
@@ -71,8 +74,8 @@ class _Taker(Backend):
     @contextmanager
     def around_step(self, step: Step[..., Any], ctx: Context, call: Call) -> Iterator[None]:
         """Take a copy of the inputs before anything changes them."""
-        if step.name in self._names and step.name not in self.examples:
-            self.examples[step.name] = self._example(call.step, call)
+        if id(step) in self._asked and id(step) not in self.examples:
+            self.examples[id(step)] = self._example(call.step, call)
         yield
 
     def _example(self, planned: PlannedStep, call: Call) -> Example:

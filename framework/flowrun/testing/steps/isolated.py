@@ -25,6 +25,7 @@ from flowrun.running.backend import Backend
 from flowrun.running.calling import Call
 from flowrun.running.context import Context, ContextState, state_of
 from flowrun.running.record_writer import escaped
+from flowrun.values.files import real_path
 
 _PLACED = "values_on_the_device"
 _NAME = "flowrun.testing"
@@ -46,7 +47,7 @@ class StepAlone:
             )
         self.step = step
         self.seen = Seen(step)
-        self._folder = folder.resolve()
+        self._folder = real_path(folder)
         self._registry = _registry(step, plugins, self.seen)
         self.present = self._registry.devices
         self.codecs = self._registry.codecs

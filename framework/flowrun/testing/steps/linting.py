@@ -16,6 +16,7 @@ from flowrun.testing.steps.battery import examine_step
 from flowrun.testing.steps.examination import Examination
 from flowrun.testing.steps.examples import Example, examples_of
 from flowrun.testing.steps.plugin_steps import Found
+from flowrun.values.files import read_text
 
 _IS_RECIPE = re.compile(r"^recipe\s*:", re.MULTILINE)
 NO_RECIPE = "no recipe uses it: name one on the command line, or put one beside the plugin"
@@ -45,10 +46,11 @@ def lint(
     """
     chosen = [Path(recipe) for recipe in recipes] or recipes_in(found.folders)
     uses: dict[str, tuple[Example, str]] = {}
+    unused: dict[str, str] = {}  # why there is no example of a step that a recipe uses
     for path in chosen:
-        wanted = {
-            name for name, step in found.steps.items() if name not in uses and not step.effect
-        }
+        wanted = [
+            step for name, step in found.steps.items() if name not in uses and not step.effect
+        ]
         try:
             planned = plan(path, registry=registry.copy())
         except (RecipeError, PluginError) as error:
@@ -61,7 +63,9 @@ def lint(
         if failure is not None:
             reason = failure.message.partition("\n")[0]
             warn(f"{shown_path(path)} ends at the step `{failure.step}`: {reason}")
-    return [_linted(step, uses.get(name)) for name, step in found.steps.items()]
+            ends = f"{shown_path(path)}, which uses it, ends before it, at `{failure.step}`"
+            unused |= {one.step.name: ends for one in planned.steps}
+    return [_linted(step, uses.get(name), unused.get(name)) for name, step in found.steps.items()]
 
 
 def recipes_in(folders: Iterable[Path]) -> list[Path]:
@@ -73,14 +77,14 @@ def recipes_in(folders: Iterable[Path]) -> list[Path]:
 
 def _is_recipe(path: Path) -> bool:
     try:
-        return _IS_RECIPE.search(path.read_text(encoding="utf-8")) is not None
+        return _IS_RECIPE.search(read_text(path)) is not None
     except (OSError, ValueError):
         return False
 
 
-def _linted(step: Any, use: tuple[Example, str] | None) -> Linted:
+def _linted(step: Any, use: tuple[Example, str] | None, unused: str | None) -> Linted:
     if use is None:
-        why = EFFECT if step.effect else NO_RECIPE
+        why = EFFECT if step.effect else unused or NO_RECIPE
         return Linted(examine_step(step, None, uncalled=why), None)
     example, recipe = use
     examination = examine_step(

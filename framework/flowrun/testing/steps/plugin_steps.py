@@ -11,6 +11,7 @@ import msgspec
 from flowrun.errors import PluginError, did_you_mean, shown_path
 from flowrun.plugins.registry import ENTRY_POINT_GROUP, Plugin, Registry
 from flowrun.plugins.steps import Step
+from flowrun.values.files import real_path
 
 _NO_PLUGINS = ("conftest.py", "setup.py", "noxfile.py")
 _METADATA = "pyproject.toml"
@@ -60,7 +61,7 @@ def find_plugins(registry: Registry, name: str) -> Found:
     for plugin in found.plugins:
         file = getattr(plugin.module, "__file__", None)
         found.folders += [] if file is None else [Path(file).parent]
-    found.folders = list(dict.fromkeys(folder.resolve() for folder in found.folders))
+    found.folders = list(dict.fromkeys(real_path(folder) for folder in found.folders))
     return found
 
 
@@ -70,21 +71,21 @@ def _in_folder(registry: Registry, folder: Path) -> Found:
         root = folder / "src" if (folder / "src").is_dir() else folder
         return Found([_loaded(registry, module, root) for module in modules], [folder])
     if (folder / "__init__.py").is_file():
-        whole = folder.resolve()
+        whole = real_path(folder)
         return Found([_loaded(registry, whole.name, whole.parent)], [folder])
     files = [
         path
         for path in sorted(folder.glob("*.py"))
         if not path.name.startswith("test_") and path.name not in _NO_PLUGINS
     ]
-    plugins = [_loaded(registry, str(path.resolve()), folder) for path in files]
+    plugins = [_loaded(registry, str(real_path(path)), folder) for path in files]
     return Found(plugins, [folder])
 
 
 def _loaded(registry: Registry, name: str, folder: Path) -> Plugin:
     """The plugin of a path or a module's name; loads it if necessary."""
     registry.load_named(name, folder)
-    file = (folder / name).resolve()
+    file = real_path(folder / name)
     for plugin in registry.plugins.values():
         if getattr(plugin.module, "__name__", None) == name:
             return plugin

@@ -72,7 +72,7 @@ def _from_step_on(cause: BaseException | None) -> BaseException | None:
 def called(alone: StepAlone, planned: Plan) -> Outputs:
     """Run the plan of a step alone; raises StepError if the step fails."""
     alone.seen.forget()
-    result = run_plan(planned, record=False)
+    result = run_plan(planned, record=False, progress=False)
     wires = planned.steps[-1].wires
     state = alone.seen.state
     messages = [] if state is None else [message.text for message in state.messages]

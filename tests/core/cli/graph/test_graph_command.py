@@ -132,7 +132,7 @@ def test_without_graphviz_it_is_said_what_to_install(
     write("r.yaml", FIELDS)
     done = flowrun("graph", "r.yaml", "--format", "svg", **without_library)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'flowrun[graph]'" in done.stderr
+    assert "pip install 'flowrun-recipes[graph]'" in done.stderr
     assert "`--format mermaid` and `--format dot` need nothing" in done.stderr
 
 

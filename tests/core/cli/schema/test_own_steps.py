@@ -12,6 +12,14 @@ from jsonschema import Draft202012Validator
 from tests.conftest import Flowrun
 from tests.core.cli.schema.conftest import SchemaCommand, document
 
+OWN_LOAD = """
+from flowrun import step
+
+@step(outputs="data")
+def load(*, bars: int = 1):
+    'Load bars.'
+    return bars
+"""
 Write = Callable[[str, str], Path]
 
 PRESS = """
@@ -94,11 +102,36 @@ def test_a_plugin_that_fails_is_an_error_of_the_command(
     assert "`press.py` (a local file) failed to load" in done.stderr
 
 
-def test_a_step_that_two_plugins_give_is_left_out(
+def test_a_step_that_two_plugins_give_has_the_names_of_its_plugins(
     schema_command: SchemaCommand, write: Write
 ) -> None:
     write("press.py", PRESS)
     write("other.py", PRESS)
     done = schema_command("-p", "press.py", "-p", "other.py")
-    assert "options.press" not in done.stdout
-    assert "options.split" in done.stdout
+    definitions = json.loads(done.stdout)["$defs"]
+    assert "options.press" not in definitions
+    assert {"options.press.press", "options.other.press", "options.split"} <= definitions.keys()
+
+
+@pytest.mark.parametrize(
+    ("item", "fits"),
+    [
+        ({"load": {"bars": 2}}, True),
+        ({"own.load": {"bars": 2}}, True),
+        ({"tensors.load": {"source": "wine-red"}}, True),
+        ({"tensors.split": {"train": 2}}, True),
+        ("tensors.shuffle", True),
+        ("own.load", True),
+        ({"tensors.load": {"bars": 2}}, False),
+        ({"load": {"source": "wine-red"}}, False),
+        ("tensors.load", False),
+        ("tensor.shuffle", False),
+        ({"tensors.nothing": {}}, False),
+    ],
+)
+def test_a_step_of_ones_own_with_the_name_of_a_built_in(
+    schema_command: SchemaCommand, write: Write, item: object, *, fits: bool
+) -> None:
+    write("own.py", OWN_LOAD)
+    schema = json.loads(schema_command("-p", "own.py").stdout)
+    assert Draft202012Validator(schema).is_valid({"recipe": "r", "steps": [item]}) is fits

@@ -31,7 +31,8 @@ EXAMPLES = [
         re.MULTILINE | re.DOTALL,
     )
 ]
-BROKEN_ON_PURPOSE = "recipe: slips\n"  # the tutorial's, to show how mistakes are reported
+# The tutorial's, to show how mistakes are reported, and a teacher's with a hole for a number.
+BROKEN_ON_PURPOSE = ("recipe: slips\n", "recipe: rate\n")
 STEPS = {name: found[0][1] for name, found in new_registry().steps.items()}
 OPTIONS = [
     pytest.param(step, option, id=f"{step.name}.{option.name}")
@@ -208,6 +209,24 @@ def test_a_recipe_that_extends_another_may_leave_out_name_and_steps(problems: Pr
     assert problems("extends: red_linear.yaml\n") == []
     assert problems("extends: red_linear.yaml\nsteps: []\n") == []
     assert problems("recipe: r\nsteps: []\n") != []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "remove: shuffle\nsteps: [load: {source: a}]",
+        "remove: [shuffle, save]\nsteps: [load: {source: a}]",
+        "steps: [{load: {source: a}, after: shuffle}]",
+        "steps: [{load: {source: a}, before: shuffle}]",
+        "steps: [load: {source: a}]\nexpect: {metrics.mae: null}",
+        "steps: [load: {source: a}]\nexpect: {error: null}",
+    ],
+)
+def test_only_a_recipe_that_extends_another_changes_its_steps(
+    lines: str, problems: Problems
+) -> None:
+    assert problems(f"recipe: r\nextends: other.yaml\n{lines}\n") == []
+    assert problems(f"recipe: r\n{lines}\n") != []
 
 
 @pytest.mark.parametrize("key", ["plugins: [./my_steps.py]", "extends: other.yaml"])

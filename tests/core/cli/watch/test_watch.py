@@ -174,6 +174,18 @@ def test_what_breaks_while_one_edits_is_told_and_waited_for(
     assert watch.interrupt() == 0
 
 
+def test_a_table_for_which_a_run_is_refused_is_watched(
+    watching: Callable[..., Watching], write: Write
+) -> None:
+    write("sizes.yaml", "recipe: sizes\nsteps:\n  - load: {source: table.csv}\n")
+    watch = watching("sizes.yaml")
+    assert any("nothing was run" in line for line in watch.until(READY))
+    write("table.csv", "a,b\n1,x\n")
+    assert any("`x` is not a finite number" in line for line in watch.until(READY))
+    write("table.csv", "a,b\n1,2\n")
+    assert any("data (1, 2)" in line for line in watch.until(READY))
+
+
 def test_a_file_that_is_replaced_as_editors_do_is_seen(
     watching: Callable[..., Watching], write: Write, tmp_path: Path
 ) -> None:
@@ -191,7 +203,7 @@ def test_ctrl_c_in_a_step_ends_the_run_and_the_watch(
     watch.until("waiting")
     assert watch.interrupt() == 0
     said = "\n".join(watch.seen)
-    assert "interrupted in `wait`, its progress saved" in said
+    assert "interrupted in `wait`, step 1 of 1; a checkpoint of it is saved" in said
     assert watch.seen[-1] == "no longer watching"
     assert "Traceback" not in said
 
@@ -220,5 +232,5 @@ def test_without_the_library_it_says_what_to_install(flowrun: Flowrun, write: Wr
     path = os.pathsep.join(["hidden", os.environ.get("PYTHONPATH", "")])
     done = flowrun("watch", "sizes.yaml", PYTHONPATH=path)
     assert done.returncode == 2
-    assert "flowrun[watch]" in done.stderr
+    assert "flowrun-recipes[watch]" in done.stderr
     assert "Traceback" not in done.stderr

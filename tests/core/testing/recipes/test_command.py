@@ -52,6 +52,15 @@ def test_its_exit_code_is_that_of_flowrun_itself(
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("ci", ["", "1"], ids=["at a desk", "in CI"])
+def test_a_failure_has_one_line_in_the_summary(ci: str, write: Write, flowrun: Flowrun) -> None:
+    write("good.yaml", GOOD.replace("0.6", "0.45"))
+    *_, title, failure, total = flowrun("test", CI=ci, BUILD_NUMBER="").stdout.splitlines()
+    assert "short test summary" in title
+    assert failure.startswith("FAILED good.yaml::value.mae - ")
+    assert total.startswith("1 failed, 1 passed")
+
+
 @pytest.mark.parametrize("arguments", [["none.yaml"], ["-k", "none"], ["--no-such-option"], []])
 def test_nothing_to_test_is_as_bad_as_a_bad_recipe(
     arguments: list[str], write: Write, flowrun: Flowrun
@@ -91,4 +100,4 @@ def test_without_pytest_it_says_what_to_install(write: Write, flowrun: Flowrun) 
     )
     done = flowrun("test", PYTHONPATH=str(Path.cwd()))
     assert done.returncode == 2
-    assert "pip install 'flowrun[pytest]'" in done.stderr
+    assert "pip install 'flowrun-recipes[pytest]'" in done.stderr

@@ -72,11 +72,14 @@ def test_numbers_that_are_near_pass_and_that_is_said(record, flowrun: Flowrun) -
     code, said = against(record, flowrun)
     assert code == 0
     assert "`compute` is the first step that gives other bits" in said
-    assert "all 1 in the record are within the dtype's precision" in said
+    assert "all 4 in the record are within the dtype's precision" in said
 
 
 def test_without_numbers_nobody_can_say_how_far_it_is(record, flowrun: Flowrun) -> None:
     del record["steps"][2]
+    for step in record["steps"]:
+        for summary in step["outputs"].values():
+            del summary["value"]
     code, said = against(changed(record, 0), flowrun)
     assert code == 1
     assert "the size of the differences is unknown" in said

@@ -269,9 +269,26 @@ def test_a_start_without_recipes_imports_nothing_of_flowrun_but_the_plugin_itsel
         "import sys\n\ndef test_modules():\n"
         "    loaded = {name for name in sys.modules if name.startswith('flowrun.')}\n"
         "    allowed = {'testing', 'testing.recipes', 'testing.recipes.plugin',\n"
-        "        'testing.recipes.properties', 'recipes', 'recipes.texts'}\n"
+        "        'testing.recipes.properties', 'recipes', 'recipes.texts',\n"
+        "        'values', 'values.files'}\n"
         "    assert loaded <= {f'flowrun.{name}' for name in allowed}\n"
         "    assert not {'torch', 'numpy', 'msgspec', 'yaml', 'click'} & sys.modules.keys()\n",
     )
     done = run_pytest("-p", "no:hypothesispytest", fresh=True)
     assert "1 passed" in done.stdout, done.stdout
+
+
+def test_no_control_character_reaches_the_lines_of_pytest_or_a_junit_file(
+    run_pytest: Pytest, write: Write
+) -> None:
+    name = "r\x1b[2J\n  expect\u202e.yaml"
+    write(name, 'recipe: "n\\e]0;t\\a"\nplugins: [./steps.py]\nsteps: [give: {value: 1}]\n'
+                "expect: {value: {equals: 2}}\n")  # fmt: skip
+    done = run_pytest("-v", "--junitxml=out.xml", "--color=no")
+    shown = r"r\x1b[2J\n  expect\u202e.yaml"
+    assert f"{shown}::value FAILED" in done.stdout
+    assert f"FAILED {shown}::value" in done.stdout
+    text = Path("out.xml").read_text()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text + done.stdout)
+    case = next(ElementTree.fromstring(text).iter("testcase"))
+    assert case.get("classname") == shown

@@ -46,6 +46,7 @@ RECIPES: dict[str, list[Any]] = {
         {"tensor": {"x": 3.0}},
         {"minimize": {"of": "(x - 1) ** 2", "by": "x", "lr": 0.1, "steps": 4}},
     ],
+    "show": [DATA, {"show": ["data", "data.mean(0)"]}],
 }
 
 

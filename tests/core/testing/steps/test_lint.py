@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.campaigns.documents.test_docs import blocks
 from tests.conftest import Flowrun
 
 Write = Callable[[str, str], Path]
 ROOT = Path(__file__).parents[4]
 
+ENDS = '''
+from flowrun import step
+
+@step(outputs=())
+def fail():
+    """Fail, or print."""
+    raise ValueError("no luck")
+
+@step(outputs="a")
+def give():
+    """Give a number."""
+    return 1
+'''
+PRINTS = ENDS.replace("return 1", "print('no luck')\n    return 1")
 STEPS = '''
 from pathlib import Path
 from typing import Annotated
@@ -55,14 +69,6 @@ steps:
   - save: {to: out, values: [data]}
   - spoil
 """
-
-
-def written_files(document: Path) -> dict[str, str]:
-    """The files of a document by name."""
-    blocks = re.findall(
-        r"^```\w*\n# file: (\S+)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL
-    )
-    return dict(blocks)
 
 
 def test_each_step_is_called_on_what_a_recipe_beside_it_gives(
@@ -172,7 +178,25 @@ def test_the_built_in_steps_keep_the_rules_on_a_shipped_recipe(flowrun: Flowrun)
     "name", ["tasting.py", "report.py", "patience.py", "naming.py", "prices.py", "flowrun-grapes"]
 )
 def test_the_steps_of_the_guide_keep_the_rules(name: str, flowrun: Flowrun, write: Write) -> None:
-    for file, text in written_files(ROOT / "docs" / "plugins.md").items():
-        write(file, text)
+    for _, text in blocks(ROOT / "docs" / "plugins.md"):
+        first, _, content = text.partition("\n")
+        if first.startswith("# file: "):
+            write(first.removeprefix("# file: "), content)
     done = flowrun("lint", name)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_recipe_that_ends_before_a_step_is_named(flowrun: Flowrun, write: Write) -> None:
+    write("mine.py", ENDS)
+    write("r.yaml", "recipe: r\nplugins: [./mine.py]\nsteps: [fail, give]\n")
+    done = flowrun("lint", "mine.py")
+    assert "r.yaml, which uses it, ends before it, at `fail`" in done.stdout
+    assert "no recipe uses it" not in done.stdout
+
+
+def test_json_is_one_document_whatever_a_step_prints(flowrun: Flowrun, write: Write) -> None:
+    write("mine.py", PRINTS)
+    write("r.yaml", "recipe: r\nplugins: [./mine.py]\nsteps: [give]\n")
+    done = flowrun("lint", "mine.py", "--json")
+    assert isinstance(json.loads(done.stdout), dict)
+    assert "no luck" in done.stderr

@@ -83,7 +83,7 @@ def bad(data):
 def bad(data):
     return data * 2
 """,
-        ("no docstring", '"""Clip every element'),
+        ("no docstring", 'such as """Bad ... of `data`."""'),
     ),
     "an option that nobody describes": (
         "documented",

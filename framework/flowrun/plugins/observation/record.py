@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import CodeType
 from typing import Any
 
 import msgspec
 
-from flowrun.plugins.ownership import (
+from flowrun.plugins.observation.ownership import (
     IN_HOME,
-    IN_PACKAGES,
     below,
     callers,
     is_cache,
+    is_installed,
+    is_metadata,
     is_of_system,
     places,
 )
-from flowrun.plugins.path_states import real_readlink
+from flowrun.plugins.observation.paths import LINK, kind_of_link, real_readlink
+from flowrun.values.surroundings import home
 
 PROCESSES = "starts processes"
 CONNECTIONS = "opens connections"
@@ -34,6 +37,7 @@ class Observation(msgspec.Struct):
     seen: how each thing was when it was first looked at, by kind and name: `file:PATH` its stamp,
         `list:PATH`, `stat:PATH`, `env:NAME` and `cwd:` their states, `module:NAME` None.
     written: `file` or `folder` for each path that was opened for writing, made or removed.
+    links: the paths to which the links lead that the code made, by those of the links.
     unseen: things started that may read more than is seen: `PROCESSES`, `CONNECTIONS`.
     threads: the threads that the code has started, itself in the thread `starter`, each with the
         functions that started it.
@@ -43,6 +47,7 @@ class Observation(msgspec.Struct):
 
     seen: dict[str, Any] = {}
     written: dict[str, str] = {}
+    links: dict[str, str] = {}
     unseen: dict[str, None] = {}
     threads: dict[threading.Thread, tuple[CodeType, ...]] = {}
     starter: int = 0
@@ -63,10 +68,13 @@ class Observation(msgspec.Struct):
 
     def add(self, other: Observation) -> None:
         """Add everything that another observation saw."""
-        self.seen = {**other.seen, **self.seen}
-        self.callers = {**other.callers, **self.callers}
+        for what, state in other.seen.items():  # in place: another thread may add to it meanwhile
+            self.seen.setdefault(what, state)
+        for what, found in other.callers.items():
+            self.callers.setdefault(what, found)
         self.astray |= other.astray
         self.written |= other.written
+        self.links |= other.links
         self.unseen |= other.unseen
 
     def caller_files(self, folder: str) -> set[str]:
@@ -88,9 +96,45 @@ class Observation(msgspec.Struct):
             if not is_of_system(path) and not is_cache(path)
         ]
 
+    def through_links(self, name: str) -> str:
+        """The path to which one leads through links that the code made."""
+        links = list(self.links)  # another thread may make one meanwhile
+        for _ in links:  # a link may lead to another
+            link = next((one for one in links if name == one or is_in(name, one)), None)
+            if link is None:
+                break
+            name = self.links[link] + name[len(link) :]
+        return name
+
     def wrote_at(self, path: str) -> bool:
         """Whether the code wrote a path, or anything below it."""
         return any(one == path or is_in(one, path) for one in self.written)
+
+
+class Present(msgspec.Struct):
+    """The observation that is going on, in all threads of this process."""
+
+    observation: Observation | None = None
+
+
+present = Present()
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Observe nothing inside, which is flowrun's own work in the middle of a step."""
+    before, present.observation = present.observation, None
+    try:
+        yield
+    finally:
+        present.observation = before
+
+
+def is_of(observation: Observation) -> bool:
+    """Whether the present thread is that of the observed code, or one that it has started."""
+    if threading.get_ident() == observation.starter:
+        return True
+    return threading.current_thread() in observation.threads
 
 
 def is_in(path: str, folder: str) -> bool:
@@ -103,7 +147,17 @@ def absolute(path: Any) -> str:
     name = os.fsdecode(path)
     if not os.path.isabs(name):  # to ask for the current folder is a system call
         name = os.path.join(real_getcwd(), name)
+    if ".." in name and _leaves_a_link(name):
+        return name  # `link/..` is the folder above that to which the link leads
     return os.path.normpath(name)
+
+
+def _leaves_a_link(name: str) -> bool:
+    parts = name.split(os.sep)
+    return any(
+        part == ".." and kind_of_link(os.sep.join(parts[:index])) == LINK
+        for index, part in enumerate(parts)
+    )
 
 
 def see_folder_of(observation: Observation, path: Any) -> None:
@@ -112,28 +166,54 @@ def see_folder_of(observation: Observation, path: Any) -> None:
         observation.see("cwd:", real_getcwd())
 
 
-def home() -> str:
-    """The folder of the store and the runs, at whose files no step looks."""
-    return os.path.join(real_getcwd(), os.environ.get("FLOWRUN_HOME") or ".flowrun", "")
+def _flowruns_own() -> tuple[str, ...]:
+    """The folders of the store and of the runs, at whose files no step looks.
+
+    Other files beside these are the user's: `FLOWRUN_HOME` may be a folder of theirs.
+    """
+    name = home()
+    with suppress(OSError):  # the step may have removed the current folder
+        name = os.path.normpath(os.path.join(real_getcwd(), name))
+    return tuple(os.path.join(name, one, "") for one in ("runs", "store"))
 
 
-_NO_ONES = (IN_PACKAGES, IN_HOME, f".dist-info{os.sep}", f".egg-info{os.sep}")
+def path_of_descriptor(number: int) -> str:
+    """The path of an open file or folder, by its descriptor; raises OSError if it has none."""
+    return real_readlink(f"/proc/self/fd/{number}")
 
 
 def at(observation: Observation, path: Any, folder: int) -> str:
-    """A path as it stands in an observation, from an open folder by its descriptor, if not -1."""
+    """A path as it stands in an observation, which sees the current folder if it starts there.
+
+    folder: the open folder from which it starts, by its descriptor; -1 if there is none.
+    """
     if folder == -1:
         see_folder_of(observation, path)
-        return absolute(path)
-    return os.path.join(real_readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+    return located(observation, path, folder)
+
+
+def located(observation: Observation, path: Any, folder: int) -> str:
+    """The same, and sees nothing."""
+    name = absolute(path)
+    if folder != -1:
+        name = os.path.join(path_of_descriptor(folder), os.fsdecode(path))
+    if not observation.links:
+        return name
+    above, base = os.path.split(name)
+    return os.path.join(observation.through_links(above), base)
 
 
 def is_ones_own(observation: Observation, name: str) -> bool:
-    """Whether a path is of Python, a package, the system or flowrun, or one the code wrote."""
+    """Whether a path is of Python, a package, the system or flowrun, or one the code wrote.
+
+    Except for what a package says of itself, as its version: code may ask for that of any.
+    """
     folder = name + os.sep
-    if name in observation.written or folder.startswith((*places().code, home())):
+    if name in observation.written or folder.startswith(_flowruns_own()) or IN_HOME in folder:
         return True
-    return is_of_system(name) or is_cache(folder) or any(part in folder for part in _NO_ONES)
+    if is_installed(folder):
+        return not is_metadata(folder)
+    return is_of_system(name) or is_cache(folder)
 
 
 def processes_started() -> str:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
+from flowrun.errors.amounts import cut
+from flowrun.errors.amounts import problems_text as problems_text
+from flowrun.errors.escaping import below, in_lines, on_one_line
+from flowrun.errors.similar import nearest as nearest
+from flowrun.errors.similar import suggestions_bounded as suggestions_bounded
+
 _SHOWN_WIDTH = 100  # columns of a source line that a message shows around the caret
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
 
 
 class Source:
-    """A text that nodes come from: a recipe file, a mapping given from Python, or a `--set`."""
+    """A text that nodes come from: a recipe file, a mapping given from Python, or a `--set`.
+
+    path: of the file, to which links have led. asked: the path by which another recipe names it.
+    """
 
     def __init__(self, name: str, text: str, path: Path | None = None) -> None:
         self.name = name
         self.text = text
         self.path = path
+        self.asked: Path | None = None
 
     def __repr__(self) -> str:
         return f"Source({self.name!r})"
@@ -36,7 +49,7 @@ class Source:
 
     @cached_property
     def _lines(self) -> list[str]:
-        return self.text.splitlines()
+        return _LINE_END.split(self.text)
 
 
 # msgspec.Struct is used here and elsewhere for a fast start and for recipes of many steps: compared
@@ -50,7 +63,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     column: int
 
     def __str__(self) -> str:
-        return f"{self.source.name}:{self.line + 1}:{self.column + 1}"
+        return f"{on_one_line(self.source.name)}:{self.line + 1}:{self.column + 1}"
 
     def shifted(self, columns: int) -> Mark:
         """The place so many columns further on the same line."""
@@ -65,7 +78,13 @@ class CodeLine(msgspec.Struct, frozen=True, gc=False):
     text: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{on_one_line(self.file)}:{self.line}"
+
+
+class Lines(str):
+    """A hint of several lines, in which names stand escaped: any other hint is on one line."""
+
+    __slots__ = ()
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -94,12 +113,14 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """The problem as the command line shows it: place, source line, caret, and the fix."""
-        lines = [f"{self._origin}{self.message}"]
+        lines = [f"{self._origin}{on_one_line(cut(self.message))}"]
         if self.mark is not None:
             lines += _excerpt(self.mark)
-        lines += [f"    {label:<9} {_indented(text)}" for label, text in self._details()]
+        lines += [f"    {label:<9} {on_one_line(cut(text))}" for label, text in self._details()]
         if self.hint is not None:
-            lines.append(f"    {_indented(self.hint)}")
+            is_laid_out = isinstance(self.hint, Lines)
+            hint = cut(self.hint)
+            lines.append(f"    {below(hint) if is_laid_out else on_one_line(hint)}")
         return "\n".join(lines)
 
     @property
@@ -129,69 +150,100 @@ class Problem(msgspec.Struct, frozen=True):
             "message": self.message,
             "found": self.found,
             "expected": self.expected,
-            "hint": self.hint,
+            "hint": None if self.hint is None else str(self.hint),
         }
-
-
-def _indented(text: str) -> str:
-    """A text whose further lines are indented as well, those that are not already."""
-    first, *others = text.split("\n")
-    return "\n".join([first, *(line if line[:4].isspace() else f"    {line}" for line in others)])
 
 
 def _excerpt(mark: Mark) -> list[str]:
     """The source line with a caret below the marked column, cropped to one screen's width."""
     line = mark.source.line(mark.line)
     start = max(0, mark.column - _SHOWN_WIDTH // 2) if len(line) > _SHOWN_WIDTH else 0
-    shown = line[start : start + _SHOWN_WIDTH].replace("\t", " ")
+    end = start + _SHOWN_WIDTH
+    shown = _source_text(line[start:end])
     before = "..." if start else ""
-    after = "..." if start + _SHOWN_WIDTH < len(line) else ""
+    after = "..." if end < len(line) else ""
     number = str(mark.line + 1)
-    caret = " " * (len(before) + mark.column - start) + "^"
+    # An escape takes more columns than its character, and the mark may stand behind the line's end.
+    to_mark = len(_source_text(line[start : mark.column])) + max(0, mark.column - len(line))
+    caret = " " * (len(before) + to_mark) + "^"
     return [
         f"  {number} | {before}{shown}{after}",
         f"  {' ' * len(number)} | {caret}",
     ]
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None if none is near."""
-    import difflib  # only a mistake needs it
+def _source_text(text: str) -> str:
+    return on_one_line(text.replace("\t", " "))
 
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[close[0]] if close else None
+
+def code_excerpt(error: SyntaxError) -> list[str]:
+    """The line of Python code that cannot be read, with a caret; nothing if it is not known."""
+    if not error.text or error.lineno is None:
+        return []
+    text, line = error.text.rstrip("\r\n"), error.lineno - 1
+    source = Source("", "\n" * line + text)
+    return _excerpt(Mark(source, line, max(0, (error.offset or 1) - 1)))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The question `did you mean ...?` for the nearest known name, or None."""
     near = nearest(name, known)
-    return f"did you mean `{near}`?" if near is not None else None
+    return f"did you mean `{on_one_line(near)}`?" if near is not None else None
 
 
 def listed(names: Iterable[str], *, limit: int = 12) -> str:
     """Names in a row for a message, cut after `limit` of them."""
-    all_names = list(names)
-    more = f" and {len(all_names) - limit} more" if len(all_names) > limit else ""
-    return ", ".join(all_names[:limit]) + more if all_names else "none"
+    known = names if isinstance(names, Collection) else list(names)  # which may be many
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return ", ".join(map(on_one_line, islice(known, limit))) + more if known else "none"
 
 
 def shown_path(path: Path) -> str:
+    """A path as a person would type it here, for a line: what a terminal would obey is escaped."""
+    return on_one_line(typed_path(path))
+
+
+def typed_path(path: Path) -> str:
     """A path as a person would type it here: relative to the current folder if it is inside."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
 
 class FlowrunError(Exception):
-    """Base of every error that flowrun raises on purpose; `str()` gives the whole message."""
+    """Base of every error that flowrun raises on purpose; `str()` gives the whole message.
+
+    A name or a text of a file that stands in a message is shown there without its control
+    characters.
+    """
+
+    has_own_lines: ClassVar[bool] = False  # whether its text is laid out, with names on one line
+
+    def __str__(self) -> str:
+        return in_lines(super().__str__())
+
+    @property
+    def report(self) -> str:
+        """The text as a command prints it: no line of it begins at the margin but the first."""
+        return str(self) if self.has_own_lines else below(str(self))
+
+
+class ProblemError(FlowrunError):
+    """One problem outside of recipes."""
+
+    has_own_lines = True
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
 
 
 class RecipeError(FlowrunError):
     """A recipe that cannot be planned; `problems` has all its mistakes."""
 
+    has_own_lines = True
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n\n".join(map(str, self.problems)))
+        super().__init__(problems_text(self.problems))
 
 
 class StepDefinitionError(FlowrunError, TypeError):
@@ -202,7 +254,11 @@ class PluginError(FlowrunError):
     """A plugin that cannot be loaded, or two plugins that claim one name."""
 
 
-class DeviceError(FlowrunError):
+class UnfitPluginError(PluginError):
+    """A plugin that is not loaded, as its distribution requires another version of flowrun."""
+
+
+class DeviceError(ProblemError):
     """A device that is not there."""
 
 
@@ -248,6 +304,8 @@ class StepError(FlowrunError):
     exception of the step's own code, if there was one, is `__cause__`.
     """
 
+    has_own_lines = True
+
     def __init__(self, message: str, *, step: str, report: str) -> None:
         self.message = message
         self.step = step
@@ -278,12 +336,23 @@ def contained() -> Iterator[None]:
 _END = "code that flowrun calls ends by `return`, or by an error if it fails"
 
 
+def error_text(error: BaseException) -> str:
+    """The message of an exception, as a person may see it; empty if its own code fails to give one.
+
+    Libraries quote files of others in it.
+    """
+    try:
+        return in_lines(str(error).strip())
+    except Exception:
+        return ""
+
+
 def error_line(error: BaseException) -> str:
     """An exception in one line: its type, its message's first line, and the place that raised it.
 
     An error of flowrun's own is its message alone, which names the place.
     """
-    message = str(error).strip().partition("\n")[0]
+    message = error_text(error).partition("\n")[0]
     if isinstance(error, FlowrunError):
         return message
     frame, code = error.__traceback__, None
@@ -295,8 +364,30 @@ def error_line(error: BaseException) -> str:
         place = f" ({shown_path(Path(code.co_filename))}:{line})"
     if isinstance(error, SyntaxError) and error.filename:
         place = f" ({shown_path(Path(error.filename))}:{error.lineno})"
-        message = error.msg
+        message = on_one_line(error.msg)
     return f"{type(error).__name__}{message and f': {message}'}{place}"
+
+
+class OutputsError(Exception):
+    """Some outputs of a step failed, each by its own error; a check goes on with the others.
+
+    errors: by output name, those of outputs that need a failed one left out. outputs: the others.
+    """
+
+    def __init__(self, errors: Mapping[str, Exception], outputs: Mapping[str, Any]) -> None:
+        super().__init__(*errors.values())
+        self.errors = errors
+        self.outputs = outputs
+
+    def __str__(self) -> str:
+        return "\n".join(self._said(name, error) for name, error in self.errors.items())
+
+    @staticmethod
+    def _said(name: str, error: Exception) -> str:
+        is_plain = isinstance(error, FlowrunError) or type(error) is RuntimeError  # as torch's are
+        kind = "" if is_plain else f"{type(error).__name__}: "
+        text, start = f"{kind}{error}", f"`{name}`: "
+        return text if text.startswith(start) else f"{start}{text}"
 
 
 class NeedsDataError(FlowrunError):

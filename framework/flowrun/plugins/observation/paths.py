@@ -12,14 +12,27 @@ from collections.abc import Callable, Iterator
 
 from blake3 import blake3
 
-from flowrun.plugins.ownership import entry_name
+from flowrun.plugins.observation.ownership import asker_name
 
 real_stat, real_lstat, real_readlink, real_access = os.stat, os.lstat, os.readlink, os.access
+real_fstat, real_open = os.fstat, os.open
 
-FILE, FOLDER = stat.S_IFREG, stat.S_IFDIR
+FILE, FOLDER, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 
 _MADE = (".flowrun", "__pycache__")  # folders that come into being by the way
-_OF_TIMES = ("", "stat", "lstat", "getmtime", "getctime", "getatime")
+
+# What functions of Python's library ask for; any other, and the user's code, may look at times.
+_ASKED = {
+    **dict.fromkeys(
+        "exists lexists _exists isfile isdir _isdir _lexists islink ismount getsize samefile "
+        "realpath _joinrealpath resolve is_file is_dir is_symlink is_mount is_fifo is_socket "
+        "is_block_device is_char_device fwalk _fwalk copyfile _samefile _fastcopy_sendfile "
+        "rmtree _rmtree_safe_fd _rmtree_unsafe _access_check updatecache checkcache".split(),
+        "stat",
+    ),
+    "copymode": "mode",
+    "mtime": "list",  # `importlib.metadata` lists the folder again if its time has changed
+}
 
 
 def names_state(path: str) -> str | None:
@@ -28,7 +41,7 @@ def names_state(path: str) -> str | None:
 
 
 def sizes_state(path: str) -> str | None:
-    """The same, with the sizes and times of the files."""
+    """The same, with the sizes and times of all of these."""
     return _digest(path, lambda entry: f"{_name(entry)} {times_state(entry.path)}")
 
 
@@ -41,11 +54,21 @@ def stat_state(path: str) -> str | None:
 
 
 def times_state(path: str) -> str | None:
-    """A file's size, mode and modification time; a folder's mode."""
-    found = _found(path)
-    if found is None or stat.S_ISDIR(found.st_mode):
-        return None if found is None else f"folder {found.st_mode:o}"
-    return f"{found.st_size} bytes {found.st_mode:o} {found.st_mtime_ns}"
+    """All that code may ask of a path: size, mode, and times; those of a link as well."""
+    try:
+        found = real_lstat(path)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISLNK(found.st_mode):
+        return _times(found)
+    return f"{link_state(path)} {found.st_mtime_ns}, {_times(_found(path))}"
+
+
+def _times(found: os.stat_result | None) -> str:
+    if found is None:
+        return "none"
+    size = "folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes"
+    return f"{size} {found.st_mode:o} {found.st_mtime_ns}"
 
 
 def mode_state(path: str) -> str | None:
@@ -63,6 +86,14 @@ def link_state(path: str) -> str | None:
         return None
 
 
+def kind_of_link(path: str) -> int:
+    """The type of a path, which may be that of a link; 0 if there is nothing."""
+    try:
+        return stat.S_IFMT(real_lstat(path).st_mode)
+    except (OSError, ValueError):
+        return 0
+
+
 def kind_of(path: str) -> int:
     """The type of a file as the system has it; 0 if there is none."""
     found = _found(path)
@@ -70,13 +101,14 @@ def kind_of(path: str) -> int:
 
 
 def kind_of_stat() -> str:
-    """What a call of `os.stat` asks for: `times` if the user's code gets all that it returns."""
-    return "times" if entry_name() in _OF_TIMES else "stat"
+    """What a call of `os.stat` asks for."""
+    return _ASKED.get(asker_name(), "times")
 
 
 def kind_of_lstat() -> str:
-    """What a call of `os.lstat` asks for: the same, or whether the path is a link."""
-    return "times" if entry_name() in ("", "lstat") else "link"
+    """What a call of `os.lstat` asks for: times, or whether the path is a link."""
+    kind = kind_of_stat()
+    return kind if kind == "times" else "link"
 
 
 def _found(path: str) -> os.stat_result | None:
@@ -87,7 +119,8 @@ def _found(path: str) -> os.stat_result | None:
 
 
 def _name(entry: os.DirEntry[str]) -> str:
-    return f"{entry.name}{os.sep}" if entry.is_dir() else entry.name
+    link = "@" if entry.is_symlink() else ""
+    return f"{entry.name}{link}{os.sep}" if entry.is_dir() else f"{entry.name}{link}"
 
 
 def _digest(path: str, describe: Callable[[os.DirEntry[str]], str]) -> str | None:
