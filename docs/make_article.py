@@ -1,4 +1,4 @@
-"""Write docs/article.md: each code block of the article, its recipe, and both results.
+"""Write docs/article-blocks.md: each code block of the article, its recipe, and both results.
 
 python docs/make_article.py            runs the recipes of recipes/article and writes the page
 python docs/make_article.py --check    exits with 1 if the page is not current
@@ -28,7 +28,7 @@ from flowrun.expectations.expectation import Expectation
 from flowrun.values.paths import follow
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "article.md"
+PAGE = ROOT / "docs" / "article-blocks.md"
 RECIPES = ROOT / "recipes" / "article"
 
 _COMMENT = re.compile(
@@ -40,7 +40,8 @@ _HEAD = """\
 
 The article goes from tensors to a trained network in {blocks} blocks of Python, counted here from
 its first. Each is a recipe that checks the article's result to the digits it prints; if that
-print is wrong or was a random draw, the recipe checks the correct result, and says so. All of them:
+print is wrong or was a random draw, the recipe checks the correct result, and says so.
+[The article, by experiment](article.md) tries them out and changes them. All of them:
 
 ```sh
 flowrun recipes/article/*.yaml
@@ -156,7 +157,8 @@ def main() -> int:
     if sys.argv[1:] != ["--check"]:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/article.md is not current: run `python docs/make_article.py`", file=sys.stderr)
+        name = PAGE.relative_to(ROOT)
+        print(f"{name} is not current: run `python docs/make_article.py`", file=sys.stderr)
         return 1
     return 0
 

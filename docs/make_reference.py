@@ -19,7 +19,7 @@ from reference_language import with_tables
 
 import flowrun
 from flowrun import hookspecs, testing
-from flowrun_tensors import Model, flowrun_steps
+from flowrun_tensors import Model, TableOutline, flowrun_steps
 from flowrun_tensors.extending import TensorHooks
 
 DOCS = Path(__file__).parent
@@ -74,6 +74,7 @@ def pages() -> dict[str, str]:
     kit = {name: getattr(testing, name) for name in testing.__all__}
     hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("flowrun_")}
     hooks |= {"flowrun_tensors_models": TensorHooks.flowrun_tensors_models, "Model": Model}
+    hooks |= {"TableOutline": TableOutline}
     steps = {step.name: step for step in flowrun_steps()}
     parts: dict[str, tuple[str, dict[str, Any]]] = {
         "functions.md": (_FUNCTIONS, functions),

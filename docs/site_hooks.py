@@ -1,7 +1,7 @@
 """What the site needs beside mkdocs.yml: the anchors of GitHub, and the files outside of docs/.
 
-Pages link to recipes and to data/README.md by paths of the repository, so that the links work
-there too. Those files become part of the site, below the folder that they have in the repository.
+Pages link to recipes, data/README.md and CHANGELOG.md by paths of the repository, so that the
+links work there too. Those files become part of the site, below the folder that they have there.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def anchor(title: str, separator: str) -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the recipes and the page of the stand-ins."""
-    outside = [*(ROOT / "recipes").rglob("*.yaml"), ROOT / "data" / "README.md"]
+    """Add the recipes, the page of the stand-ins and the changelog."""
+    named = (ROOT / "data" / "README.md", ROOT / "CHANGELOG.md")
+    outside = [*(ROOT / "recipes").rglob("*.yaml"), *named]
     for path in sorted(outside):
         name = path.relative_to(ROOT).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(path)))
