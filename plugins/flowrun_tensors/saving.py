@@ -78,7 +78,12 @@ def folder_header(folder: Path) -> dict[str, Any]:
 
 def folder_outline(folder: Path) -> dict[str, Any]:
     """The values of a folder as its JSON has them, without the tensors. Raises DataError."""
-    return _of_document(folder, lambda document: dict(document["values"]))
+
+    def read(document: Any) -> dict[str, Any]:
+        file_below(folder, document["tensors"])
+        return dict(document["values"].items())
+
+    return _of_document(folder, read)
 
 
 def values_as_saved(folder: Path, values: dict[str, Any]) -> dict[str, Any]:

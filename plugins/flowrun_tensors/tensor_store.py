@@ -16,9 +16,10 @@ from typing import Any
 from flowrun_tensors.lazy_torch import torch
 
 _ALIGNMENT = 64  # bytes: that of torch's own allocations, and of the kernels' vectors
-_CHUNK = (
-    1 << 22
-)  # bytes digested at a time if a tensor is not contiguous: about the size of a cache
+_CHUNK = 1 << 22  # bytes digested at a time of a tensor with gaps: about the size of a cache
+_MOST_NAMES = 100_000  # tensors in one value or golden file; each takes 0.1 ms to read
+# Bytes of memory that a view with gaps may span, if that is more than 16 times its own.
+_MOST_SPAN, _MOST_RATIO = 1 << 28, 16
 # Those that safetensors lacks are written as bytes.
 _IN_SAFETENSORS = frozenset(
     "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64 "
@@ -54,6 +55,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """
     from safetensors.torch import save
 
+    _require_few(len(tensors))
     plain: dict[str, torch.Tensor] = {}
     traits: dict[str, dict[str, Any]] = {}
     for name, tensor in _with_gradients(tensors, traits):
@@ -82,6 +84,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
+        _require_few(len(file.keys()))
         metadata = file.metadata() or {}
         text = metadata.get("traits", "{}")
         if metadata.get("seal", _seal("{}")) != _seal(text):
@@ -164,6 +167,7 @@ def _laid_out(tensor: torch.Tensor, traits: dict[str, Any]) -> torch.Tensor:
     shape = list(once.shape)
     count = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     room = max(0, count if tensor.numel() else 0) + start
+    _require_dense(room * tensor.element_size(), once.nbytes)
     storage = torch.empty(room, dtype=tensor.dtype, device=tensor.device)
     try:
         storage.as_strided(shape, strides, start).copy_(once)
@@ -196,6 +200,24 @@ def _require_storable(tensor: torch.Tensor) -> None:
         raise ValueError("it is part of an autograd graph, which no file can hold")
     if vars(tensor) or tensor._backward_hooks or tensor._post_accumulate_grad_hooks:
         raise ValueError("it has hooks or attributes of its own, which no file can hold")
+    if not tensor.is_contiguous():
+        steps = zip(tensor.shape, tensor.stride(), strict=True)
+        span = sum(stride * (size - 1) for size, stride in steps)
+        _require_dense(span * tensor.element_size(), tensor.nbytes)
+
+
+def _require_dense(span: int, size: int) -> None:
+    """Raise ValueError for a view that needs far more memory than its own elements."""
+    if span > max(_MOST_SPAN, _MOST_RATIO * size):
+        raise ValueError(
+            f"it is a view of {size:,} bytes that lie within {span:,}; return `.contiguous()`"
+        )
+
+
+def _require_few(count: int) -> None:
+    """Raise ValueError for too many tensors."""
+    if count > _MOST_NAMES:
+        raise ValueError(f"{count:,} tensors, and {_MOST_NAMES:,} at most are kept together")
 
 
 def _seal(traits: str) -> str:

@@ -38,7 +38,7 @@ def diff_command(
     """
     load_plugins(registry, plugins)
     old, new = find_run(first), find_run(second)
-    store = Store(home_folder(), warn)
+    store = Store(home_folder(), warn, sets_aside=False)
     try:
         found = compare(old, new, store, lambda: registry)
     finally:

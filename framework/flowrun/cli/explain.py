@@ -30,7 +30,7 @@ def explain_command(
 ) -> None:
     """Show for each step of RECIPE whether it would be kept or run, and why. Runs nothing."""
     plan = planned(registry, recipe, options)
-    store = Store(home_folder(), warn)
+    store = Store(home_folder(), warn, sets_aside=False)
     found = explain(plan, store, standin=options.standin)
     store.close()
     echo(head(plan))

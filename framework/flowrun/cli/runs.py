@@ -48,7 +48,7 @@ def runs_command(
     last 20, and anything else all of them.
     """
     parsed = [parse_condition(text) for text in conditions]
-    store = Store(home_folder(), warn)
+    store = Store(home_folder(), warn, sets_aside=False)
     try:
         rows = store.runs.rows()
     finally:

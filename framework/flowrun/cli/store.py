@@ -41,8 +41,8 @@ class SizeType(click.ParamType[int]):
         return int(float(match[1]) * base**power)
 
 
-def _store() -> Store:
-    return Store(home_folder(), warn)
+def _store(*, sets_aside: bool = False) -> Store:
+    return Store(home_folder(), warn, sets_aside=sets_aside)
 
 
 @click.group("store", cls=WholeSentences, invoke_without_command=True)
@@ -118,7 +118,7 @@ def adopt_command(folder: Path | None) -> None:
     result in it will be believed: do this only if you trust whoever made it. A row without the form
     of a record is refused. FOLDER stays as it is.
     """
-    store = _store()
+    store = _store(sets_aside=True)
     try:
         found = adopt(store, folder)
     finally:
@@ -134,8 +134,11 @@ def adopt_command(folder: Path | None) -> None:
 def verify_command(registry: Registry) -> int:
     """Read everything in the store, and report damage. Exit code 1 if there is any."""
     store = _store()
+    if not store.database.is_in_reach:
+        store.close()
+        echo("nothing could be verified: the store cannot be used")
+        return 1
     wrong = list(Maintenance(store).verify(Codecs(registry.codecs)))
-    store.close()
     for text in wrong:
         echo(on_one_line(text))
     count = len(store.objects.least_used())

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from flowrun.errors import FlowrunError, shown_path
-from flowrun.store.own_folder import ASIDE, TABLES
+from flowrun.store.own_folder import TABLES, set_aside_in
 from flowrun.store.step_records import KeyParts, StepRecord, decoded_record
 from flowrun.store.store import Store
 from flowrun.store.tables import OtherTablesError, require_plain, rows_of_steps
@@ -72,9 +72,7 @@ def _source(store: Store, folder: Path | None) -> Path | None:
     own = real_path(store.folder)
     places = [] if folder is None else [folder, folder / "store", folder / ".flowrun/store"]
     if folder is None or own in map(real_path, places):
-        found = store.folder.parent.glob(f"{ASIDE}-*")
-        numbered = [path for path in found if path.name.rpartition("-")[2].isdecimal()]
-        return max(numbered, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+        return next(reversed(set_aside_in(store.folder.parent)), None)
     for one in places:
         if (one / TABLES).is_file():
             return one

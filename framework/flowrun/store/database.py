@@ -29,6 +29,9 @@ from flowrun.values.texts import readable
 
 _WAIT = 30.0  # seconds to wait for it in all
 _PAUSE = 0.01  # seconds between two tries to open the file
+_AT_ONCE = 1000  # rows
+_LEAST = 6  # bytes of a row in the file, at least
+_MOST_RATIO = 2  # of the rows of a query to the bytes of the file
 _STATEMENT = 10.0  # seconds of processor for a statement: damaged pages can name one another
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNREADABLE = "Could not decode to UTF-8"  # Python's message for a damaged text
@@ -47,16 +50,14 @@ class StoreErrors:
         self.warn = warn
         self._unkept: dict[str, int] = {}
         self._reason = ""
-
-    @property
-    def may_write(self) -> bool:
-        """Whether it is still worth trying to write; a disk that is full stays so."""
-        return not self._unkept
+        self.may_write = True  # whether it is still worth trying; a disk that is full stays so
 
     def note(self, what: str, error: BaseException) -> None:
         """Note that something could not be kept, and why."""
         self._unkept[what] = self._unkept.get(what, 0) + 1
         self._reason = self._reason or f"{type(error).__name__}: {error}"
+        if isinstance(error, (OSError, sqlite3.Error)):  # and not a value that has no form on disk
+            self.may_write = False
 
     def report(self) -> None:
         """Warn once of everything that was not kept, if anything was not."""
@@ -98,7 +99,7 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """The rows of a query."""
-        return self._tried(lambda connection: _executed(connection, sql, values).fetchall()) or []
+        return self._tried(lambda connection: self._all(_executed(connection, sql, values))) or []
 
     def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """The first row that a query gives, or None."""
@@ -131,6 +132,22 @@ class Database:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
+
+    def _all(self, cursor: sqlite3.Cursor) -> list[Row]:
+        """All rows, which have no more text than the file: damaged pages can repeat others."""
+        found: list[Row] = []
+        size = 0
+        while batch := cursor.fetchmany(_AT_ONCE):
+            found += batch
+            if len(batch) == _AT_ONCE:
+                size += sum(_LEAST + sum(map(_text_size, row)) for row in batch)
+                if size > _MOST_RATIO * self._bytes():
+                    raise _damage("its pages give more than they can hold")
+        return found
+
+    def _bytes(self) -> int:
+        paths = [self._path, self._path.with_name(f"{self._path.name}-wal")]
+        return sum(path.lstat().st_size for path in paths if path.exists())
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -249,6 +266,16 @@ def _is_busy(error: Exception) -> bool:
 def _takes_too_long(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", 0)
     return _is_busy(error) or code == sqlite3.SQLITE_INTERRUPT
+
+
+def _damage(text: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(text)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _text_size(value: object) -> int:
+    return len(value) if isinstance(value, (str, bytes)) else 0
 
 
 def _is_damage(error: Exception) -> bool:

@@ -41,7 +41,12 @@ def link_in(folder: Path) -> Path | None:
         real, here = real_path(folder), real_path(folder.parent)
         if here not in real.parents or is_link(real):  # one that leads to itself
             return folder
-    return _link_of(folder, _OF_HOME) or _link_of(folder / "store", _OF_STORE)
+    return _link_of(folder, _OF_HOME) or link_in_store(folder / "store")
+
+
+def link_in_store(folder: Path) -> Path | None:
+    """The first link in the place of a folder or file of a store; None if there is none."""
+    return _link_of(folder, _OF_STORE)
 
 
 def _link_of(folder: Path, names: frozenset[str]) -> Path | None:

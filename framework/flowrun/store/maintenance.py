@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from flowrun.store.files import remove_abandoned
-from flowrun.store.own_folder import ASIDE
+from flowrun.store.own_folder import set_aside_in
 from flowrun.store.run_index import RunRow, is_run_id
 from flowrun.store.step_records import StepRecord
 from flowrun.store.store import Store
@@ -64,7 +64,7 @@ class Maintenance:
         tables = _sizes(list(self._store.folder.glob("records.sqlite*")))
         aside = _children(self._store.folder / "aside")
         checkpoints = _children(self._store.folder / "checkpoints")
-        others = list(self._store.folder.parent.glob(f"{ASIDE}-*"))
+        others = set_aside_in(self._store.folder.parent)
         aside_whole = sum(map(_sizes, map(_below, others)))
         return [
             Part("runs", len(folders), run_bytes),

@@ -1,5 +1,8 @@
 """The folder of a store: whether the user's key made it, and how it is set aside if not.
 
+A folder that was set aside, and that the user's key made, is taken back when its place is free: so
+two keys that take turns, as those with and without FLOWRUN_STORE_KEY, keep one store each.
+
 Its file `key` has the fingerprint of the key with which everything in it is sealed. Nothing is read
 of a folder that has another fingerprint, or records and none: not even SQLite opens its tables.
 """
@@ -15,8 +18,9 @@ from pathlib import Path
 
 from flowrun.errors import shown_path
 from flowrun.store.files import write_text
+from flowrun.store.home import link_in_store
 from flowrun.store.seals import Seals
-from flowrun.values.files import read_whole
+from flowrun.values.files import is_link, read_whole, remove_file
 
 try:
     import fcntl
@@ -39,13 +43,17 @@ class NotBelievedError(OSError):
 class OwnFolder:
     """The folder of a store, which `claim` makes the user's own.
 
-    warn: is called when the folder is set aside; without it, a folder of another key stays, unused.
+    warn: is called with a sentence if the folder is another's.
+    may_move: whether it is then set aside; if not, it stays, unused.
     """
 
-    def __init__(self, folder: Path, seals: Seals, warn: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, folder: Path, seals: Seals, warn: Callable[[str], None], *, may_move: bool
+    ) -> None:
         self.seals = seals
         self._folder = folder
         self._warn = warn
+        self._may_move = may_move
 
     def claim(self) -> None:
         """Set a store aside that was made with another key, and mark a new one.
@@ -54,10 +62,12 @@ class OwnFolder:
         """
         if self.seals.key is None:
             raise NotBelievedError(0, "there is no key for it", str(self._folder))
-        if self._is_own():
+        if self._is_marked(self._folder):
             return
         if self._has_records():
             self.set_aside("was not made with your key", self._is_foreign)
+        if self._may_move and self._is_taken_back():
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         write_text(self._folder / MARK, self.seals.fingerprint + "\n")
 
@@ -66,14 +76,17 @@ class OwnFolder:
 
         is_to_go: whether the folder that is there now is still one to set aside.
         """
-        if self._warn is None:
-            raise NotBelievedError(0, reason, str(self._folder))
         shown = shown_path(self._folder)
+        if not self._may_move:
+            self._warn(f"the store {shown} {reason}: nothing of it is used; a run sets it aside")
+            raise NotBelievedError(0, reason, str(self._folder))
         try:
             with only_one(self._folder.parent):
                 if not is_to_go():
                     return
                 aside = _free_name(self._folder)
+                if self._is_marked(self._folder):  # it would be taken back at once
+                    remove_file(self._folder / MARK)
                 self._folder.rename(aside)
         except OSError as error:
             self._warn(
@@ -86,16 +99,33 @@ class OwnFolder:
             f"it lies in {shown_path(aside)} now (`flowrun store adopt` if you trust all of it)"
         )
 
-    def _is_own(self) -> bool:
-        found = _content(self._folder / MARK)
-        return found == self.seals.fingerprint.encode() + b"\n"
+    def _is_taken_back(self) -> bool:
+        """Whether a store of the user's key, set aside by a run with another one, is back."""
+        own = [
+            path
+            for path in set_aside_in(self._folder.parent)
+            if self._is_marked(path) and not is_link(path) and link_in_store(path) is None
+        ]
+        if not own:
+            return False
+        try:
+            with only_one(self._folder.parent):
+                own[-1].rename(self._folder)
+        except OSError:  # another process was first, or there is something in its place
+            return self._is_marked(self._folder)
+        self._warn(f"the store {shown_path(own[-1])} was made with your key, and is used again")
+        return True
+
+    def _is_marked(self, folder: Path) -> bool:
+        """Whether a folder has the fingerprint of the user's key."""
+        return _content(folder / MARK) == self.seals.fingerprint.encode() + b"\n"
 
     def _has_records(self) -> bool:
         """Whether there is anything to believe: a fingerprint of another key, or tables."""
         return any(os.path.lexists(self._folder / name) for name in (MARK, TABLES))
 
     def _is_foreign(self) -> bool:
-        return self._has_records() and not self._is_own()
+        return self._has_records() and not self._is_marked(self._folder)
 
 
 def _content(path: Path) -> bytes | None:
@@ -104,6 +134,12 @@ def _content(path: Path) -> bytes | None:
         return read_whole(path, _MOST_BYTES)
     except OSError:
         return None
+
+
+def set_aside_in(home: Path) -> list[Path]:
+    """The folders that were set aside, the last at the end."""
+    found = [path for path in home.glob(f"{ASIDE}-*") if path.name[len(ASIDE) + 1 :].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[len(ASIDE) + 1 :]))
 
 
 def _free_name(folder: Path) -> Path:

@@ -40,7 +40,8 @@ class Store:
 
     home: that folder, which also contains the `runs`.
     warn: called with a sentence about values that could not be kept or were damaged.
-    sets_aside: whether a store that another key made is set aside; if not, it is only not used.
+    sets_aside: whether a store that another key made is set aside, for one of the user's own; if
+        not, it is only not used.
 
     Raises FlowrunError if a link is in the place of a folder or file of it.
     """
@@ -52,7 +53,7 @@ class Store:
         self.checkpoints = folder / "checkpoints"
         self.errors = StoreErrors(warn)
         self.seals = Seals(warn)
-        own = OwnFolder(folder, self.seals, warn if sets_aside else None)
+        own = OwnFolder(folder, self.seals, warn, may_move=sets_aside)
         self.database = Database(folder / TABLES, self.errors, own)
         self.records = StepRecords(self.database)
         self.objects = Objects(folder / "objects", self.database, self.errors)

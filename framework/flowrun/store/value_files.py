@@ -21,7 +21,7 @@ import msgspec
 from flowrun.store.files import replacing
 from flowrun.values.codecs import Codec, Codecs
 from flowrun.values.digests import value_digest
-from flowrun.values.files import file_below, is_file, is_link, read_bytes
+from flowrun.values.files import file_below, is_file, is_link, read_whole
 from flowrun.values.python_types import PYTHON_TYPES, full_name, python_type, rebuilt
 
 NAME_LENGTH = 32  # digits of a digest or a key, of which a value's name is made
@@ -29,6 +29,7 @@ _NAME = re.compile(rf"[0-9a-f]{{{NAME_LENGTH}}}")
 _OF_VALUE = re.compile(rf"{_NAME.pattern}(\.json|-[0-9a-f]{{16}}(-\d+)?(\.\w+)*)")
 _PLAIN = (type(None), bool)
 _USUAL_NAN = struct.pack(">d", math.nan)
+_MOST_JSON = 2**28  # bytes of a value's structure: some ten million numbers in lists
 _LONGEST = 2**63  # whole numbers from here on are not those of every reader of JSON or MessagePack
 
 
@@ -118,6 +119,10 @@ def write_value(
         size += path.stat().st_size
     document = {"digest": digest, "files": files, "value": apart.document, "seal": seal.hex()}
     text = json.dumps(document)
+    if len(text) > _MOST_JSON:
+        raise ValueError(
+            f"its lists and dicts take {len(text):,} bytes, and {_MOST_JSON:,} at most"
+        )
     with replacing(folder / f"{name}.json") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return size + len(text)
@@ -129,7 +134,7 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
     digest: by default the one in the file. Raises FileNotFoundError if there is no such value, and
     DamagedValueError if it is not the one that was written.
     """
-    content = read_bytes(folder / f"{name}.json", follow=False)
+    content = read_whole(folder / f"{name}.json", _MOST_JSON)
     try:
         document = json.loads(content)
         leaves = {}
@@ -155,7 +160,7 @@ def written_seal(folder: Path, name: str) -> tuple[str, bytes]:
 
     Raises FileNotFoundError if there is no such value, and DamagedValueError if it has no seal.
     """
-    content = read_bytes(folder / f"{name}.json", follow=False)
+    content = read_whole(folder / f"{name}.json", _MOST_JSON)
     try:
         document = json.loads(content)
         return str(document["digest"]), bytes.fromhex(document["seal"])

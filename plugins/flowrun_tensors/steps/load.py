@@ -180,10 +180,11 @@ def _require_held(named: dict[str, Any], values: tuple[str, ...], path: Path) ->
     """Raise DataError if a source does not hold all values that the recipe names."""
     missing = [name for name in values or ("data", "columns") if name not in named]
     if missing:
-        held = listed(name for name in named if named[name] is not None)
+        held = [on_one_line(name) for name in named if named[name] is not None]
+        way_on = f"\n    name what you want: `values: [{', '.join(held)}]`" if held else ""
         raise DataError(
-            f"{on_one_line(path)} holds no `{on_one_line(missing[0])}`; it holds: {held}\n"
-            f"    name what you want: `values: [{held}]`"
+            f"{on_one_line(path)} holds no `{on_one_line(missing[0])}`; it holds: "
+            f"{listed(held)}{way_on}"
         )
 
 

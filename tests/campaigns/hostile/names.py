@@ -96,7 +96,7 @@ SAVED = [
 ]  # fmt: skip
 LOADED = [
     attempt(f"load from a folder whose values.json names {what}", _index(tensors), "load.yaml",
-            codes=[3], says=["values saved in .* cannot be read"], never=["a 1"])
+            codes=[2], says=["values saved in .* cannot be read"], never=["a 1"])
     for what, tensors in _INDEXED.items() if what not in ("its own folder", "itself")
 ]  # fmt: skip
 
@@ -324,7 +324,7 @@ NEW = [
 ATTEMPTS = [
     *SAVED, *LOADED, *CLEANED, *RECORDED, *LISTED, *LEFT, *CHECKPOINTS, *FETCHED, *GOLDEN,
     *EXPORTED, *NEW,
-    attempt("load from a folder whose values.json is nested", _deep, "load.yaml", codes=[3],
+    attempt("load from a folder whose values.json is nested", _deep, "load.yaml", codes=[2],
             says=["cannot be read"]),
     attempt("save into a folder whose values.json is nested", _deep, "save.yaml"),
     attempt("a record that gives another id", _another_id, f"show {RUN}",

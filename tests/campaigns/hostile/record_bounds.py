@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from blake3 import blake3
+
 from tests.campaigns.hostile.attempt import Attempt
 from tests.campaigns.hostile.recipe_bounds import SMALL
 from tests.campaigns.hostile.world import World
@@ -170,9 +172,51 @@ GOLDEN = {
 }  # fmt: skip
 
 
-def _golden(text: str) -> Callable[[World], object]:
+def _claiming(strides: int) -> Callable[[World], object]:
+    """Golden values in a file whose tensor claims to lie far apart in memory."""
+
     def prepare(world: World) -> None:
-        world.write("r.yaml", f"{SMALL}expect:\n  a: golden\n")
+        import torch
+        from safetensors.torch import save_file
+
+        _golden('{"type": "torch.Tensor", "dtype": "float32", "shape": [20, 20], "file": true}',
+                [[0.5] * 20] * 20)(world)  # fmt: skip
+        path = world.project / "golden/r.json"
+        document = json.loads(path.read_text())
+        document["files"] = {"torch.Tensor": "r.safetensors"}
+        document["values"]["a"]["digests"] = {"a": "0" * 64}
+        path.write_text(json.dumps(document))
+        traits = json.dumps({"a/a": {"strides": [strides, strides + 1]}})
+        seal = blake3(traits.encode()).hexdigest(length=16)
+        tensors = path.with_name("r.safetensors")
+        save_file({"a/a": torch.zeros(20, 20)}, tensors, {"traits": traits, "seal": seal})
+
+    return prepare
+
+
+def _many_tensors(world: World) -> None:
+    """Golden values in a file of 200,000 tensors without elements."""
+    _claiming(1)(world)
+    one = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({str(number): one for number in range(200_000)}).encode()
+    content = len(header).to_bytes(8, "little") + header
+    (world.project / "golden/r.safetensors").write_bytes(content)
+
+
+def _long_golden(world: World) -> None:
+    _golden("1.5")(world)
+    with (world.project / "golden/r.json").open("a") as file:
+        file.write(" " * 2**27)
+
+
+def _golden(text: str, value: object = (1.5, 2)) -> Callable[[World], object]:
+    """Golden values of a tensor. value: the one that the step gives."""
+
+    def prepare(world: World) -> None:
+        steps = [{"tensor": {"a": value}}]
+        world.write(
+            "r.yaml", json.dumps({"recipe": "r", "steps": steps, "expect": {"a": "golden"}})
+        )
         values = f'{{"a": {{"device": "cpu", "leaves": {{"a": {text}}}}}}}'
         world.write("golden/r.json", f'{{"recipe": "r", "values": {values}}}')
 
@@ -190,4 +234,21 @@ ATTEMPTS += [
         seconds=60.0,
     )
     for what, text in GOLDEN.items()
+]
+
+ATTEMPTS += [
+    Attempt(
+        group=GROUP,
+        name=f"golden values {what}",
+        prepare=prepare,
+        commands=[["run", "r.yaml"]],
+        codes=[1],
+        says=[f"cannot be read: {says}"],
+    )
+    for what, prepare, says in [
+        ("of 128 MiB", _long_golden, "it has more than 64 MiB"),
+        ("that lie 4 GiB apart", _claiming(2**30), "it is a view of 1,600 bytes that lie within"),
+        ("that overlap, 2 GiB apart", _claiming(2**25), "it is a view of 1,600 bytes that lie"),
+        ("in a file of 200,000 tensors", _many_tensors, "200,000 tensors, and 100,000 at most"),
+    ]
 ]

@@ -331,3 +331,73 @@ def test_a_foreign_store_that_cannot_be_moved_is_not_believed(
     store.close()
     (text,) = warnings
     assert "cannot be set aside (Permission denied): nothing of it is used" in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["runs"], ["store"], ["store", "gc"], ["store", "gc", "--keep-days", "0"], ["store", "verify"],
+     ["explain", "r.yaml"], ["diff", "last", "last"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_command_that_only_looks_leaves_a_foreign_store_where_it_is(
+    world: World, flowrun: Flowrun, command: list[str]
+) -> None:
+    world.recipe("[one]")
+    assert flowrun("r.yaml", **OTHER).returncode == 0
+    tables = TABLES.read_bytes()
+    done = flowrun(*command)
+    assert "Traceback" not in done.stderr
+    if command[0] != "diff":  # which finds no run to compare
+        assert done.stderr.count("nothing of it is used; a run sets it aside") == 1
+    assert TABLES.read_bytes() == tables
+    assert not ASIDE.exists()
+
+
+def test_a_store_that_was_set_aside_is_used_again_with_its_key(
+    world: World, flowrun: Flowrun
+) -> None:
+    world.recipe("[one, add]")
+    assert flowrun("r.yaml").returncode == 0
+    assert "was not made with your key" in flowrun("r.yaml", **OTHER).stderr
+    for environment in ({}, OTHER, {}):
+        done = flowrun("r.yaml", **environment)
+        assert "was made with your key, and is used again" in done.stderr
+        assert done.stdout.count("kept") == 2
+    assert len(list(Path(".flowrun").glob("store*"))) == 2
+
+
+def test_a_store_with_a_link_in_it_is_not_taken_back(
+    world: World, flowrun: Flowrun, tmp_path: Path
+) -> None:
+    world.recipe("[one]")
+    assert flowrun("r.yaml").returncode == 0
+    assert flowrun("r.yaml", **OTHER).returncode == 0
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (ASIDE / "aside").symlink_to(outside)
+    done = flowrun("r.yaml")
+    assert "is used again" not in done.stderr
+    assert ASIDE.is_dir()
+    assert list(outside.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_used_is_not_said_to_be_whole(
+    world: World, flowrun: Flowrun
+) -> None:
+    world.recipe("[one]")
+    assert flowrun("r.yaml").returncode == 0
+    for environment in ({"XDG_STATE_HOME": "/dev/null"}, OTHER):
+        done = flowrun("store", "verify", **environment)
+        assert done.returncode == 1
+        assert done.stdout == "nothing could be verified: the store cannot be used\n"
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_no_command_removes_a_store_that_was_set_aside(world: World, flowrun: Flowrun) -> None:
+    world.recipe("[one]")
+    assert flowrun("r.yaml", **OTHER).returncode == 0
+    assert flowrun("r.yaml").returncode == 0
+    kept = {path: path.read_bytes() for path in ASIDE.rglob("*") if path.is_file()}
+    assert flowrun("store", "gc", "--keep-days", "0", "--max-size", "0B").returncode == 0
+    assert {path: path.read_bytes() for path in ASIDE.rglob("*") if path.is_file()} == kept
+    assert "stores set aside" in flowrun("store").stdout

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import flowrun
+from flowrun.store import value_files
 from tests.core.store.conftest import World
 
 TENSORS = '''
@@ -65,6 +66,18 @@ def empty(t: dict):
     called("empty")
     t["inner"].clear()
     return len(t)
+
+@step(outputs="numbers")
+def numbers():
+    """Many numbers."""
+    called("numbers")
+    return list(range(100_000))
+
+@step(outputs="t")
+def column():
+    """One column of a table of a gigabyte, of which no page is touched."""
+    called("column")
+    return torch.empty(3, 2**27)[:, 0].fill_(1.0)
 
 @step(outputs="t")
 def nest():
@@ -313,6 +326,25 @@ def look_at_bare(bare):
     called("look_at_bare")
     return type(bare).__name__
 """
+
+
+def test_a_value_that_is_too_large_as_text_is_not_kept_and_the_others_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(value_files, "_MOST_JSON", 1000)
+    world.recipe("[{numbers: {}, cache: true}, {quick: {}, cache: true}]")
+    with pytest.warns(UserWarning, match=r"lists and dicts take 689,\d+ bytes, and 1,000"):
+        world.called()
+    (document,) = (path for path in objects() if path.suffix == ".json")
+    assert "torch.Tensor" in document.read_text()
+
+
+def test_a_view_whose_elements_lie_far_apart_is_not_kept(world: World) -> None:
+    world.recipe("[column, total]")
+    assert world.called() == ["column", "total"]
+    result, called = world.run()
+    assert called == ["column", "total"]
+    assert "a view of 12 bytes that lie within 1,073,741,824" in str(result.record["steps"][0])
 
 
 def test_a_type_with_a_codec_that_packs_is_digested_and_kept(world: World) -> None:

@@ -23,6 +23,7 @@ from flowrun.values.files import file_below, read_bytes
 
 GOLDEN = "golden"
 _WIDTH = 96  # columns
+_MOST_BYTES = 2**26  # of the text: a leaf has at most 256 numbers there
 
 
 class GoldenError(FlowrunError):
@@ -86,7 +87,10 @@ class GoldenFile:
     def read(self) -> Document:
         """The content of the file; raises GoldenError if it cannot be read."""
         try:
-            return _DECODER.decode(read_bytes(self.path))
+            content = read_bytes(self.path, most=_MOST_BYTES + 1)
+            if len(content) > _MOST_BYTES:
+                raise ValueError(f"it has more than {_MOST_BYTES // 2**20} MiB")
+            return _DECODER.decode(content)
         except FileNotFoundError:
             raise GoldenError(f"there is no {shown_path(self.path)}") from None
         except (OSError, ValueError, RecursionError) as error:
