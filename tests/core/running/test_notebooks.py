@@ -258,7 +258,8 @@ def test_autoreload_and_a_file_of_steps(kernel: Kernel, tmp_path: Path) -> None:
 
 def test_a_process_that_a_cell_forks_shows_nothing(kernel: Kernel) -> None:
     outputs = kernel.run(
-        "import os\n"
+        "import os, warnings\n"
+        "warnings.simplefilter('ignore', DeprecationWarning)\n"  # of fork, from Python 3.12 on
         "child = os.fork()\n"
         "if child == 0:\n"
         "    try: flowrun.run(recipe())\n"
