@@ -17,21 +17,22 @@ _OTHERS = (
     "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e007f\ud800-\udfff"
 )
-_IN_NAMES = re.compile(f"[\x00-\x1f{_OTHERS}]")
-_IN_TEXTS = re.compile(f"[\x00-\x08\x0b-\x1f{_OTHERS}]")  # all but line feeds and tabs
-_IN_COLOURS = re.compile(rf"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f{_OTHERS}]")
-_IN_JSON = re.compile(f"[{_OTHERS}]")
+# As texts: most runs compile none of them, as nearly all names are printable.
+_IN_NAMES = f"[\x00-\x1f{_OTHERS}]"
+_IN_TEXTS = f"[\x00-\x08\x0b-\x1f{_OTHERS}]"  # all but line feeds and tabs
+_IN_COLOURS = rf"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f{_OTHERS}]"
+_IN_JSON = f"[{_OTHERS}]"
 
 
 def on_one_line(name: object) -> str:
     r"""A name, a path or another text within a line: `\n`, `\x1b`, `\u202e` are escaped."""
     text = str(name)
-    return text if text.isprintable() else _IN_NAMES.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_IN_NAMES, _escape, text)
 
 
 def in_lines(text: str) -> str:
     """A text that may have several lines: all is escaped but line feeds and tabs."""
-    return text if text.isprintable() else _IN_TEXTS.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_IN_TEXTS, _escape, text)
 
 
 def below(text: str, indentation: str = "    ") -> str:
@@ -51,7 +52,7 @@ def in_colours(text: str) -> str:
     Names are escaped when they enter a line, as here nothing distinguishes a colour or a line break
     of theirs from those of flowrun.
     """
-    return text if text.isprintable() else _IN_COLOURS.sub(_keep_colour, text)
+    return text if text.isprintable() else re.sub(_IN_COLOURS, _keep_colour, text)
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -65,12 +66,12 @@ def command_line(words: Sequence[str]) -> str:
 def _ansi(word: str) -> str:
     """A word in quotes in which a shell knows escapes."""
     quoted = word.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{_IN_NAMES.sub(_shell_escape, quoted)}'"
+    return f"$'{re.sub(_IN_NAMES, _shell_escape, quoted)}'"
 
 
 def in_json(text: str) -> str:
     """A document of JSON that means the same, and can be looked at in a terminal."""
-    return text if text.isprintable() else _IN_JSON.sub(_json_escape, text)
+    return text if text.isprintable() else re.sub(_IN_JSON, _json_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -6,8 +6,6 @@ no colours, so it can be read on a light and on a dark page. `$` in it begins no
 
 from __future__ import annotations
 
-from html import escape
-
 import msgspec
 
 from flowrun.errors.escaping import below, in_lines, on_one_line
@@ -85,6 +83,8 @@ def title_line(title: str, about: str) -> str:
 
 
 def _html(text: str) -> str:
+    from html import escape  # a notebook's alone
+
     return escape(in_lines(text))
 
 
