@@ -20,6 +20,7 @@ from .errors import StepDefinitionError as StepDefinitionError
 from .errors import StepError as StepError
 from .errors import did_you_mean as did_you_mean
 from .errors import listed as listed
+from .errors import shortened as shortened
 from .errors.escaping import on_one_line as on_one_line
 from .planning.plan import Plan as Plan
 from .plugins.check_mode import CheckMode as CheckMode

@@ -13,7 +13,7 @@ from flowrun.cli.completing import complete_run, complete_value
 from flowrun.cli.document_output import document_text
 from flowrun.cli.plugin_option import plugin_option
 from flowrun.cli.printing import echo
-from flowrun.errors import shown_path
+from flowrun.errors import shortened, shown_path
 from flowrun.errors.escaping import below, command_line, in_lines, on_one_line
 from flowrun.expectations.check import CheckResult
 from flowrun.history.events import follow_events
@@ -201,5 +201,4 @@ def _figure(value: object) -> str:
 
 
 def _short(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return shortened(msgspec.json.encode(value).decode(), _SHOWN)

@@ -15,6 +15,7 @@ import msgspec
 
 from flowrun.errors.amounts import cut
 from flowrun.errors.amounts import problems_text as problems_text
+from flowrun.errors.amounts import shortened as shortened
 from flowrun.errors.escaping import below, in_lines, on_one_line
 from flowrun.errors.similar import nearest as nearest
 from flowrun.errors.similar import suggestions_bounded as suggestions_bounded

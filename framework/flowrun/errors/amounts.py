@@ -22,6 +22,11 @@ def first_texts(texts: Iterable[object]) -> list[str]:
     return [*shown, *([f"and {more} more"] if more else [])]
 
 
+def shortened(text: str, most: int) -> str:
+    """The text if it has at most so many characters, else its beginning and three dots."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def cut(text: str) -> str:
     """A part of a problem, which may repeat a text of any length, as it is printed."""
     if len(text) <= _MOST_PRINTED:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from flowrun.errors import Problem, did_you_mean, listed
+from flowrun.errors import Problem, did_you_mean, listed, shortened
 from flowrun.recipes.keys import Schema, misfit
 from flowrun.recipes.reading import Entry, Node, plain
 from flowrun.recipes.recipe import Recipe
@@ -165,4 +165,4 @@ def plain_text(value: Any) -> str:
 
 def short(text: str) -> str:
     """A text, cut to fit in a line."""
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return shortened(text, _SHOWN)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from flowrun.errors import shortened
 from flowrun.running.record import short_digest
 from flowrun.values.codecs import number_text
 from flowrun.values.differences import differing, number_change
@@ -74,4 +75,4 @@ def _shown(value: object) -> str:
         return short_digest(value)
     most = _TEXT if isinstance(value, str) else _SHOWN
     text = number_text(value) if isinstance(value, (str, float)) else json_bytes(value).decode()
-    return text if len(text) <= most else f"{text[:most]}..."
+    return shortened(text, most)

@@ -20,6 +20,7 @@ from flowrun.errors import (
     contained,
     error_line,
     error_text,
+    shortened,
     shown_path,
 )
 from flowrun.errors.escaping import in_lines, on_one_line
@@ -186,7 +187,7 @@ def step_error(call: Call, values: Codecs, error: Exception) -> StepError:
         message = _whole_message(error, planned.step)
         step = planned.step
         hint = missing_file_hint(error, planned.folder, takes_context=step.takes_context)
-        shown = [_cut(line) for line in [*message.splitlines(), *hint]]
+        shown = [shortened(line, _WIDEST) for line in [*message.splitlines(), *hint]]
     mark = planned.mark
     lines = [
         f"{mark}: the step `{planned.id}` failed",
@@ -198,17 +199,13 @@ def step_error(call: Call, values: Codecs, error: Exception) -> StepError:
     inputs = {**call.inputs, **(call.named or {})}
     seed = planned.seed
     lines += [
-        _cut(f"    input   {name}: {on_one_line(values.described(value))}")
+        shortened(f"    input   {name}: {on_one_line(values.described(value))}", _WIDEST)
         for name, value in inputs.items()
     ]
     options = ", ".join(f"{name}: {value}" for name, value in planned.keywords.items())
-    lines += [_cut(f"    options {on_one_line(options)}")] if options else []
+    lines += [shortened(f"    options {on_one_line(options)}", _WIDEST)] if options else []
     lines.append(f"    device  {call.ctx.device}, dtype {call.ctx.dtype}, seed {seed}")
     return StepError(message, step=planned.id, report="\n".join(lines))
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _WIDEST else f"{line[:_WIDEST]}..."
 
 
 def _whole_message(error: Exception, step: Step[..., Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from flowrun.errors import shortened
 from flowrun.values.digests import in_order
 
 Sources = Callable[[str], str | None]
@@ -119,5 +120,4 @@ def _changed_lines(old: list[str], new: list[str]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return shortened("none" if value is None else str(value), _SHOWN)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flowrun.errors import listed
+from flowrun.errors import listed, shortened
 
 _SHOWN = 100  # characters of a text that is no path
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -35,7 +35,7 @@ def parse_path(text: str) -> ValuePath:
     """Read a path; raises ValueError that says at which character it stops being one."""
     start = _NAME.match(text)
     if start is None:
-        raise ValueError(f"`{_short(text)}` does not begin with a name")
+        raise ValueError(f"`{shortened(text, _SHOWN)}` does not begin with a name")
     position = start.end()
     parts: list[str | tuple[int, ...]] = []
     while position < len(text):
@@ -46,13 +46,9 @@ def parse_path(text: str) -> ValuePath:
             parts.append(tuple(int(number) for number in index.group(1).split(",")))
             position = index.end()
         else:
-            rest = f"at character {position + 1} (`{_short(text[position:])}`)"
-            raise ValueError(f"`{_short(text)}` stops being a path {rest}")
+            rest = f"at character {position + 1} (`{shortened(text[position:], _SHOWN)}`)"
+            raise ValueError(f"`{shortened(text, _SHOWN)}` stops being a path {rest}")
     return ValuePath(text, start.group(), tuple(parts))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def follow(path: ValuePath, value: Any) -> Any:

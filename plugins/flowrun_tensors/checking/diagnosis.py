@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from flowrun import Diagnosis, NeedsDataError
+from flowrun import Diagnosis, NeedsDataError, shortened
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.fake_tensors import (
     DataDependentOutputException,
@@ -118,7 +118,7 @@ def _text(error: Exception, names: DeviceNames) -> str:
     message = lines[0].removesuffix(", but expected one of:")
     if message.endswith(":") and len(lines) > 1:
         message = f"{message} {lines[1]}"
-    return message if len(message) <= _WIDEST else f"{message[:_WIDEST]}..."
+    return shortened(message, _WIDEST)
 
 
 def _hint(message: str, operation: str | None) -> str | None:

@@ -7,7 +7,7 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 
-from flowrun import DataError, on_one_line
+from flowrun import DataError, on_one_line, shortened
 from flowrun_tensors.ranges import too_large
 
 _MISSING = re.compile(r"(?i)n/?a|nan|<na>|null|none|nil|missing|unknown|\?+|-+|\.+|#n/a")
@@ -63,8 +63,7 @@ def _cell(path: Path, line: int, column: int, columns: list[str] | None) -> str:
 
 def short(cell: str) -> str:
     """The beginning of a cell, if it is long."""
-    text = on_one_line(cell.strip())
-    return text if len(text) <= _LONG else f"{text[:_LONG]}..."
+    return shortened(on_one_line(cell.strip()), _LONG)
 
 
 _END = "every line ends with the delimiter: remove it from their ends"

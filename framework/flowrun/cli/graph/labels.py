@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flowrun.errors import shortened
 from flowrun.values.codecs import Codecs, Summary
 
 _WIDTH = 28  # columns of a line; Mermaid itself breaks lines wider than about 30
@@ -22,7 +23,7 @@ def shape_lines(
     """
     text = f"{name} {values.text(_placed(summary, usual_device))}"
     first, *rest = joined(_COMMA.split(text), _WIDTH)
-    return [_cut(line) for line in (first, *(f"  {line}" for line in rest))]
+    return [shortened(line, _LONGEST) for line in (first, *(f"  {line}" for line in rest))]
 
 
 def joined(pieces: Iterable[str], width: int) -> list[str]:
@@ -43,11 +44,6 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
-
-
-def _cut(text: str) -> str:
-    """A line of text, shortened if it is unreasonably long."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _placed(summary: Mapping[str, Any], usual_device: str) -> dict[str, Any]:
