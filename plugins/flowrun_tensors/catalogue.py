@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import msgspec
 from flowrun import Dataset
 
 
+@functools.cache
 def datasets() -> list[Dataset]:
-    """The data sets of the catalogue, their stand-ins as full paths."""
+    """The data sets of the catalogue, their stand-ins as full paths; read once in a process."""
     catalogue = Path(str(files("flowrun_data").joinpath("catalogue.yaml")))
     found = msgspec.yaml.decode(catalogue.read_bytes(), type=list[Dataset])
     return [

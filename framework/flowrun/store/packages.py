@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -77,10 +78,14 @@ def modules_counted(name: str, folder: str) -> list[tuple[str, Path]]:
 
 
 def _modules_in(name: str, folder: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(Path(folder).rglob("*.py")):
-        inner = path.relative_to(folder).with_suffix("").parts
-        parts = inner[:-1] if inner[-1] == "__init__" else inner
-        yield ".".join([name, *parts]), path
+    for above, _, files in sorted(os.walk(folder)):
+        place = Path(above)
+        inner = place.relative_to(folder).parts
+        for file in sorted(files):
+            stem = file.removesuffix(".py")
+            if stem != file:
+                parts = inner if stem == "__init__" else (*inner, stem)
+                yield ".".join([name, *parts]), place / file
 
 
 def imports_in(path: Path) -> Iterator[str]:

@@ -65,14 +65,18 @@ class Store:
 
     def keep_sources(self, code: Code) -> None:
         """Keep the texts of a step's modules, so that a later change can be shown line by line."""
-        for digest in code.modules.values():
-            if digest in self._sources_kept:
-                continue
-            self._sources_kept.add(digest)
-            text = self.code.text(digest)
-            if text is not None and self.source(digest) is None:
-                row = (digest, text, self.seals.seal(_SEALED, digest, text))
-                self.database.write("insert or replace into sources values (?, ?, ?)", [row])
+        new = [digest for digest in code.modules.values() if digest not in self._sources_kept]
+        self._sources_kept.update(new)
+        marks = ", ".join("?" * len(new))
+        kept = self.database.rows(f"select digest from sources where digest in ({marks})", new)
+        there = {row[0] for row in kept}
+        texts = {digest: self.code.text(digest) for digest in new if digest not in there}
+        rows = [
+            (digest, text, self.seals.seal(_SEALED, digest, text))
+            for digest, text in texts.items()
+            if text is not None
+        ]
+        self.database.write("insert or replace into sources values (?, ?, ?)", rows)
 
     def source(self, digest: str) -> str | None:
         """The stored text of a module, by the digest of the part of it that a step reached."""
