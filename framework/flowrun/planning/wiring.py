@@ -334,8 +334,7 @@ def _marks_in(texts: Sequence) -> dict[str, Mark]:
     for item in texts.items:
         if isinstance(item, Scalar):
             for found in _WORD.finditer(item.text):
-                place = item.mark.shifted(found.start() + (1 if item.quoted else 0))
-                marks.setdefault(found.group(), place)
+                marks.setdefault(found.group(), item.mark_at(found.start()))
     return marks
 
 
@@ -352,6 +351,6 @@ def option_mark(error: OptionError, entry: StepEntry) -> Mark:
         own = (item for item in node.items if isinstance(item, Scalar))
         node = next((item for item in own if (item.text,) == error.option), node)
     mark = entry.mark if node is None else node.mark
-    if isinstance(node, Scalar) and error.offset is not None and "\n" not in node.text:
-        mark = mark.shifted(error.offset + (1 if node.quoted else 0))
+    if isinstance(node, Scalar) and error.offset is not None:
+        return node.mark_at(error.offset)
     return mark

@@ -285,6 +285,17 @@ class Scalar(msgspec.Struct, frozen=True, gc=False):
     quoted: bool = False
     is_broken: bool = False
 
+    def mark_at(self, offset: int) -> Mark:
+        """The place of a character of the text.
+
+        That of the whole if the file has the text in another way: on several lines, with escapes,
+        or with a reference in it.
+        """
+        before = 1 if self.quoted else 0
+        written = self.mark.source.line(self.mark.line)[self.mark.column + before :]
+        is_as_written = written.startswith(self.text)
+        return self.mark.shifted(before + offset) if is_as_written else self.mark
+
 
 class Sequence(msgspec.Struct, frozen=True, gc=False):
     """A list of nodes."""

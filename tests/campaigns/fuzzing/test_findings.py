@@ -84,6 +84,12 @@ FINDINGS = {
             b'"@"', b"[" * 700 + b"1" + b"]" * 700
         ),
     ),
+    "a mistake in an expression of two lines": (
+        "plan", b'recipe: r\nsteps:\n  - compute: {v: r\n(sb"2}\n',
+    ),
+    "a mistake in an expression with escapes": (
+        "plan", b'recipe: r\nsteps:\n  - compute: {v: "\\x72 (sb\\x22"}\n',
+    ),
     "an event with an output that is nested deeply": (
         "run", RECORD.as_json().replace(b'"ok"', b'"killed"') + BETWEEN + DEEP_EVENT,
     ),
