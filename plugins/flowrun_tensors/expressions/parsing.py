@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -107,6 +108,7 @@ class _Reader:
         self._in_indices: set[ast.AST] = set()  # of `a[..., 0]` the `...`
         self._count = 0
         self._indent = len(text) - len(text.lstrip())
+        self._lines = list(io.StringIO(text.strip(), newline=""))  # as Python has lines
 
     def visit(self, node: ast.AST, depth: int = 1) -> None:
         self._count += 1
@@ -191,8 +193,17 @@ class _Reader:
     def _offset(self, node: ast.AST) -> int:
         """The offset of a node's own name: that of an attribute is after its dot."""
         if isinstance(node, ast.Attribute):
-            return int(node.end_col_offset or 0) - len(node.attr) + self._indent
-        return int(getattr(node, "col_offset", 0)) + self._indent
+            end = self._characters(node.end_lineno, node.end_col_offset)
+            return "".join(self._lines).rindex(".", 0, end) + 1 + self._indent
+        line, column = getattr(node, "lineno", None), getattr(node, "col_offset", None)
+        return self._characters(line, column) + self._indent
+
+    def _characters(self, line: int | None, column: int | None) -> int:
+        """The characters before a place, whose column Python counts in bytes of UTF-8."""
+        if line is None or column is None:  # an operator has no place
+            return 0
+        within = self._lines[line - 1].encode()[:column].decode()
+        return sum(map(len, self._lines[: line - 1])) + len(within)
 
 
 def _may_be_a_key(node: ast.Attribute) -> bool:

@@ -84,6 +84,8 @@ FINDINGS = {
             b'"@"', b"[" * 700 + b"1" + b"]" * 700
         ),
     ),
+    "an attribute after letters of two bytes": ("expression", "n(ж+ш).g".encode()),
+    "an attribute of letters that Python takes for others": ("expression", "n(ш).ﬃﬃ".encode()),
     "a mistake in an expression of two lines": (
         "plan", b'recipe: r\nsteps:\n  - compute: {v: r\n(sb"2}\n',
     ),

@@ -225,6 +225,8 @@ def test_a_hostile_expression_ends_in_a_clear_error_within_a_second(text: str) -
         ("  a.to(torch.float31)", 13, "did you mean `float32`?"),
         ("...", 0, "`...` is a hole\nwrite an expression in its place"),
         ("2 * ...", 4, "`...` is a hole"),
+        ("вес.maen()", 4, "did you mean `mean`?"),
+        ("(вес\n + maen(b))", 8, "did you mean `mean`?"),
     ],
 )
 def test_an_error_says_at_which_character_and_what_was_meant(
