@@ -33,17 +33,19 @@ from torch.utils._pytree import tree_map_only
 from flowrun import NeedsDataError
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.kernel_rules import KernelRules
-from flowrun_tensors.checking.known_values import KnownValues
+from flowrun_tensors.checking.known_values import KnownValues, made_up
 from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
 __all__ = [
     "DataDependentOutputException", "DynamicOutputShapeException", "FakeTensor", "OperationCount",
     "ShapesMode", "TensorMemory", "UnsupportedFakeTensorException", "UnsupportedOperatorException",
-    "known_data", "ordinary_torch", "silent_log", "unset_fake_temporarily", "without_onednn",
+    "assumed_data", "known_data", "ordinary_torch", "silent_log", "unset_fake_temporarily",
+    "without_onednn",
 ]  # fmt: skip
 
 MOST_OPERATIONS = 100_000  # of one step; a check follows no more
+_MOST_ASSUMED = 2**24  # elements of a tensor that are made up
 _SMALL = 2**24  # bytes of operands; up to this, torch may run an operation that it has no rule for
 
 
@@ -137,6 +139,7 @@ class ShapesMode(FakeTensorMode):
         asks tensors for their device and must see the stand-in of an absent one.
     operations: how many operations the step has run so far.
     known: the tensors whose elements are known.
+    way: in which of several ways data is made up; None if reading data must fail.
     number: the value to return if torch reads a number of the data only to warn about it; None if
         reading data must fail.
     """
@@ -148,6 +151,7 @@ class ShapesMode(FakeTensorMode):
         self.depth = 0
         self.operations = 0
         self.number: float | None = None
+        self.way: int | None = None
         self._names = names
         self._memory = memory
         self._count = count
@@ -228,9 +232,12 @@ class ShapesMode(FakeTensorMode):
             return self._result_on_cpu(func, args, kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException):
             found = self.known.result(func, args, kwargs)
+            if found is None and self.way is not None:
+                assumed = self.known.assumed(func, args, kwargs, self.way)
+                found = None if assumed is None else (assumed, True)
             if found is None:
                 raise
-            return self._of_real(*found, next(tensors_in((args, kwargs))).device)
+            return self._of_real(*found, _device_of((args, kwargs)))
         except (NeedsDataError, UnsupportedFakeTensorException):
             raise
         except Exception as error:
@@ -239,7 +246,7 @@ class ShapesMode(FakeTensorMode):
             real = self._rules.second_opinion(func, args, kwargs)
             if real is None:
                 raise
-            return self._of_real(real, False, next(tensors_in((args, kwargs))).device)
+            return self._of_real(real, False, _device_of((args, kwargs)))
 
     def _with_dtypes(self, result: Any, dtypes: tuple[torch.dtype, ...]) -> Any:
         """A result of torch's rules, cast to the dtypes of the kernel's result."""
@@ -277,6 +284,21 @@ class ShapesMode(FakeTensorMode):
             on_cpu, keywords = tree_map_only(FakeTensor, lambda tensor: tensor.cpu(), values)
             result = func(*on_cpu, **keywords)
             return tree_map_only(FakeTensor, lambda tensor: tensor.to(device), result)
+
+
+def _device_of(operands: Any) -> torch.device:
+    """The device of the first tensor among operands; the CPU if there is none."""
+    first = next(tensors_in(operands), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def assumed_data(tensor: torch.Tensor) -> torch.Tensor | None:
+    """A real tensor in place of a fake one, if data is made up; None if it must not be read."""
+    mode = tensor.fake_mode if isinstance(tensor, FakeTensor) else None
+    if not isinstance(mode, ShapesMode) or mode.way is None or tensor.numel() > _MOST_ASSUMED:
+        return None
+    with ordinary_torch():
+        return made_up(tensor, mode.way)
 
 
 def known_data(tensor: torch.Tensor) -> torch.Tensor | None:

@@ -27,6 +27,8 @@ _DECIDING: dict[str, Callable[..., Any]] = {
     "index": lambda tensor, indices: [one for one in indices if one is not None and _is_mask(one)],
     "masked_select": lambda tensor, mask: mask,
 }
+_CHOOSING = frozenset("nonzero nonzero_numpy argwhere count_nonzero".split())  # what is not zero
+_OF_LENGTHS = ("_pack_padded_sequence",)
 _INDICES = frozenset("index indices target".split())  # names of arguments that must be in range
 _OUT_OF_RANGE = re.compile(r"out of range|out of (\w+ )?bounds")
 
@@ -96,6 +98,24 @@ class KnownValues:
         real = self._computed(operation, args, keywords, self._real_or_spread)
         return real, all(tensor.is_floating_point() for tensor in unknown)
 
+    def assumed(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], way: int
+    ) -> Any:
+        """The real result of an operation whose shape depends on data made up in one way.
+
+        Returns None if it writes to its operands, or if they are large.
+        """
+        sizes = (tensor.numel() for tensor in tensors_in((args, keywords)))
+        if operation._schema.is_mutable or sum(sizes) > _MOST_ASKED:
+            return None
+        name = operation._overloadpacket.__name__
+
+        def real(tensor: torch.Tensor) -> torch.Tensor:
+            known = self._real(tensor)
+            return made_up(tensor, way, name) if known is None else known
+
+        return self._computed(operation, args, keywords, real)
+
     def check_indices(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
     ) -> None:
@@ -152,6 +172,26 @@ class KnownValues:
         """A copy of the known elements, or zeros, that an operation in place may write to."""
         real = self._real(tensor)
         return torch.zeros(tensor.shape, dtype=tensor.dtype) if real is None else real.clone()
+
+
+def made_up(tensor: torch.Tensor, way: int, operation: str = "") -> torch.Tensor:
+    """Elements for a tensor, which have other sums, and other counts of zeros, in each way.
+
+    Whole numbers are 0 and 1, which are indices of nearly everything, and descend; if an operation
+    takes lengths, 1 and 2.
+    """
+    count = tensor.numel()
+    positions = torch.arange(count)
+    chosen = (positions % 2 == 0, positions % 3 == 1, positions >= 0)[way]
+    if tensor.dtype is torch.bool or operation in _CHOOSING:
+        elements = chosen
+    elif tensor.is_floating_point() or tensor.is_complex():
+        generator = torch.Generator().manual_seed(way)
+        elements = torch.rand(count, generator=generator) * chosen
+    else:
+        ones = (count, 0, (count + 1) // 2)[way]
+        elements = (positions < ones).long() + (operation in _OF_LENGTHS)
+    return elements.to(tensor.dtype).reshape(tensor.shape)
 
 
 def _is_mask(tensor: torch.Tensor) -> bool:
