@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dis
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
+
+import msgspec
 
 from flowrun.checking.summaries import UNKNOWN
 from flowrun.errors import CodeLine
@@ -14,6 +17,7 @@ from flowrun.plugins.assumed import AssumedNumbers, Place
 from flowrun.plugins.check_mode import Diagnosis, Unknown, Watched
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_OF_SHAPES = re.compile("unpack|broadcast|shape|dimension")  # messages of Python and NumPy
 _RAISES = dis.opmap["RAISE_VARARGS"]
 
 
@@ -45,7 +49,8 @@ class Failure:
         if not self.is_own:
             return True
         is_of_names = isinstance(self.error, (TypeError, AttributeError, NameError))
-        return is_of_names and not _is_raised(*_innermost(self.error))
+        is_of_shapes = isinstance(self.error, ValueError) and _OF_SHAPES.search(str(self.error))
+        return bool(is_of_names or is_of_shapes) and not _is_raised(*_innermost(self.error))
 
     def refusal(self, numbers: AssumedNumbers) -> tuple[Place, bool] | None:
         """The last decision and its answer, if the same function raises the exception after it."""
@@ -57,10 +62,14 @@ class Failure:
 
 @dataclass
 class Attempt:
-    """The outputs of one call of a step, and its failures."""
+    """The outputs of one call of a step, and its failures.
+
+    has_whole: whether it asked for a whole number that only a run has.
+    """
 
     outputs: dict[str, Any] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    has_whole: bool = False
 
     def of(self, outputs: tuple[str, ...]) -> Failure | dict[str, Any]:
         """What became of some outputs."""
@@ -81,10 +90,17 @@ def common(
     failures = [one for one in found if isinstance(one, Failure)]
     if not failures:
         given = [one for one in found if isinstance(one, dict)]
-        return {name: _agreed([one[name] for one in given], summary) for name in outputs}
+        kinds = (int, str) if any(one.has_whole for one in attempts) else ()
+        merged = _Agreement(summary, kinds)
+        return {name: merged.of([one[name] for one in given]) for name in outputs}
     first = failures[0]
     is_same = len(failures) == len(found) and all(_is_same(one, first) for one in failures)
-    return first if is_same and first.diagnosis.kind == "error" and first.is_of_code else None
+    if not is_same or first.diagnosis.kind != "error" or not first.is_of_code:
+        return None
+    if any(one.diagnosis.operation != first.diagnosis.operation for one in failures):
+        # Some of its sizes are made up.
+        return replace(first, diagnosis=msgspec.structs.replace(first.diagnosis, operation=None))
+    return first
 
 
 def add_watched(watched: Watched, ways: Sequence[Watched]) -> None:
@@ -101,27 +117,37 @@ def add_watched(watched: Watched, ways: Sequence[Watched]) -> None:
 
 
 def _is_same(one: Failure, other: Failure) -> bool:
-    return one.diagnosis == other.diagnosis and one.place == other.place
+    are = [(found.diagnosis.kind, found.diagnosis.message, found.place) for found in (one, other)]
+    return are[0] == are[1]
 
 
-def _agreed(values: list[Any], summary: Callable[[Any], Any]) -> Any:
-    """A value with its parts that differ replaced by Unknown."""
-    first = values[0]
-    kinds = {type(value) for value in values}
-    if len(kinds) > 1:
-        names = {one.kind if isinstance(one, Unknown) else type(one).__name__ for one in values}
-        return Unknown(names.pop() if len(names) == 1 else UNKNOWN)
-    if isinstance(first, dict) and all(list(value) == list(first) for value in values):
-        return {key: _agreed([value[key] for value in values], summary) for key in first}
-    if type(first) in (list, tuple) and all(len(value) == len(first) for value in values):
-        return type(first)(_agreed(list(items), summary) for items in zip(*values, strict=True))
-    if isinstance(first, _PLAIN):
-        is_equal = all(value == first for value in values)
-        return first if is_equal else Unknown(type(first).__name__)
-    if isinstance(first, (dict, list, tuple)):
-        return Unknown(type(first).__name__)
-    is_equal = all(summary(value) == summary(first) for value in values)
-    return first if is_equal else Unknown(UNKNOWN)
+@dataclass(frozen=True)
+class _Agreement:
+    """Joins the values of several ways.
+
+    doubtful: types of which equal values may agree by chance.
+    """
+
+    summary: Callable[[Any], Any]
+    doubtful: tuple[type, ...]
+
+    def of(self, values: list[Any]) -> Any:
+        """A value with its parts that differ replaced by Unknown."""
+        first = values[0]
+        if len({type(value) for value in values}) > 1:
+            names = {one.kind if isinstance(one, Unknown) else type(one).__name__ for one in values}
+            return Unknown(names.pop() if len(names) == 1 else UNKNOWN)
+        if isinstance(first, _PLAIN):
+            is_sure = type(first) not in self.doubtful and all(value == first for value in values)
+            return first if is_sure else Unknown(type(first).__name__)
+        if isinstance(first, dict) and all(list(value) == list(first) for value in values):
+            return {key: self.of([value[key] for value in values]) for key in first}
+        if type(first) in (list, tuple) and len({len(value) for value in values}) == 1:
+            return type(first)(self.of(list(items)) for items in zip(*values, strict=True))
+        if isinstance(first, (dict, list, tuple)):
+            return Unknown(type(first).__name__)
+        is_equal = all(self.summary(value) == self.summary(first) for value in values)
+        return first if is_equal else Unknown(UNKNOWN)
 
 
 def _innermost(error: Exception) -> tuple[CodeType | None, int]:

@@ -235,6 +235,7 @@ class CheckWalk:
             numbers = AssumedNumbers(way, settled)
             with assuming(numbers), self._mode.assuming(way):
                 attempt = self._attempt(maker(), watched, taken)
+            attempt.has_whole = numbers.has_whole
             refusals = [failure.refusal(numbers) for failure in attempt.failures]
             refusal = next((one for one in refusals if one is not None), None)
             if refusal is None or refusal[0] in settled or len(settled) == _MOST_SETTLED:

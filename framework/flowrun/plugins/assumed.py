@@ -18,7 +18,10 @@ WAYS = 3
 KINDS = ("bool", "int", "float", "complex")  # of numbers that can be assumed
 _LONGEST = 200  # equal decisions at one place; then one differs, to end a loop
 # Modules between a decision and the code that makes it.
-_BETWEEN = ("flowrun", "torch._tensor", "torch.overrides", "torch.utils._contextlib", "functools")
+_BETWEEN = (
+    "flowrun", "flowrun_tensors", "functools", "torch._tensor", "torch.overrides",
+    "torch.utils._contextlib", "torch.utils._device",
+)  # fmt: skip
 
 Place = tuple[CodeType, int]  # code, and the index of the instruction in it
 
@@ -28,10 +31,12 @@ class AssumedNumbers:
 
     Decisions are false in way 0, true in way 1, and alternate at each place in way 2. settled: the
     decisions that are always the same. last: the place and the answer of the last decision.
+    has_whole: whether a whole number was asked for; those computed from it may agree by chance.
     """
 
     def __init__(self, way: int, settled: dict[Place, bool]) -> None:
         self.last: tuple[Place, bool] | None = None
+        self.has_whole = False
         self._way = way
         self._settled = settled
         self._made: Counter[Place] = Counter()
@@ -42,6 +47,7 @@ class AssumedNumbers:
         if kind == "bool":
             return self._decision()
         if kind == "int":
+            self.has_whole = True
             return self._random.randrange(2) if self._way == 2 else 1 - self._way
         number = self._random.uniform(0.1, 1.0)
         return complex(number, number) if kind == "complex" else number
@@ -84,6 +90,4 @@ def _place() -> Place:
 
 
 def _is_between(module: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in _BETWEEN) or (
-        module.partition(".")[0] == "flowrun_tensors"
-    )
+    return any(module == name or module.startswith(f"{name}.") for name in _BETWEEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from functools import partialmethod
 from typing import Any, Literal, NoReturn, Protocol, Self
@@ -124,8 +125,12 @@ class Unknown:
         return numbers.of(self.kind)
 
 
-def _still_unknown(self: Unknown, *others: object) -> Unknown:
-    return Unknown(self.kind)
+def _still_unknown(self: Unknown, divides: bool, *others: object) -> Unknown:
+    kinds = [one.kind if isinstance(one, Unknown) else type(one).__name__ for one in others]
+    if self.kind not in KINDS or not all(kind in KINDS for kind in kinds):
+        return Unknown(self.kind)
+    least = "float" if divides else "int"
+    return Unknown(max(least, self.kind, *kinds, key=KINDS.index))
 
 
 def _whole(self: Unknown) -> Unknown:
@@ -137,19 +142,31 @@ def _assumed(self: Unknown, what: str, kind: str, *arguments: object) -> Any:
     return number.assumed(f"{what} a number that is known only when the recipe runs")
 
 
+def _compared(self: Unknown, least: bool, other: object) -> Any:
+    """A comparison that asks whether the number is below (least) or above another one.
+
+    An assumed number is finite: so it is below infinity, with which a search for the best begins.
+    """
+    if assumed_numbers() is not None and isinstance(other, float) and math.isinf(other):
+        return (other > 0) is least
+    return _assumed(self, "it compares", "bool", other)
+
+
 def _raise_needs_data(self: Unknown, what: str, *arguments: object) -> NoReturn:
     raise NeedsDataError(f"{what} a number that is known only when the recipe runs")
 
 
 for _name in ("neg", "pos", "abs"):
-    setattr(Unknown, f"__{_name}__", _still_unknown)
+    setattr(Unknown, f"__{_name}__", partialmethod(_still_unknown, False))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(Unknown, f"__{_name}__", _still_unknown)
-    setattr(Unknown, f"__r{_name}__", _still_unknown)
+    setattr(Unknown, f"__{_name}__", partialmethod(_still_unknown, _name == "truediv"))
+    setattr(Unknown, f"__r{_name}__", partialmethod(_still_unknown, _name == "truediv"))
 for _name in ("trunc", "floor", "ceil"):
     setattr(Unknown, f"__{_name}__", _whole)
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+for _name in ("eq", "ne"):
     setattr(Unknown, f"__{_name}__", partialmethod(_assumed, "it compares", "bool"))
+for _name, _least in (("lt", True), ("le", True), ("gt", False), ("ge", False)):
+    setattr(Unknown, f"__{_name}__", partialmethod(_compared, _least))
 for _name, _kind in (
     ("bool", "bool"), ("float", "float"), ("int", "int"), ("index", "int"), ("complex", "complex"),
 ):  # fmt: skip

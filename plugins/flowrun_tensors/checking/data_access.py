@@ -10,9 +10,14 @@ from functools import partial
 from typing import Any, NoReturn
 
 from flowrun import NeedsDataError, Unknown
-from flowrun_tensors.checking.fake_tensors import assumed_data, known_data, unset_fake_temporarily
+from flowrun_tensors.checking.fake_tensors import (
+    assumed_data,
+    is_made_up,
+    known_data,
+    unset_fake_temporarily,
+)
 from flowrun_tensors.checking.operands import BROADCASTING, function_name, plain_name
-from flowrun_tensors.checking.sequences import pad_packed
+from flowrun_tensors.checking.sequences import pack_padded, pad_packed
 from flowrun_tensors.lazy_torch import torch
 
 _MOST_LISTED = 100_000  # elements that become a list of unknown numbers
@@ -41,6 +46,7 @@ def handlers() -> dict[Any, Callable[..., Any]]:
         torch.Tensor.__format__: _formatted,
         torch.Tensor.__deepcopy__: _deep_copy,
         torch._VF._pad_packed_sequence: pad_packed,
+        torch._VF._pack_padded_sequence: pack_padded,
     }
     for name in ("bool", "float", "int", "index", "complex"):
         found[getattr(torch.Tensor, f"__{name}__")] = _number
@@ -60,7 +66,7 @@ def _kind(dtype: torch.dtype) -> str:
 
 def tolist(tensor: torch.Tensor) -> Any:
     """Nested lists of unknown numbers; raises NeedsDataError if there are too many."""
-    data = known_data(tensor)
+    data = _number_data(tensor)
     if data is not None:
         with unset_fake_temporarily():
             return data.tolist()
@@ -79,7 +85,7 @@ def _item(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     (tensor,) = args
     if tensor.numel() != 1:
         raise RuntimeError(f"a Tensor with {tensor.numel()} elements cannot be converted to Scalar")
-    data = known_data(tensor)
+    data = _number_data(tensor)
     if data is None:
         return Unknown(_kind(tensor.dtype))
     with unset_fake_temporarily():
@@ -98,13 +104,26 @@ def _number(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             raise ValueError("only one element tensors can be converted to Python scalars")
     if name == "index" and (tensor.numel() != 1 or _kind(tensor.dtype) in ("float", "complex")):
         raise TypeError("only integer tensors of a single element can be converted to an index")
-    data = known_data(tensor)
+    data = _number_data(tensor)
     if data is None:
         verb = "decides by" if name == "bool" else f"takes `{name}()` of"
         kind = "int" if name == "index" else name
         return Unknown(kind).assumed(f"it {verb} a tensor's value")
     with unset_fake_temporarily():
         return function(data)
+
+
+def _number_data(tensor: torch.Tensor) -> torch.Tensor | None:
+    """The real tensor of a known one; of whole numbers also a made-up one; otherwise None.
+
+    Whole numbers are sizes and positions, which must agree with those computed from them.
+    """
+    if _kind(tensor.dtype) != "int":
+        return known_data(tensor)
+    if is_made_up(tensor):
+        Unknown("int").assumed("it looks at a whole number")  # the check learns of it
+    data = known_data(tensor)
+    return assumed_data(tensor) if data is None else data
 
 
 def _numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -40,8 +40,8 @@ from flowrun_tensors.lazy_torch import torch
 __all__ = [
     "DataDependentOutputException", "DynamicOutputShapeException", "FakeTensor", "OperationCount",
     "ShapesMode", "TensorMemory", "UnsupportedFakeTensorException", "UnsupportedOperatorException",
-    "assumed_data", "known_data", "ordinary_torch", "silent_log", "unset_fake_temporarily",
-    "without_onednn",
+    "assumed_data", "is_made_up", "known_data", "ordinary_torch", "silent_log",
+    "unset_fake_temporarily", "without_onednn",
 ]  # fmt: skip
 
 MOST_OPERATIONS = 100_000  # of one step; a check follows no more
@@ -139,7 +139,6 @@ class ShapesMode(FakeTensorMode):
         asks tensors for their device and must see the stand-in of an absent one.
     operations: how many operations the step has run so far.
     known: the tensors whose elements are known.
-    way: in which of several ways data is made up; None if reading data must fail.
     number: the value to return if torch reads a number of the data only to warn about it; None if
         reading data must fail.
     """
@@ -151,7 +150,6 @@ class ShapesMode(FakeTensorMode):
         self.depth = 0
         self.operations = 0
         self.number: float | None = None
-        self.way: int | None = None
         self._names = names
         self._memory = memory
         self._count = count
@@ -205,9 +203,10 @@ class ShapesMode(FakeTensorMode):
 
     def _follow(self) -> None:
         self.operations += 1
-        if self.operations > MOST_OPERATIONS:
+        most = MOST_OPERATIONS if self.known.way is None else MOST_OPERATIONS // 4
+        if self.operations > most:
             raise NeedsDataError(
-                f"its loop has run {MOST_OPERATIONS:,} operations, more than a check follows\n"
+                f"its loop has run {most:,} operations, more than a check follows\n"
                 "give the step a function on shapes (`@name.on_shapes`)"
             )
 
@@ -232,12 +231,13 @@ class ShapesMode(FakeTensorMode):
             return self._result_on_cpu(func, args, kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException):
             found = self.known.result(func, args, kwargs)
-            if found is None and self.way is not None:
-                assumed = self.known.assumed(func, args, kwargs, self.way)
-                found = None if assumed is None else (assumed, True)
-            if found is None:
+            if found is not None:
+                return self._of_real(*found, _device_of((args, kwargs)))
+            way = self.known.way
+            assumed = None if way is None else self.known.assumed(func, args, kwargs, way)
+            if assumed is None:
                 raise
-            return self._of_real(*found, _device_of((args, kwargs)))
+            return self._of_real(assumed, True, _device_of((args, kwargs)), way)
         except (NeedsDataError, UnsupportedFakeTensorException):
             raise
         except Exception as error:
@@ -258,14 +258,19 @@ class ShapesMode(FakeTensorMode):
         with self:
             return tree_map_only(FakeTensor, lambda one: one.to(by_tensor[id(one)]), result)
 
-    def _of_real(self, result: Any, is_known: bool, device: torch.device) -> Any:
-        """A real result as fake tensors on a device; is_known: if its whole numbers are known."""
+    def _of_real(
+        self, result: Any, is_known: bool, device: torch.device, way: int | None = None
+    ) -> Any:
+        """A real result as fake tensors on a device.
+
+        is_known: if its whole numbers are known. way: in which they are made up, or None.
+        """
 
         def on_shapes(real: torch.Tensor) -> torch.Tensor:
             with self:
                 fake: torch.Tensor = self.from_tensor(real.clone()).to(device)
             if is_known:
-                self.known.hold(fake, real)
+                self.known.hold(fake, real, way)
             return fake
 
         return tree_map_only(torch.Tensor, on_shapes, result)
@@ -292,13 +297,25 @@ def _device_of(operands: Any) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def assumed_data(tensor: torch.Tensor) -> torch.Tensor | None:
+def assumed_data(tensor: torch.Tensor, operation: str = "") -> torch.Tensor | None:
     """A real tensor in place of a fake one, if data is made up; None if it must not be read."""
     mode = tensor.fake_mode if isinstance(tensor, FakeTensor) else None
-    if not isinstance(mode, ShapesMode) or mode.way is None or tensor.numel() > _MOST_ASSUMED:
+    way = mode.known.way if isinstance(mode, ShapesMode) else None
+    if way is None or tensor.numel() > _MOST_ASSUMED:
         return None
     with ordinary_torch():
-        return made_up(tensor, mode.way)
+        return made_up(tensor, way, operation)
+
+
+def is_made_up(tensor: torch.Tensor) -> bool:
+    """Whether a check makes up the elements of a tensor now."""
+    mode = tensor.fake_mode if isinstance(tensor, FakeTensor) else None
+    return (
+        isinstance(mode, ShapesMode)
+        and mode.known.way is not None
+        and tensor.constant is None
+        and mode.known.is_made_up(tensor)
+    )
 
 
 def known_data(tensor: torch.Tensor) -> torch.Tensor | None:

@@ -108,11 +108,11 @@ class ShapesCheck:
     @contextmanager
     def assuming(self, way: int) -> Iterator[None]:
         """Make data up that a step looks at."""
-        self._shapes.way = way
+        self._shapes.known.way = way
         try:
             yield
         finally:
-            self._shapes.way = None
+            self._shapes.known.way = None
 
     def on_shapes(self, value: Any) -> Any:
         """A tensor without its data; anything else unchanged."""

@@ -5,8 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun import NeedsDataError
-from flowrun_tensors.checking.fake_tensors import known_data, unset_fake_temporarily
+from flowrun_tensors.checking.fake_tensors import (
+    assumed_data,
+    known_data,
+    ordinary_torch,
+    unset_fake_temporarily,
+)
 from flowrun_tensors.lazy_torch import torch
+
+
+def pack_padded(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """The elements of padded sequences by moments, and how many sequences each moment has.
+
+    args: sequences `(time, batch, *)`, lengths `(batch,)`, and whether the sequences are
+    `(batch, time, *)`. Raises NeedsDataError if the lengths are not known, and torch's errors.
+    """
+    sequences, lengths, batch_first = args
+    real = known_data(lengths)
+    if real is None:
+        real = assumed_data(lengths, function.__name__)
+    if real is None:
+        raise NeedsDataError("it packs sequences whose lengths are known only in a run")
+    with ordinary_torch():
+        spread = torch.zeros(()).expand(sequences.shape)
+        counts: list[int] = function(spread, real, batch_first)[1].tolist()
+    moments = sequences.transpose(0, 1) if batch_first else sequences
+    elements = torch.cat([moments[place, :count] for place, count in enumerate(counts)])
+    return elements, torch.tensor(counts)
 
 
 def pad_packed(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

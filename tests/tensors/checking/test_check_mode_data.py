@@ -66,7 +66,7 @@ LOOKS: dict[str, Code] = {
     "nonzero": lambda: torch.randn(3).nonzero(),
     "unique": lambda: torch.unique(torch.randn(3)),
     "equal": lambda: torch.equal(torch.randn(3), torch.randn(3)),
-    "long list": lambda: torch.randn(1001).tolist(),
+    "long list": lambda: torch.randn(100_001).tolist(),
     "size": lambda: torch.zeros(torch.randn(3).argmax().item()),  # type: ignore[arg-type]
     "address": lambda: torch.randn(3).data_ptr(),
     "autocast of what is absent": lambda: torch.autocast("cuda"),
