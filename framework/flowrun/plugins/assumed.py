@@ -16,7 +16,7 @@ from typing import Any
 
 WAYS = 3
 KINDS = ("bool", "int", "float", "complex")  # of numbers that can be assumed
-_LONGEST = 200  # equal decisions at one place; then one differs, to end a loop
+_LONGEST = 100  # equal decisions at one place; then as many differ, to end a loop
 # Modules between a decision and the code that makes it.
 _BETWEEN = (
     "flowrun", "flowrun_tensors", "functools", "torch._tensor", "torch.overrides",
@@ -29,7 +29,7 @@ Place = tuple[CodeType, int]  # code, and the index of the instruction in it
 class AssumedNumbers:
     """The numbers assumed in one way, in the order they are asked for.
 
-    Decisions are false in way 0, true in way 1, and alternate at each place in way 2. settled: the
+    Decisions are false in way 0, true in way 1, and change at each place in way 2. settled: the
     decisions that are always the same. last: the place and the answer of the last decision.
     has_whole: whether a whole number was asked for; those computed from it may agree by chance.
     """
@@ -56,8 +56,10 @@ class AssumedNumbers:
         place = _place()
         count = self._made[place]
         self._made[place] += 1
-        usual = bool(self._way) if self._way < 2 else count % 2 == 0
-        answer = usual != (count % _LONGEST == _LONGEST - 1)
+        if self._way == 2:  # one true, two false, four true, ...: any patience ends
+            answer = (count + 1).bit_length() % 2 == 1
+        else:
+            answer = bool(self._way) != (count // _LONGEST % 2 == 1)
         answer = self._settled.get(place, answer)
         self.last = (place, answer)
         return answer

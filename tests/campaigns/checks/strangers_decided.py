@@ -6,6 +6,15 @@ from tests.campaigns.checks.case import Stranger
 
 DECIDED = (
     Stranger(
+        title="an assertion about the data",
+        code="""
+            @step(outputs="X_checked")
+            def my_step(X):
+                assert not torch.isnan(X).any(), "there are missing cells"
+                return X * 1
+        """,
+    ),
+    Stranger(
         title="a descent until it converges",
         code="""
             @step(outputs=("W", "taken"))

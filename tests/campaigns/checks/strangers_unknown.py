@@ -42,17 +42,6 @@ UNKNOWN = (
         says="decides by a tensor's value",
     ),
     Stranger(
-        title="an assertion about the data",
-        code="""
-            @step(outputs="X_checked")
-            def my_step(X):
-                assert not torch.isnan(X).any(), "there are missing cells"
-                return X * 1
-        """,
-        unknown=("X_checked",),
-        says="decides by a tensor's value",
-    ),
-    Stranger(
         title="a line is written to a log",
         code="""
             @step(outputs="means")
