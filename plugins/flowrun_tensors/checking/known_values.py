@@ -109,15 +109,18 @@ class KnownValues:
 
         A single truth value is not remembered: the way decides by it as by other numbers.
         """
-        held = [_can_be_known(one) and not _is_decision(one) for one in results]
+        held = [_can_be_known(one) and one.numel() > 0 and not _is_decision(one) for one in results]
         if not any(held):
             return
         try:
             real = list(tensors_in(self.assumed(operation, args, keywords, way)))
         except (RuntimeError, IndexError, NotImplementedError, NeedsDataError):
             return
+        is_of_floats = any(one.is_floating_point() for one in tensors_in((args, keywords)))
         for tensor, its_real, is_held in zip(results, real, held, strict=False):
             if is_held and its_real.shape == tensor.shape:
+                if way == 0 and is_of_floats and _is_constant_mask(its_real):
+                    its_real = made_up(tensor, way)  # other data may fall on both sides
                 self.hold(tensor, its_real, way)
 
     def result(
@@ -244,12 +247,16 @@ def made_up(tensor: torch.Tensor, way: int, operation: str = "") -> torch.Tensor
         elements = chosen
     elif tensor.is_floating_point() or tensor.is_complex():
         generator = torch.Generator().manual_seed(way)
-        sign = (positions % 4 - 1, -1, 1)[way]
+        sign = (1 - positions % 4, -1, 1)[way]
         elements = torch.rand(count, generator=generator) * chosen * sign
     else:
         ones = (count, 0, (count + 1) // 2)[way]
         elements = (positions < ones).long() + (operation in _OF_LENGTHS)
     return elements.to(tensor.dtype).reshape(tensor.shape)
+
+
+def _is_constant_mask(real: torch.Tensor) -> bool:
+    return _is_mask(real) and bool((real == real.flatten()[0]).all())
 
 
 def _is_decision(tensor: torch.Tensor) -> bool:

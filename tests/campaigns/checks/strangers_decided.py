@@ -6,6 +6,16 @@ from tests.campaigns.checks.case import Stranger
 
 DECIDED = (
     Stranger(
+        title="names of labels, which are from 3 to 5",
+        code="""
+            @step(outputs="names")
+            def my_step(X):
+                names = {3: "low", 4: "middle", 5: "high"}
+                labels = (X[:, 0] > 0).long() + (X[:, 1] > 0).long() + 3
+                return [names[label] for label in labels.tolist()]
+        """,
+    ),
+    Stranger(
         title="an assertion about the data",
         code="""
             @step(outputs="X_checked")

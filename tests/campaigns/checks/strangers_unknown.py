@@ -6,6 +6,37 @@ from tests.campaigns.checks.case import Stranger
 
 UNKNOWN = (
     Stranger(
+        title="rows without missing cells",
+        code="""
+            @step(outputs="whole")
+            def my_step(X):
+                return X[~torch.isnan(X).any(dim=1)]
+        """,
+        unknown=("whole",),
+        says="how many elements a mask chooses",
+    ),
+    Stranger(
+        title="rows above a bound that few reach",
+        code="""
+            @step(outputs="rows")
+            def my_step(X):
+                return X[X[:, 0] > -100]
+        """,
+        unknown=("rows",),
+        says="how many elements a mask chooses",
+    ),
+    Stranger(
+        title="as many rows as the sum of a column, which must fit later",
+        code="""
+            @step(outputs="sums")
+            def my_step(X):
+                count = int(X.sum() * 0) + 3
+                return X @ torch.ones(count, 2, device=X.device)
+        """,
+        unknown=("sums",),
+        says="takes `int()` of a tensor's value",
+    ),
+    Stranger(
         title="rows are kept where a column is positive",
         code="""
             @step(outputs="positive")
