@@ -6,6 +6,28 @@ from tests.campaigns.checks.case import Stranger
 
 DECIDED = (
     Stranger(
+        title="batches by two workers",
+        code="""
+            from torch.utils.data import DataLoader, TensorDataset
+
+            @step(outputs="seen")
+            def my_step(X):
+                rows = TensorDataset(X, X[:, 0])
+                loader = DataLoader(rows, 3, num_workers=2, persistent_workers=True)
+                return torch.stack([x.sum() + y.sum() for x, y in loader])
+        """,
+    ),
+    Stranger(
+        title="a module scripted, and a function traced",
+        code="""
+            @step(outputs=("out", "doubled"), random=True)
+            def my_step(X):
+                model = torch.jit.script(nn.Linear(3, 2).to(X.device))
+                double = torch.jit.trace(lambda x: 2 * x, torch.ones(4, device=X.device))
+                return model(X).detach(), double(torch.ones(6, device=X.device))
+        """,
+    ),
+    Stranger(
         title="names of labels, which are from 3 to 5",
         code="""
             @step(outputs="names")
