@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from flowrun.errors import CodeLine, shown_path
@@ -12,8 +13,10 @@ from flowrun.plugins.observation.ownership import code_folder
 from flowrun.plugins.steps import Step
 
 
-def place_of(error: BaseException, step: Step[..., Any], mode: CheckMode) -> CodeLine | None:
-    """The line of the innermost frame of an exception in the step's code; None if there is none.
+def own_traceback(
+    error: BaseException, step: Step[..., Any], mode: CheckMode
+) -> TracebackType | None:
+    """The innermost part of an exception's traceback in the step's code; None if there is none.
 
     The step's code is the files of its package or, without a package, of its folder; not those of
     the mode that runs steps on shapes alone.
@@ -27,6 +30,12 @@ def place_of(error: BaseException, step: Step[..., Any], mode: CheckMode) -> Cod
         if is_inside and excluded not in path.parents:
             found = frame
         frame = frame.tb_next
+    return found
+
+
+def place_of(error: BaseException, step: Step[..., Any], mode: CheckMode) -> CodeLine | None:
+    """The line of the step's code at which an exception was raised; None if it is elsewhere."""
+    found = own_traceback(error, step, mode)
     return None if found is None else place_at(found.tb_frame.f_code.co_filename, found.tb_lineno)
 
 

@@ -20,6 +20,7 @@ _CHANGES = {  # audit events that change files, and the verb for their first arg
 _BEGINNINGS = {
     "subprocess.Popen": "starts a process", "os.system": "starts a process",
     "os.exec": "starts a process", "os.posix_spawn": "starts a process",
+    "os.fork": "starts a process", "os.forkpty": "starts a process",
     "socket.connect": "opens a connection", "socket.getaddrinfo": "opens a connection",
 }  # fmt: skip
 

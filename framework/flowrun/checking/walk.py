@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from flowrun.checking.attempts import Attempt, Failure, add_watched, common
 from flowrun.checking.checked import CheckedStep, State
-from flowrun.checking.placing import place_at, place_of
+from flowrun.checking.placing import own_traceback, place_at, place_of
 from flowrun.checking.side_effects import no_side_effects
 from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
 from flowrun.errors import (
+    CodeLine,
     DataError,
     FlowrunError,
     Lines,
@@ -26,12 +30,15 @@ from flowrun.errors import (
     listed,
 )
 from flowrun.planning.plan import Plan, PlannedStep
+from flowrun.plugins.assumed import WAYS, AssumedNumbers, Place, assuming
 from flowrun.plugins.check_mode import CheckMode, Diagnosis, Unknown, Watched
 from flowrun.running.calling import Call, call_in_backends, context_of, named_outputs
 from flowrun.running.context import CheckContext
 from flowrun.running.dataflow import own_containers
 from flowrun.store.unseen_readers import HINT, undeclared_reads
 from flowrun.values.codecs import Codecs
+
+_MOST_SETTLED = 8  # decisions after which a step refuses its data
 
 
 class _Blocked:
@@ -136,53 +143,112 @@ class CheckWalk:
                     planned, unknown, "it acts outside of the recipe: a check does not call it"
                 )
             return ("unknown" if wires.outputs else "fits"), unknown
-        call = Call(
+        maker = partial(self._call, planned, device, inputs, named)
+        attempt = self._attempt(maker(), watched, taken)
+        needs_data = any(failure.diagnosis.kind == "data" for failure in attempt.failures)
+        if needs_data and step.shape_function is None and not any(map(_is_iterator, taken)):
+            attempt = self._resolved(attempt, maker, watched, taken)
+        for warning in watched.warnings:
+            self._report_warning(planned, warning)
+        state: State = "fits"
+        for failure in attempt.failures:
+            state = self._report(maker(), failure, state)
+        outputs = attempt.outputs
+        if open_ended := {name: value for name, value in outputs.items() if _is_unknown(value)}:
+            self._report_unknown(planned, open_ended, "how long it goes on depends on its data")
+        missing = dict.fromkeys(wires.outputs, _BLOCKED) if state == "fails" else unknown
+        return state, {name: outputs.get(name, missing[name]) for name in wires.outputs}
+
+    def _call(
+        self, planned: PlannedStep, device: str, inputs: dict[str, Any], named: dict[str, Any]
+    ) -> Call:
+        return Call(
             planned,
             self._context(planned, device),
             own_containers(inputs),
-            None if wires.named is None else own_containers(named),
+            None if planned.wires.named is None else own_containers(named),
             planned.keywords,
             on_shapes=True,
         )
+
+    def _attempt(self, call: Call, watched: Watched, taken: list[Any]) -> Attempt:
+        """Call a step once. taken: the values that it takes."""
         try:
-            outputs = self._called(call, watched)
+            return Attempt(self._called(call, watched))
         except OutputsError as found:
-            states = [
-                self._report(call, error, taken, [name], name)
+            failures = [
+                self._failure(call, error, taken, (name,), name)
                 for name, error in found.errors.items()
             ]
-            blocked = dict.fromkeys(wires.outputs, _BLOCKED)
-            if "fails" in states:
-                return "fails", {**blocked, **found.outputs}
-            return "unknown", {**unknown, **found.outputs}
+            return Attempt(dict(found.outputs), failures)
         except Exception as error:
-            state = self._report(call, error, taken, wires.outputs)
-            return state, dict.fromkeys(wires.outputs, _BLOCKED) if state == "fails" else unknown
-        finally:
-            for warning in watched.warnings:
-                self._report_warning(planned, warning)
-        if open_ended := {name: value for name, value in outputs.items() if _is_unknown(value)}:
-            self._report_unknown(planned, open_ended, "how long it goes on depends on its data")
-        return "fits", outputs
+            return Attempt({}, [self._failure(call, error, taken, tuple(call.step.wires.outputs))])
 
-    def _report(
+    def _failure(
         self,
         call: Call,
         error: Exception,
         taken: list[Any],
-        outputs: Iterable[str],
+        outputs: tuple[str, ...],
         option: str | None = None,
-    ) -> Literal["fails", "unknown"]:
-        """Report an error of a step, and whether a run would fail the same way.
+    ) -> Failure:
+        own = own_traceback(error, call.step.step, self._mode)
+        return Failure(
+            error,
+            self._diagnosis(error, taken),
+            outputs,
+            option,
+            place_of(error, call.step.step, self._mode),
+            own is not None and own.tb_next is None,
+        )
 
-        outputs: those that it does not give. option: the option that describes them, if only one.
+    def _resolved(
+        self, first: Attempt, maker: Callable[[], Call], watched: Watched, taken: list[Any]
+    ) -> Attempt:
+        """The attempt with each failure that needs data replaced by what all ways agree on."""
+        seen = [Watched() for _ in range(WAYS)]
+        tried = [self._in_way(way, maker, seen[way], taken) for way in range(WAYS)]
+        add_watched(watched, seen)
+        found = Attempt(dict(first.outputs))
+        for failure in first.failures:
+            agreed = None
+            if failure.diagnosis.kind == "data":
+                agreed = common(failure.outputs, tried, self._summary)
+            if not isinstance(agreed, dict):
+                found.failures.append(agreed or failure)
+                continue
+            open_ended = tuple(name for name, value in agreed.items() if _is_unknown(value))
+            found.outputs.update({name: agreed[name] for name in agreed if name not in open_ended})
+            if open_ended:
+                found.failures.append(replace(failure, outputs=open_ended))
+        return found
+
+    def _in_way(
+        self, way: int, maker: Callable[[], Call], watched: Watched, taken: list[Any]
+    ) -> Attempt:
+        """Call a step with the data of one way.
+
+        A decision after which the step refuses its data is made otherwise, in a further call.
         """
-        diagnosis = self._diagnosis(error, taken)
-        if diagnosis.kind == "error":
-            self._report_failed(call, error, diagnosis, option)
+        settled: dict[Place, bool] = {}
+        while True:
+            numbers = AssumedNumbers(way, settled)
+            with assuming(numbers), self._mode.assuming(way):
+                attempt = self._attempt(maker(), watched, taken)
+            attempt.has_whole = numbers.has_whole
+            refusals = [failure.refusal(numbers) for failure in attempt.failures]
+            refusal = next((one for one in refusals if one is not None), None)
+            if refusal is None or refusal[0] in settled or len(settled) == _MOST_SETTLED:
+                return attempt
+            settled[refusal[0]] = not refusal[1]
+
+    def _report(self, call: Call, failure: Failure, state: State) -> State:
+        """Report a failure of a step; return the step's state after it."""
+        if failure.diagnosis.kind == "error":
+            self._report_failed(call, failure)
             return "fails"
-        self._report_unknown(call.step, outputs, diagnosis.message, error)
-        return "unknown"
+        self._report_unknown(call.step, failure.outputs, failure.diagnosis.message, failure.place)
+        return "fails" if state == "fails" else "unknown"
 
     def _called(self, call: Call, watched: Watched) -> dict[str, Any]:
         noted = Watched()
@@ -228,14 +294,12 @@ class CheckWalk:
             return {"type": UNKNOWN}
         return summary_on_shapes(value, self._values)
 
-    def _report_failed(
-        self, call: Call, error: Exception, diagnosis: Diagnosis, option: str | None
-    ) -> None:
-        planned = call.step
+    def _report_failed(self, call: Call, failure: Failure) -> None:
+        planned, diagnosis, option = call.step, failure.diagnosis, failure.option
         message, _, more = diagnosis.message.partition("\n")
         if option is not None and not message.startswith(f"`{option}`"):
             message = f"`{option}`: {message}"
-        on_purpose = isinstance(error, FlowrunError)
+        on_purpose = isinstance(failure.error, FlowrunError)
         inputs = {**call.inputs, **(call.named or {})}
         sources = {**planned.wires.inputs, **(planned.wires.named or {})}
         self.findings.append(
@@ -244,9 +308,7 @@ class CheckWalk:
                 planned.mark,
                 step=planned.id,
                 hint=diagnosis.hint or Lines(more.strip()) or None,
-                place=None
-                if on_purpose or option is not None
-                else place_of(error, planned.step, self._mode),
+                place=None if on_purpose or option is not None else failure.place,
                 operation=None if on_purpose else diagnosis.operation,
                 inputs={
                     name: f"{self._in_words(value)}, from {self._givers[sources[name]]}"
@@ -260,7 +322,7 @@ class CheckWalk:
         planned: PlannedStep,
         outputs: Iterable[str],
         reason: str,
-        error: Exception | None = None,
+        place: CodeLine | None = None,
     ) -> None:
         names = listed(f"`{planned.wires.outputs.get(name, name)}`" for name in outputs)
         message, _, more = reason.partition("\n")
@@ -273,7 +335,7 @@ class CheckWalk:
                 hint=Lines(more.strip())
                 or f"a function below `@{planned.step.name}.on_shapes` can give their shapes",
                 severity="unknown",
-                place=None if error is None else place_of(error, planned.step, self._mode),
+                place=place,
             )
         )
 
@@ -302,6 +364,11 @@ def _on_shapes(value: Any, mode: CheckMode) -> Any:
     if kind is list or kind is tuple:
         return kind(_on_shapes(item, mode) for item in value)
     return mode.on_shapes(value)
+
+
+def _is_iterator(value: object) -> bool:
+    """Whether a value can be taken by one call alone."""
+    return hasattr(type(value), "__next__")
 
 
 def _is_unknown(value: object) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flowrun.checking.checked import Checked, CheckedStep
+from flowrun.checking.summaries import UNKNOWN
 from flowrun.cli.printing import echo
 from flowrun.cli.reports import head
 from flowrun.errors.amounts import first_texts
@@ -49,7 +50,7 @@ def _given(step: CheckedStep, gives: str) -> str:
         return click.style("fails", fg="red")
     if step.state == "blocked":
         return click.style("not checked: it takes a value of a failed step", dim=True)
-    if step.state == "unknown":
+    if all(found["type"] == UNKNOWN for found in step.outputs.values()) and step.outputs:
         return click.style(
             f"gives values unknown before a run: {on_one_line(', '.join(step.outputs))}", dim=True
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from functools import partialmethod
 from typing import Any, Literal, NoReturn, Protocol, Self
@@ -9,6 +10,7 @@ from typing import Any, Literal, NoReturn, Protocol, Self
 import msgspec
 
 from flowrun.errors import NeedsDataError
+from flowrun.plugins.assumed import KINDS, assumed_numbers
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
@@ -63,6 +65,13 @@ class CheckMode(Protocol):
     def mapped(self) -> AbstractContextManager[None]:
         """Tensors made inside are in a file, and take no memory."""
 
+    def assuming(self, way: int) -> AbstractContextManager[None]:
+        """Inside, data that a step looks at is made up, and differs in each way (0, 1, 2).
+
+        The shape of a result that depends on data must differ in two of them. Numbers are assumed
+        by `Unknown` alone.
+        """
+
     def on_shapes(self, value: Any) -> Any:
         """A value from outside the check as the mode needs it: a tensor without its data.
 
@@ -83,7 +92,7 @@ class Unknown:
 
     It can be stored, passed on, put into a list and shown (as `?`). The result of arithmetic with
     it is unknown too; whatever needs the value itself (a comparison, `if`, `float()`, an index)
-    raises NeedsDataError.
+    raises NeedsDataError. If a check then tries several ways to go on, a number is assumed instead.
     """
 
     __slots__ = ("kind",)
@@ -105,9 +114,42 @@ class Unknown:
     def __round__(self, digits: int | None = None) -> Unknown:
         return Unknown("int" if digits is None else self.kind)
 
+    def assumed(self, reason: str) -> Any:
+        """The number assumed in its place.
 
-def _still_unknown(self: Unknown, *others: object) -> Unknown:
-    return Unknown(self.kind)
+        Raises NeedsDataError with the reason if the check assumes none, or if it is no number.
+        """
+        numbers = assumed_numbers()
+        if numbers is None or self.kind not in KINDS:
+            raise NeedsDataError(reason)
+        return numbers.of(self.kind)
+
+
+def _still_unknown(self: Unknown, divides: bool, *others: object) -> Unknown:
+    kinds = [one.kind if isinstance(one, Unknown) else type(one).__name__ for one in others]
+    if self.kind not in KINDS or not all(kind in KINDS for kind in kinds):
+        return Unknown(self.kind)
+    least = "float" if divides else "int"
+    return Unknown(max(least, self.kind, *kinds, key=KINDS.index))
+
+
+def _whole(self: Unknown) -> Unknown:
+    return Unknown("int")
+
+
+def _assumed(self: Unknown, what: str, kind: str, *arguments: object) -> Any:
+    number = self if self.kind not in KINDS else Unknown(kind)
+    return number.assumed(f"{what} a number that is known only when the recipe runs")
+
+
+def _compared(self: Unknown, least: bool, other: object) -> Any:
+    """A comparison that asks whether the number is below (least) or above another one.
+
+    An assumed number is finite: so it is below infinity, with which a search for the best begins.
+    """
+    if assumed_numbers() is not None and isinstance(other, float) and math.isinf(other):
+        return (other > 0) is least
+    return _assumed(self, "it compares", "bool", other)
 
 
 def _raise_needs_data(self: Unknown, what: str, *arguments: object) -> NoReturn:
@@ -115,13 +157,20 @@ def _raise_needs_data(self: Unknown, what: str, *arguments: object) -> NoReturn:
 
 
 for _name in ("neg", "pos", "abs"):
-    setattr(Unknown, f"__{_name}__", _still_unknown)
+    setattr(Unknown, f"__{_name}__", partialmethod(_still_unknown, False))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(Unknown, f"__{_name}__", _still_unknown)
-    setattr(Unknown, f"__r{_name}__", _still_unknown)
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it compares"))
-for _name in ("hash", "bool", "float", "int", "index", "complex", "trunc", "floor", "ceil"):
-    setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it looks at"))
+    setattr(Unknown, f"__{_name}__", partialmethod(_still_unknown, _name == "truediv"))
+    setattr(Unknown, f"__r{_name}__", partialmethod(_still_unknown, _name == "truediv"))
+for _name in ("trunc", "floor", "ceil"):
+    setattr(Unknown, f"__{_name}__", _whole)
+for _name in ("eq", "ne"):
+    setattr(Unknown, f"__{_name}__", partialmethod(_assumed, "it compares", "bool"))
+for _name, _least in (("lt", True), ("le", True), ("gt", False), ("ge", False)):
+    setattr(Unknown, f"__{_name}__", partialmethod(_compared, _least))
+for _name, _kind in (
+    ("bool", "bool"), ("float", "float"), ("int", "int"), ("index", "int"), ("complex", "complex"),
+):  # fmt: skip
+    setattr(Unknown, f"__{_name}__", partialmethod(_assumed, "it looks at", _kind))
+Unknown.__hash__ = partialmethod(_raise_needs_data, "it looks at")  # type: ignore[assignment]
 for _name in ("iter", "len", "getitem", "contains"):
     setattr(Unknown, f"__{_name}__", partialmethod(_raise_needs_data, "it looks into"))

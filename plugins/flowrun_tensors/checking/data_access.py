@@ -6,14 +6,21 @@ A value is known if it is written in the code: `torch.tensor(2.5).item()` is 2.5
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from flowrun import NeedsDataError, Unknown
-from flowrun_tensors.checking.fake_tensors import known_data, unset_fake_temporarily
+from flowrun_tensors.checking.fake_tensors import (
+    assumed_data,
+    is_made_up,
+    known_data,
+    unset_fake_temporarily,
+)
 from flowrun_tensors.checking.operands import BROADCASTING, function_name, plain_name
+from flowrun_tensors.checking.sequences import pack_padded, pad_packed
 from flowrun_tensors.lazy_torch import torch
 
-_MOST_LISTED = 1000  # elements that become a list of unknown numbers
+_MOST_LISTED = 100_000  # elements that become a list of unknown numbers
 
 # In these functions the shape of the result does not depend on the numbers among the operands.
 _TAKE_UNKNOWN_NUMBERS = BROADCASTING | frozenset(
@@ -38,6 +45,8 @@ def handlers() -> dict[Any, Callable[..., Any]]:
         torch.Tensor.__repr__: lambda function, args, kwargs: _text(args[0]),
         torch.Tensor.__format__: _formatted,
         torch.Tensor.__deepcopy__: _deep_copy,
+        torch._VF._pad_packed_sequence: pad_packed,
+        torch._VF._pack_padded_sequence: pack_padded,
     }
     for name in ("bool", "float", "int", "index", "complex"):
         found[getattr(torch.Tensor, f"__{name}__")] = _number
@@ -57,7 +66,7 @@ def _kind(dtype: torch.dtype) -> str:
 
 def tolist(tensor: torch.Tensor) -> Any:
     """Nested lists of unknown numbers; raises NeedsDataError if there are too many."""
-    data = known_data(tensor)
+    data = _number_data(tensor)
     if data is not None:
         with unset_fake_temporarily():
             return data.tolist()
@@ -76,7 +85,7 @@ def _item(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     (tensor,) = args
     if tensor.numel() != 1:
         raise RuntimeError(f"a Tensor with {tensor.numel()} elements cannot be converted to Scalar")
-    data = known_data(tensor)
+    data = _number_data(tensor)
     if data is None:
         return Unknown(_kind(tensor.dtype))
     with unset_fake_temporarily():
@@ -95,15 +104,29 @@ def _number(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             raise ValueError("only one element tensors can be converted to Python scalars")
     if name == "index" and (tensor.numel() != 1 or _kind(tensor.dtype) in ("float", "complex")):
         raise TypeError("only integer tensors of a single element can be converted to an index")
-    data = known_data(tensor)
+    data = _number_data(tensor)
     if data is None:
         verb = "decides by" if name == "bool" else f"takes `{name}()` of"
-        raise NeedsDataError(f"it {verb} a tensor's value")
+        kind = "int" if name == "index" else name
+        return Unknown(kind).assumed(f"it {verb} a tensor's value")
     with unset_fake_temporarily():
         return function(data)
 
 
-def _numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
+def _number_data(tensor: torch.Tensor) -> torch.Tensor | None:
+    """The real tensor of a known one; of whole numbers also a made-up one; otherwise None.
+
+    Whole numbers are sizes and positions, which must agree with those computed from them.
+    """
+    if _kind(tensor.dtype) != "int":
+        return known_data(tensor)
+    if is_made_up(tensor):
+        Unknown("int").assumed("it looks at a whole number")  # the check learns of it
+    data = known_data(tensor)
+    return assumed_data(tensor) if data is None else data
+
+
+def _numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     tensor = args[0]
     is_forced = bool(kwargs.get("force"))
     if tensor.requires_grad and not is_forced:
@@ -115,7 +138,13 @@ def _numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoRe
             f"can't convert {tensor.device} device type tensor to numpy. "
             "Use Tensor.cpu() to copy the tensor to host memory first."
         )
-    raise NeedsDataError("it makes a NumPy array of a tensor")
+    data = known_data(tensor)
+    if data is None:
+        data = assumed_data(tensor)
+    if data is None:
+        raise NeedsDataError("it makes a NumPy array of a tensor")
+    with unset_fake_temporarily():
+        return data.numpy().copy()
 
 
 def _refused(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
@@ -178,12 +207,12 @@ def with_known_numbers(
     if _holds_unknown(args) or _holds_unknown(tuple(keywords.values())):
         name = plain_name(function)
         sizes = [args[:1], keywords.get("size")] if name in ("full", "new_full") else ()
+        replace = _any_number
         if name not in _TAKE_UNKNOWN_NUMBERS or any(_holds_unknown(size) for size in sizes):
-            raise NeedsDataError(
-                f"it passes `{function_name(function)}` a number that is known only in a run"
-            )
-        args = _any_number(args)
-        keywords = {name: _any_number(value) for name, value in keywords.items()}
+            reason = f"it passes `{function_name(function)}` a number that is known only in a run"
+            replace = partial(_assumed_number, reason=reason)
+        args = replace(args)
+        keywords = {name: replace(value) for name, value in keywords.items()}
     if function in (torch.Tensor.__getitem__, torch.Tensor.__setitem__):
         tensor, index, *value = args
         args = tensor, _checked_index(tensor, index), *value
@@ -205,6 +234,15 @@ def _any_number(value: Any) -> Any:
         return numbers[value.kind]
     if isinstance(value, (list, tuple)):
         return type(value)(_any_number(item) for item in value)
+    return value
+
+
+def _assumed_number(value: Any, *, reason: str) -> Any:
+    """Replace unknown numbers by assumed ones; raises NeedsDataError if there are none."""
+    if isinstance(value, Unknown):
+        return value.assumed(reason)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_assumed_number(item, reason=reason) for item in value)
     return value
 
 

@@ -81,6 +81,11 @@ def _of_data(error: BaseException, operation: str | None) -> str:
         return "how many elements a mask chooses depends on the data"
     if not function:
         function = str(getattr(error, "func", "an operation")).split(".")[1:2][0].strip("_")
+    if function == "one_hot":
+        return (
+            "how many classes `one_hot` finds depends on the data\n"
+            "give it their number: `one_hot(labels, 10)`"
+        )
     if isinstance(error, DynamicOutputShapeException):
         return f"the shape of the result of `{function}` depends on the data"
     return f"the result of `{function}` depends on the data"

@@ -33,17 +33,19 @@ from torch.utils._pytree import tree_map_only
 from flowrun import NeedsDataError
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.kernel_rules import KernelRules
-from flowrun_tensors.checking.known_values import KnownValues
+from flowrun_tensors.checking.known_values import KnownValues, made_up
 from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
 __all__ = [
     "DataDependentOutputException", "DynamicOutputShapeException", "FakeTensor", "OperationCount",
     "ShapesMode", "TensorMemory", "UnsupportedFakeTensorException", "UnsupportedOperatorException",
-    "known_data", "ordinary_torch", "silent_log", "unset_fake_temporarily", "without_onednn",
+    "assumed_data", "is_made_up", "known_data", "ordinary_torch", "silent_log",
+    "unset_fake_temporarily", "without_onednn",
 ]  # fmt: skip
 
 MOST_OPERATIONS = 100_000  # of one step; a check follows no more
+_MOST_ASSUMED = 2**24  # elements of a tensor that are made up
 _SMALL = 2**24  # bytes of operands; up to this, torch may run an operation that it has no rule for
 
 
@@ -201,9 +203,10 @@ class ShapesMode(FakeTensorMode):
 
     def _follow(self) -> None:
         self.operations += 1
-        if self.operations > MOST_OPERATIONS:
+        most = MOST_OPERATIONS if self.known.way is None else MOST_OPERATIONS // 4
+        if self.operations > most:
             raise NeedsDataError(
-                f"its loop has run {MOST_OPERATIONS:,} operations, more than a check follows\n"
+                f"its loop has run {most:,} operations, more than a check follows\n"
                 "give the step a function on shapes (`@name.on_shapes`)"
             )
 
@@ -228,9 +231,13 @@ class ShapesMode(FakeTensorMode):
             return self._result_on_cpu(func, args, kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException):
             found = self.known.result(func, args, kwargs)
-            if found is None:
+            if found is not None:
+                return self._of_real(*found, _device_of((args, kwargs)))
+            way = self.known.way
+            assumed = None if way is None else self.known.assumed(func, args, kwargs, way)
+            if assumed is None:
                 raise
-            return self._of_real(*found, next(tensors_in((args, kwargs))).device)
+            return self._of_real(assumed, True, _device_of((args, kwargs)), way)
         except (NeedsDataError, UnsupportedFakeTensorException):
             raise
         except Exception as error:
@@ -239,7 +246,7 @@ class ShapesMode(FakeTensorMode):
             real = self._rules.second_opinion(func, args, kwargs)
             if real is None:
                 raise
-            return self._of_real(real, False, next(tensors_in((args, kwargs))).device)
+            return self._of_real(real, False, _device_of((args, kwargs)))
 
     def _with_dtypes(self, result: Any, dtypes: tuple[torch.dtype, ...]) -> Any:
         """A result of torch's rules, cast to the dtypes of the kernel's result."""
@@ -251,14 +258,19 @@ class ShapesMode(FakeTensorMode):
         with self:
             return tree_map_only(FakeTensor, lambda one: one.to(by_tensor[id(one)]), result)
 
-    def _of_real(self, result: Any, is_known: bool, device: torch.device) -> Any:
-        """A real result as fake tensors on a device; is_known: if its whole numbers are known."""
+    def _of_real(
+        self, result: Any, is_known: bool, device: torch.device, way: int | None = None
+    ) -> Any:
+        """A real result as fake tensors on a device.
+
+        is_known: if its whole numbers are known. way: in which they are made up, or None.
+        """
 
         def on_shapes(real: torch.Tensor) -> torch.Tensor:
             with self:
                 fake: torch.Tensor = self.from_tensor(real.clone()).to(device)
             if is_known:
-                self.known.hold(fake, real)
+                self.known.hold(fake, real, way)
             return fake
 
         return tree_map_only(torch.Tensor, on_shapes, result)
@@ -277,6 +289,33 @@ class ShapesMode(FakeTensorMode):
             on_cpu, keywords = tree_map_only(FakeTensor, lambda tensor: tensor.cpu(), values)
             result = func(*on_cpu, **keywords)
             return tree_map_only(FakeTensor, lambda tensor: tensor.to(device), result)
+
+
+def _device_of(operands: Any) -> torch.device:
+    """The device of the first tensor among operands; the CPU if there is none."""
+    first = next(tensors_in(operands), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def assumed_data(tensor: torch.Tensor, operation: str = "") -> torch.Tensor | None:
+    """A real tensor in place of a fake one, if data is made up; None if it must not be read."""
+    mode = tensor.fake_mode if isinstance(tensor, FakeTensor) else None
+    way = mode.known.way if isinstance(mode, ShapesMode) else None
+    if way is None or tensor.numel() > _MOST_ASSUMED:
+        return None
+    with ordinary_torch():
+        return made_up(tensor, way, operation)
+
+
+def is_made_up(tensor: torch.Tensor) -> bool:
+    """Whether a check makes up the elements of a tensor now."""
+    mode = tensor.fake_mode if isinstance(tensor, FakeTensor) else None
+    return (
+        isinstance(mode, ShapesMode)
+        and mode.known.way is not None
+        and tensor.constant is None
+        and mode.known.is_made_up(tensor)
+    )
 
 
 def known_data(tensor: torch.Tensor) -> torch.Tensor | None:

@@ -8,12 +8,14 @@ the real ones as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
+from flowrun import NeedsDataError
 from flowrun_tensors.checking.operands import tensors_in
 from flowrun_tensors.lazy_torch import torch
 
@@ -27,8 +29,10 @@ _DECIDING: dict[str, Callable[..., Any]] = {
     "index": lambda tensor, indices: [one for one in indices if one is not None and _is_mask(one)],
     "masked_select": lambda tensor, mask: mask,
 }
+_CHOOSING = frozenset("nonzero nonzero_numpy argwhere count_nonzero".split())  # what is not zero
+_OF_LENGTHS = ("_pack_padded_sequence",)
 _INDICES = frozenset("index indices target".split())  # names of arguments that must be in range
-_OUT_OF_RANGE = re.compile(r"out of range|out of (\w+ )?bounds")
+_OUT_OF_RANGE = re.compile(r"out of range|out of (\w+ )?bounds|found index")
 
 
 class KnownValues:
@@ -36,37 +40,55 @@ class KnownValues:
 
     All methods are called inside `ShapesMode.__torch_dispatch__`, where operations on real tensors
     are real.
+
+    way: in which of several ways unknown elements are made up; None if they are not. What follows
+        from made-up elements is known in that way alone.
     """
 
     def __init__(self) -> None:
-        # The real tensor, and the version of the fake one, which a change in place raises.
+        self.way: int | None = None
+        # The real tensor, the version of the fake one, which a change in place raises, and the way
+        # in which the elements are made up, or None.
         self._known = WeakIdKeyDictionary()
 
     def of(self, tensor: torch.Tensor) -> torch.Tensor | None:
         """The real tensor with the same elements; None if they are not known."""
         if tensor in self._known:
-            real, version = self._known[tensor]
-            return real if tensor._version == version else None
+            real, version, way = self._known[tensor]
+            is_current = tensor._version == version and way in (None, self.way)
+            return real if is_current else None
         return None
+
+    def is_made_up(self, tensor: torch.Tensor) -> bool:
+        """Whether the elements are not known, or follow from others that are made up."""
+        if self._real(tensor) is None:
+            return True
+        return tensor in self._known and self._known[tensor][2] is not None
 
     def real_or_same(self, value: Any) -> Any:
         """The real tensor of a known one; anything else unchanged."""
         real = self.of(value) if isinstance(value, torch.Tensor) else None
         return value if real is None else real
 
-    def hold(self, tensor: torch.Tensor, real: torch.Tensor) -> None:
-        """Remember the elements of a tensor, if they are few whole numbers."""
+    def hold(self, tensor: torch.Tensor, real: torch.Tensor, way: int | None = None) -> None:
+        """Remember the elements of a tensor, if they are few whole numbers.
+
+        way: in which they are made up; None if they are not.
+        """
         if _can_be_known(tensor):
-            self._known[tensor] = (real, tensor._version)
+            self._known[tensor] = (real, tensor._version, way)
 
     def note(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
     ) -> None:
         """Remember the elements of an operation's result, if they follow from known ones."""
         results = list(tensors_in(result))
+        operands = list(tensors_in((args, keywords)))
+        if self.way is not None and any(map(self.is_made_up, operands)):
+            self._note_made_up(self.way, operation, args, keywords, results)
+            return
         if not results or not all(_can_be_known(tensor) for tensor in results):
             return
-        operands = list(tensors_in((args, keywords)))
         if not operands and operation._overloadpacket.__name__ not in _MAKERS:
             return
         if operation._schema.is_mutable or not self._all_known(operation, operands):
@@ -74,6 +96,32 @@ class KnownValues:
         real = self._computed(operation, args, keywords, self._real)
         for tensor, its_real in zip(results, tensors_in(real), strict=True):
             self.hold(tensor, its_real)
+
+    def _note_made_up(
+        self,
+        way: int,
+        operation: Any,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        results: list[torch.Tensor],
+    ) -> None:
+        """Remember the whole numbers that follow from made-up elements, so that they agree.
+
+        A single truth value is not remembered: the way decides by it as by other numbers.
+        """
+        held = [_can_be_known(one) and one.numel() > 0 and not _is_decision(one) for one in results]
+        if not any(held):
+            return
+        try:
+            real = list(tensors_in(self.assumed(operation, args, keywords, way)))
+        except (RuntimeError, IndexError, NotImplementedError, NeedsDataError):
+            return
+        is_of_floats = any(one.is_floating_point() for one in tensors_in((args, keywords)))
+        for tensor, its_real, is_held in zip(results, real, held, strict=False):
+            if is_held and its_real.shape == tensor.shape:
+                if way == 0 and is_of_floats and _is_constant_mask(its_real):
+                    its_real = made_up(tensor, way)  # other data may fall on both sides
+                self.hold(tensor, its_real, way)
 
     def result(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]
@@ -96,19 +144,43 @@ class KnownValues:
         real = self._computed(operation, args, keywords, self._real_or_spread)
         return real, all(tensor.is_floating_point() for tensor in unknown)
 
+    def assumed(
+        self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], way: int
+    ) -> Any:
+        """The real result of an operation whose shape depends on data made up in one way.
+
+        Returns None if it writes to its operands, or if they are large.
+        """
+        sizes = (tensor.numel() for tensor in tensors_in((args, keywords)))
+        if operation._schema.is_mutable or sum(sizes) > _MOST_ASKED:
+            return None
+        name = operation._overloadpacket.__name__
+
+        def real(tensor: torch.Tensor) -> torch.Tensor:
+            known = self._real(tensor)
+            return made_up(tensor, way, name) if known is None else known
+
+        with _drawing(way):
+            try:
+                return self._computed(operation, args, keywords, real)
+            except (RuntimeError, IndexError) as error:
+                raise NeedsDataError(f"whether `{name}` succeeds depends on the data") from error
+
     def check_indices(
         self, operation: Any, args: tuple[Any, ...], keywords: Mapping[str, Any], result: Any
     ) -> None:
         """Raise the kernel's error if a known index is out of range."""
         names = {argument.name for argument in operation._schema.arguments}
         operands = list(tensors_in((args, keywords)))
-        known = [tensor for tensor in operands if self._real(tensor) is not None]
+        known = [tensor for tensor in operands if not self.is_made_up(tensor)]
         if not names & _INDICES or not known:
             return
         if sum(tensor.numel() for tensor in tensors_in(result)) > _MOST_ASKED:
             return
         try:
             spread = self._real_or_filled if operation._schema.is_mutable else self._real_or_spread
+            if self.way is not None:
+                spread = self._without_made_up(spread)
             self._computed(operation, args, keywords, spread)
         except (RuntimeError, IndexError) as error:
             if _OUT_OF_RANGE.search(str(error)):
@@ -143,6 +215,14 @@ class KnownValues:
             return tensor if is_small else None
         return self.of(tensor)
 
+    def _without_made_up(
+        self, real: Callable[[torch.Tensor], torch.Tensor]
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The function that gives zeros in place of what is made up: they are always in range."""
+        return lambda one: (
+            torch.zeros(one.shape, dtype=one.dtype) if self.is_made_up(one) else real(one)
+        )
+
     def _real_or_spread(self, tensor: torch.Tensor) -> torch.Tensor:
         """The known elements, or zeros that share one element."""
         real = self._real(tensor)
@@ -152,6 +232,43 @@ class KnownValues:
         """A copy of the known elements, or zeros, that an operation in place may write to."""
         real = self._real(tensor)
         return torch.zeros(tensor.shape, dtype=tensor.dtype) if real is None else real.clone()
+
+
+def made_up(tensor: torch.Tensor, way: int, operation: str = "") -> torch.Tensor:
+    """Elements for a tensor, which have other signs, sums and counts of zeros in each way.
+
+    Whole numbers are 0 and 1, which are indices of nearly everything, and descend; if an operation
+    takes lengths, 1 and 2.
+    """
+    count = tensor.numel()
+    positions = torch.arange(count)
+    chosen = (positions % 2 == 0, positions % 3 == 1, positions >= 0)[way]
+    if tensor.dtype is torch.bool or operation in _CHOOSING:
+        elements = chosen
+    elif tensor.is_floating_point() or tensor.is_complex():
+        generator = torch.Generator().manual_seed(way)
+        sign = (1 - positions % 4, -1, 1)[way]
+        elements = torch.rand(count, generator=generator) * chosen * sign
+    else:
+        ones = (count, 0, (count + 1) // 2)[way]
+        elements = (positions < ones).long() + (operation in _OF_LENGTHS)
+    return elements.to(tensor.dtype).reshape(tensor.shape)
+
+
+def _is_constant_mask(real: torch.Tensor) -> bool:
+    return _is_mask(real) and bool((real == real.flatten()[0]).all())
+
+
+def _is_decision(tensor: torch.Tensor) -> bool:
+    return tensor.dtype is torch.bool and tensor.numel() == 1
+
+
+@contextmanager
+def _drawing(way: int) -> Iterator[None]:
+    """Inside, random numbers are those of a way; the generators are left as they were."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(way)
+        yield
 
 
 def _is_mask(tensor: torch.Tensor) -> bool:

@@ -105,6 +105,15 @@ class ShapesCheck:
         """Tensors made inside are in a file, and take no memory."""
         return self._memory.in_file()
 
+    @contextmanager
+    def assuming(self, way: int) -> Iterator[None]:
+        """Make data up that a step looks at."""
+        self._shapes.known.way = way
+        try:
+            yield
+        finally:
+            self._shapes.known.way = None
+
     def on_shapes(self, value: Any) -> Any:
         """A tensor without its data; anything else unchanged."""
         return self._shapes.from_tensor(value) if isinstance(value, torch.Tensor) else value

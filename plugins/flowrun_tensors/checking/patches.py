@@ -15,6 +15,8 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_l
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from flowrun import NeedsDataError, Unknown
+from flowrun_tensors.checking.buffers import from_file, load_with, save
+from flowrun_tensors.checking.compiled import compiled, scripted_with, traced
 from flowrun_tensors.checking.data_access import tolist
 from flowrun_tensors.checking.device_args import DeviceNames
 from flowrun_tensors.checking.fake_tensors import FakeTensor, ShapesMode
@@ -63,22 +65,22 @@ def _set(owner: Any, name: str, value: Any) -> None:
 def patch_data_access(replacements: Replacements) -> None:
     """Replace functions that read or write data, and that torch's dispatcher does not have."""
 
-    def save(*arguments: Any, **keywords: Any) -> NoReturn:
-        raise NeedsDataError("it writes a file")
-
     def unknown_array(number: Unknown, *arguments: Any, **keywords: Any) -> NoReturn:
         raise NeedsDataError("it makes an array of a value known only when the recipe runs")
 
-    def compiled(model: Any = None, **keywords: Any) -> Any:
-        return (lambda function: function) if model is None else model
-
-    replacements.replace(sys.modules["torch"], "save", save)
-    replacements.replace(sys.modules["torch"], "compile", compiled)
+    module = sys.modules["torch"]
+    replacements.replace(module, "save", save)
+    replacements.replace(module, "load", load_with(module.load))
+    replacements.replace(module, "from_file", from_file)
+    replacements.replace(module, "compile", compiled)
+    replacements.replace(torch.jit, "trace", traced)
+    replacements.replace(torch.jit, "script", scripted_with(torch.jit.script))
     replacements.replace(FakeTensor, "tolist", tolist)
     replacements.replace(FakeTensor, "__copy__", _copy)
     # Distributions validate their arguments by value.
     replacements.replace(torch.distributions.Distribution, "_validate_args", False)
     replacements.replace(torch.utils.data.RandomSampler, "__iter__", _in_order)
+    replacements.replace(torch.utils.data.DataLoader, "_get_iterator", _in_this_process)
     if hasattr(torch.utils.data.dataset, "randperm"):  # of random_split alone
         replacements.replace(torch.utils.data.dataset, "randperm", _Positions)
     replacements.replace(Unknown, "__array__", unknown_array)
@@ -97,6 +99,16 @@ def _in_order(sampler: Any) -> Iterator[int]:
     """Positions in order: batches have the same shapes in any order."""
     rows = len(sampler.data_source)
     return iter([position % rows for position in range(sampler.num_samples)])
+
+
+def _in_this_process(loader: Any) -> Any:
+    """The iterator of a DataLoader without workers: batches are the same."""
+    before = loader.num_workers, loader.timeout
+    loader.num_workers, loader.timeout = 0, 0
+    try:
+        return torch.utils.data.dataloader._SingleProcessDataLoaderIter(loader)
+    finally:
+        loader.num_workers, loader.timeout = before
 
 
 class _Positions:

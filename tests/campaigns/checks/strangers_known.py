@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tests.campaigns.checks.case import Stranger
+from tests.campaigns.checks.strangers_decided import DECIDED
 from tests.campaigns.checks.strangers_training import TRAINING
 
 KNOWN = (
     *TRAINING,
+    *DECIDED,
     Stranger(
         title="four folds, each fitted by least squares",
         code="""

@@ -22,18 +22,11 @@ TRAINING = [name for name in SHIPPED if name.startswith(("red_", "white_"))]
 # Recipes that would fail on a GPU: NumPy works on the CPU, and a missing GPU cannot be there.
 NOT_FOR_A_GPU = ("article/28_numpy_numpy.yaml", "article/38_gpu_missing.yaml")
 
-# The steps of shipped recipes of which a check says that it cannot know: what `equal` finds depends
-# on the data, and so does where a descent ends that stops by itself.
+# The steps of shipped recipes of which a check says that it cannot know: where a descent ends that
+# stops by itself depends on the data.
 UNKNOWN = {
     "checks/by_hand_batches.yaml": ["by_patience"],
     "checks/by_hand_optimizers.yaml": ["by_tolerance"],
-    "article/17_data_split_columns.yaml": ["compute"],
-    "article/21_data_wine.yaml": ["compute"],
-    "article/23_data_wine_shuffle.yaml": ["compute"],
-    "article/24_data_wine_split.yaml": ["compute"],
-    "article/26_data_wine_save.yaml": ["compute"],
-    "article/28_numpy_numpy.yaml": ["compute"],
-    "article/58_nn_save.yaml": ["compute"],
 }
 
 # Recipes that a document shows for what a check says of them.

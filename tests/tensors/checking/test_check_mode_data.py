@@ -66,7 +66,7 @@ LOOKS: dict[str, Code] = {
     "nonzero": lambda: torch.randn(3).nonzero(),
     "unique": lambda: torch.unique(torch.randn(3)),
     "equal": lambda: torch.equal(torch.randn(3), torch.randn(3)),
-    "long list": lambda: torch.randn(1001).tolist(),
+    "long list": lambda: torch.randn(100_001).tolist(),
     "size": lambda: torch.zeros(torch.randn(3).argmax().item()),  # type: ignore[arg-type]
     "address": lambda: torch.randn(3).data_ptr(),
     "autocast of what is absent": lambda: torch.autocast("cuda"),
@@ -150,3 +150,17 @@ def test_a_file_that_a_library_opens_itself_gives_what_is_unknown(
         found = mode.diagnose(caught.value)
     assert found is not None
     assert found.kind == "unsupported"
+
+
+def test_a_mapped_file_has_the_length_that_it_has_in_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "few.bin"
+    path.write_bytes(bytes(8))
+    mode = on_cpu()
+    with mode, mode.watching():
+        assert torch.from_file(str(path), size=2).shape == (2,)
+        with pytest.raises(RuntimeError, match=r"size <8> is smaller than .* <400>"):
+            torch.from_file(str(path), size=100)
+        with pytest.raises(RuntimeError, match="unable to open file"):
+            torch.from_file(str(tmp_path / "none.bin"), size=1)
+        with pytest.raises(NeedsDataError, match="writes a file"):
+            torch.from_file(str(tmp_path / "none.bin"), shared=True, size=1)
