@@ -46,10 +46,11 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of line `number`, counted from 0; empty past the end."""
-        return self._lines[number] if number < len(self._lines) else ""
+        return self.lines[number] if number < len(self.lines) else ""
 
     @cached_property
-    def _lines(self) -> list[str]:
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends."""
         return _LINE_END.split(self.text)
 
 

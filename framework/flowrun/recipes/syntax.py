@@ -73,12 +73,11 @@ def _not_closed(error: Exception, what: str, began: Mark) -> Problem | None:
 
 def _open_at_end(source: Source, place: int) -> Mark | None:
     """The last brace or bracket that is open at the end of a text, if the error is there."""
-    lines = source.text.splitlines()
-    if any(line.strip() for line in lines[place:]):
+    if any(line.strip() for line in source.lines[place:]):
         return None
     open_ones: list[Mark] = []
     quote = ""
-    for number, line in enumerate(lines):
+    for number, line in enumerate(source.lines):
         for column, character in enumerate(line):
             begins = column == 0 or line[column - 1] in " [{,:=("
             if quote:
@@ -149,8 +148,13 @@ def _unreadable(error: Exception, source: Source) -> Problem:
     if not isinstance(position, int) or not isinstance(character, (int, str)):
         return Problem(f"{source.name}: not YAML: {error}".replace("\n", " "))
     code = character if isinstance(character, int) else ord(character)
-    line = source.text.encode()[:position].count(b"\n") + 1
+    before = source.text.encode()[:position].decode("utf-8", "ignore")
+    line = before.count("\n")
+    if source.path is None:
+        mark = Mark(source, line, len(before) - before.rfind("\n") - 1)
+        hint = f'in double quotes it can be written as an escape: "\\x{code:02x}"'
+        return Problem(f"not YAML: the control character 0x{code:02x}", mark, hint=hint)
     return Problem(
-        f"{source.name}:{line}: not a recipe: it contains the control character 0x{code:02x}",
+        f"{source.name}:{line + 1}: not a recipe: it contains the control character 0x{code:02x}",
         hint="a recipe is a YAML text; a data file is named in `- load: {source: ...}`",
     )

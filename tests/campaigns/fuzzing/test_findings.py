@@ -84,6 +84,10 @@ FINDINGS = {
             b'"@"', b"[" * 700 + b"1" + b"]" * 700
         ),
     ),
+    "a control character in a setting": ("setting", b'train.lr="\x03'),
+    "a setting with a bracket behind separators of ASCII": (
+        "setting", b"i`\x1f~\x1f+=\x1f+\x0b~0\xc2\xdd!=[\r\r",
+    ),
     "an attribute after letters of two bytes": ("expression", "n(ж+ш).g".encode()),
     "an attribute of letters that Python takes for others": ("expression", "n(ш).ﬃﬃ".encode()),
     "a mistake in an expression of two lines": (
