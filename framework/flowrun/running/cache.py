@@ -33,8 +33,8 @@ from flowrun.store.live_code import live_code
 from flowrun.store.run_index import is_own_run
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import MISSING, Store
+from flowrun.store.structures import plain_document, put_together
 from flowrun.store.syntax import parsed_syntax
-from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import in_order, parts_digest
 

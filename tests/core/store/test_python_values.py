@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import flowrun
-from flowrun.store.value_files import put_together
+from flowrun.store.structures import put_together
 from flowrun.values.python_types import PYTHON_TYPES
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
