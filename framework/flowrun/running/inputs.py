@@ -11,7 +11,7 @@ from typing import Any
 from flowrun.errors import FlowrunError
 from flowrun.running.dataflow import NAMED, Output
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import value_digest
+from flowrun.values.digests import change_digest
 
 _CONTAINERS = (dict, list, tuple, deque)
 
@@ -49,7 +49,7 @@ class Inputs:
             if output.is_mutable is None:
                 output.is_mutable = self._is_mutable(output.value)
             if output.is_mutable:
-                digest = output.record.digest or value_digest(output.value, self._codecs)
+                digest = output.record.digest or change_digest(output.value, self._codecs)
                 if digest is not None:
                     found[name] = digest
         return found
@@ -61,7 +61,7 @@ class Inputs:
         """
         for name, digest in digests.items():
             value = inputs[name].value
-            if value_digest(value, self._codecs) != digest:
+            if change_digest(value, self._codecs) != digest:
                 own = name.removeprefix(NAMED)
                 is_copied_whole = isinstance(value, _CONTAINERS) or self._codecs.form(type(value))
                 copy = f"copy.deepcopy({own})" if is_copied_whole else f"{own}.copy()"

@@ -11,7 +11,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from flowrun.plugins.local_modules import LocalModules, loaded_module, present_folder
@@ -41,11 +41,11 @@ class PlanClasses:
 
     def name(self, found: Any) -> tuple[str, str]:
         """The module of a class or function, and its name there."""
-        if getattr(found, "__module__", None) is None:  # a function in C, as `torch.tanh`
-            for library in self._libraries:
-                name = str(found.__name__)
-                if getattr(sys.modules.get(library), name, None) is found:
-                    return library, name
+        if isinstance(found, BuiltinFunctionType):  # one of torch is named after a class in C
+            name = str(found.__name__)
+            for module in (found.__module__, *self._libraries):
+                if getattr(sys.modules.get(str(module)), name, None) is found:
+                    return str(module), name
         return str(found.__module__), str(found.__qualname__)
 
     def named(self, module: str, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,9 @@ class Codec(msgspec.Struct, frozen=True):
         call of its class. It raises ValueError for an instance that has more than these. The class
         must be one of the type's own library, or of the plan's own code. `plain` may then return
         values of other types, such as tensors.
+    belongs: called with such an instance, gives the values that must be parts of another object in
+        the same value, as the parameters of an optimizer are of a module. Without that object it
+        is not kept: it would come back apart from it.
     memory: called with a value, gives the addresses in memory between which its elements lie, or
         None. Two parts of one value that share memory cannot be kept: they would come back apart.
 
@@ -92,6 +95,7 @@ class Codec(msgspec.Struct, frozen=True):
     suffix: str = ""
     portable: Callable[[Any], Any] | None = None
     attributes: Callable[[Any], dict[str, Any]] | None = None
+    belongs: Callable[[Any], Iterable[Any]] | None = None
     memory: Callable[[Any], tuple[int, int] | None] | None = None
     mutable: bool = False
 
@@ -167,7 +171,7 @@ class Codecs:
         codecs = (self._codecs.get(full_name(one)) for one in kind.__mro__)
         nearest = next((one for one in codecs if one is not None), None)
         if nearest is not None and nearest.attributes is not None:
-            return form_by(nearest.attributes)
+            return form_by(nearest.attributes, nearest.belongs)
         return form_of(kind)
 
     def codec_named(self, type_name: str) -> Codec | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 from weakref import ReferenceType
@@ -44,6 +45,17 @@ def value_digest(value: object, values: Codecs) -> str | None:
     """
     try:
         return _Digester(value, values).of(value).hex()
+    except (NoDigestError, RecursionError):
+        return None
+
+
+def change_digest(value: object, values: Codecs) -> str | None:
+    """A digest by which a change of a value is noticed in this process.
+
+    It is that of `value_digest`, and values have it as well whose class no other process finds.
+    """
+    try:
+        return _Digester(value, values, is_local=True).of(value).hex()
     except (NoDigestError, RecursionError):
         return None
 
@@ -93,10 +105,11 @@ def _hexadecimal(text: str) -> str:
 
 
 class _Digester:
-    """Digests one value."""
+    """Digests one value. is_local: for this process alone."""
 
-    def __init__(self, value: Any, codecs: Codecs) -> None:
+    def __init__(self, value: Any, codecs: Codecs, *, is_local: bool = False) -> None:
         self._codecs = codecs
+        self._is_local = is_local
         self._aliases = aliases_in(value, codecs)
 
     def of(self, value: Any) -> bytes:
@@ -119,8 +132,7 @@ class _Digester:
             parts = [self.of(item) for item in value]
             return blake3(kind.__name__.encode() + b":" + b"".join(parts)).digest()
         if kind is dict:
-            pairs = [self.of(key) + self.of(item) for key, item in value.items()]
-            return blake3(b"dict:" + b"".join(pairs)).digest()
+            return blake3(b"dict:" + self._of_items(value)).digest()
         codec = self._codecs.own_codec(value)
         if codec is not None and codec.attributes is None:
             return self._by_codec(codec, value)
@@ -171,22 +183,26 @@ class _Digester:
             state = form.state(value)
         except ValueError as error:
             raise NoDigestError(str(error)) from error
+        if form.belongs is not None and not self._is_local:
+            self._require_met(form.belongs(value), type(value))
         parts = [
-            self.of(kind) + self._of_attributes(found)
+            self.of(kind) + self._of_content(found)  # a dict of attributes is no other part
             if isinstance(found, dict)
             else self.of(kind) + self.of(found)
             for kind, found in state.items()
         ]
         return blake3(b"instance:" + code + b"".join(parts)).digest()
 
-    def _of_attributes(self, attributes: dict[str, Any]) -> bytes:
-        found = b""
-        for name, value in attributes.items():
+    def _of_items(self, items: dict[Any, Any]) -> bytes:
+        found = []
+        for key, item in items.items():
             try:
-                found += self.of(name) + self.of(value)
+                found.append(self.of(key) + self.of(item))
             except NoDigestError as error:
-                raise error.within(name) from error
-        return blake3(b"attributes:" + found).digest()
+                if type(key) is not str:
+                    raise
+                raise error.within(key) from error
+        return b"".join(found)
 
     def _referred(self, value: Any, aliases: Aliases) -> int:
         """The number of the part to which a weak reference leads."""
@@ -199,7 +215,18 @@ class _Digester:
         try:
             return blake3(classes.code(found).encode()).digest()
         except ValueError as error:
+            if self._is_local:
+                return b"%d" % id(found)
             raise NoDigestError(str(error)) from error
+
+    def _require_met(self, parts: Iterable[Any], kind: type) -> None:
+        """Raise NoDigestError unless all these were met: alone they would be others."""
+        aliases = self._aliases
+        if aliases is None or any(aliases.number_of_met(one) is None for one in parts):
+            raise NoDigestError(
+                f"{kind.__qualname__} would come back apart from what it changes: return its "
+                "state_dict(), or both in one dict, what it changes first"
+            )
 
 
 def _int_bytes(value: int) -> bytes:

@@ -8,7 +8,7 @@ found by what knows these (`Classes`), and an instance is made without calling i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import is_dataclass
 from enum import Enum, Flag
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType
@@ -43,12 +43,14 @@ class Form(msgspec.Struct, frozen=True):
     state: the instance as values of other types. Raises ValueError for one that has more.
     made: called with the class and such values, gives the instance; None if `begun` makes it.
     begun: an instance without attributes, to which its own parts may refer, and filled: sets them.
+    belongs: the values that must be parts of the whole value, met before the instance.
     """
 
     state: Callable[[Any], dict[str, Any]]
     made: Callable[[type[Any], dict[str, Any]], Any] | None = None
     begun: Callable[[type[Any]], Any] | None = None
     filled: Callable[[Any, dict[str, Any]], None] | None = None
+    belongs: Callable[[Any], Iterable[Any]] | None = None
 
 
 def form_of(kind: type) -> Form | None:
@@ -64,14 +66,19 @@ def form_of(kind: type) -> Form | None:
     return _OBJECT if is_dataclass(kind) else None
 
 
-def form_by(attributes: Callable[[Any], dict[str, Any]]) -> Form:
+def form_by(
+    attributes: Callable[[Any], dict[str, Any]],
+    belongs: Callable[[Any], Iterable[Any]] | None = None,
+) -> Form:
     """How instances are taken apart of whose class a codec gives the attributes."""
 
     def state(value: Any) -> dict[str, Any]:
         _require_plain(type(value))
-        return {"slots": {}, "attributes": attributes(value)}
+        found = attributes(value)
+        kept = {name: one for name, one in found.items() if not _is_computed(type(value), name)}
+        return {"slots": _slots(value), "attributes": kept}
 
-    return Form(state, begun=object.__new__, filled=_filled)
+    return Form(state, begun=object.__new__, filled=_filled, belongs=belongs)
 
 
 def is_definition(value: object) -> bool:
