@@ -63,12 +63,13 @@ def as_text(leaf: Any, values: Codecs) -> Any:
     about = described(leaf, values)
     if math.prod(about.get("shape") or [1]) <= _MOST_ITEMS:
         try:
-            text = {**about, "values": _encoded(codec.plain(leaf))}
+            plain = codec.plain(leaf)
+            text = {**about, "values": _encoded(plain)}
             json.dumps(text)
         except (TypeError, ValueError, RuntimeError):  # JSON has no complex numbers
             pass
         else:
-            return text
+            return text if not isinstance(plain, dict) else {**about, _FILE: True}
     return {**about, _FILE: True}
 
 
