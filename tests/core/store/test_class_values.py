@@ -522,3 +522,19 @@ def slow(*, ctx):
     done = flowrun("r.yaml", fresh=True)
     assert done.returncode == 0, done.stderr
     assert "OrderedDict [0, 1, 2, 3] from [0, 1]" in done.stdout
+
+
+def test_a_check_says_before_the_run_what_cannot_be_kept(world: World, flowrun: Flowrun) -> None:
+    write(world, ["Box(Plain())", "Box(lambda: 1)", "local()", "Square(1.0)", "Color.RED"])
+    (world.folder / "shapes.py").write_text(SHAPES + MORE)
+    checked = flowrun("check", "r.yaml")
+    text = " ".join((checked.stdout + checked.stderr).split())
+    for number, reason in enumerate((
+        "its `content`: no codec names the type Plain",
+        "its `content`: the function `make.<locals>.<lambda>` is defined inside a function",
+        "its class `local.<locals>.Local` is defined inside a function",
+    )):  # fmt: skip
+        assert f"`t{number}` cannot be kept, so `look{number}` runs each time: {reason}" in text
+    assert "`t3` cannot" not in text
+    assert "`t4` cannot" not in text
+    assert checked.returncode == 0
