@@ -112,6 +112,10 @@ class CodeIndex:
         if file is not None:
             self._files[Path(file)] = None
 
+    def file_digest(self, path: Path) -> str | None:
+        """The digest of a file that code read while it was imported; None if there is none."""
+        return self._digests.of(path)
+
     @property
     def files(self) -> list[Path]:
         """Every file looked at, and the paths where modules were looked for in vain."""

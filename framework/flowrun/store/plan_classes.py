@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from flowrun.plugins.local_modules import LocalModules, loaded_module, present_folder
 from flowrun.plugins.package_imports import is_shared
 from flowrun.plugins.registry import Registry
+from flowrun.store.closure import Code
 from flowrun.store.code import CodeIndex
 from flowrun.store.live_values import is_library
 from flowrun.values.digests import parts_digest
@@ -84,7 +87,8 @@ class PlanClasses:
             return ""  # each key has the version of Python
         if top in self._libraries:
             return self._index.packages.version(top)
-        code = self._index.of_definition(module, name, self._folder_of(module))
+        folder = self._folder_of(module)
+        code = self._index.of_definition(module, name, folder)
         if not code.modules:
             raise ValueError(f"the code of `{name}` is in no file")
         put = dict(_put_into(found)) if isinstance(found, type) else {}
@@ -92,7 +96,8 @@ class PlanClasses:
         if not all(one.modules for one in codes):
             raise ValueError(f"a method of `{name}` was defined without a file")
         others = [[one.modules, one.packages] for one in codes]
-        return parts_digest([code.modules, code.packages, *put, *others])
+        seen = _seen_on_import(code, folder, self._index)
+        return parts_digest([code.modules, code.packages, seen, *put, *others])
 
     @functools.cached_property
     def _libraries(self) -> dict[str, str]:
@@ -140,6 +145,34 @@ def _module_in(folder: LocalModules, name: str) -> ModuleType | None:
     if name not in folder.loaded:
         return None
     return sys.modules.get(name) if present_folder() is folder else folder.imported.get(name)
+
+
+def _seen_on_import(
+    code: Code, folder: LocalModules | None, index: CodeIndex
+) -> dict[str, str | None]:
+    """The states of what the modules of some code looked at on import, which their methods use.
+
+    A path below the folder counts by its place there, so that a copy of the folder has the same.
+    """
+    seen: dict[str, Any] = {}
+    for module in code.loaded:
+        seen |= module.observation.seen
+    if code.is_blind and folder is not None:
+        for module in folder.loaded.values():
+            seen |= module.observation.seen
+    base = "" if folder is None else f"{folder.folder}{os.sep}"
+    found: dict[str, str | None] = {}
+    for what, state in seen.items():
+        kind, _, name = what.partition(":")
+        if what in code.own:
+            continue
+        if kind == "file":
+            state = index.file_digest(Path(name))
+        elif kind == "module":
+            state = index.packages.version(name)
+        shown = f"{kind}:{name.removeprefix(base)}" if base else what
+        found[shown] = None if state is None else str(state)
+    return found
 
 
 def _put_into(kind: type) -> Iterator[tuple[str, FunctionType]]:

@@ -190,7 +190,8 @@ def _struct(kind: type[Any], state: dict[str, Any]) -> Any:
 def _member_state(member: Enum) -> dict[str, Any]:
     kind = type(member)
     if kind.__members__.get(str(member.name)) is member:
-        return {"member": member.name}
+        # The class's text may not show the value, if a file gives it.
+        return {"member": member.name, "value": member.value}
     if isinstance(member, Flag) and kind(member.value) is member:
         return {"flags": member.value}
     raise ValueError("it is no member that its class knows")

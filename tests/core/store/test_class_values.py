@@ -356,6 +356,31 @@ def test_a_class_that_its_maker_does_not_name_counts(world: World, how: str) -> 
     assert world.run()[0].values["area"] == 12.0
 
 
+def test_what_the_module_of_a_class_reads_on_import_counts(world: World) -> None:
+    write_using(world)
+    rate = "\n\nRATE = float((__import__('pathlib').Path(__file__).parent / 'rate').read_text())\n"
+    (world.folder / "shapes.py").write_text(SHAPES + rate)
+    edit(world, "shapes.py", "self.side**2", "self.side * RATE")
+    (world.folder / "rate").write_text("2")
+    assert world.run()[0].values["area"] == 6.0
+    assert world.called() == []
+    (world.folder / "rate").write_text("3")
+    assert world.run()[0].values["area"] == 9.0
+
+
+def test_the_value_of_a_member_that_a_file_gives_counts(world: World) -> None:
+    write_using(world)
+    given = "\n\nimport json\nKind = enum.Enum('Kind', json.load(open('kinds.json')))\n"
+    (world.folder / "shapes.py").write_text(SHAPES + given)
+    edit(world, "steps.py", "import Square, called", "import Kind, called")
+    edit(world, "steps.py", "Square(3.0)", "Kind.A")
+    edit(world, "measuring.py", "shape.area()", "shape.value")
+    for value in (1, 2):
+        (world.folder / "kinds.json").write_text(json.dumps({"A": value}))
+        assert world.run()[0].values["area"] == value
+    assert world.called() == []
+
+
 UNKEPT = {
     "a class of no known form": ("Plain()", "no codec names the type Plain"),
     "a field that cannot be kept": ("Box(Box(lambda: 1))", "its `content.content`: the function"),
