@@ -51,6 +51,11 @@ class PlanClasses:
                     return str(module), name
         return str(found.__module__), str(found.__qualname__)
 
+    def is_own(self, module: str) -> bool:
+        """Whether a module is of the plan's own code."""
+        top = _top(module)
+        return top not in sys.stdlib_module_names and top not in self._libraries
+
     def named(self, module: str, name: str) -> Any:
         """The class or function of a name in a module that the plan knows."""
         found = {id(one): one for one in self._all_named(module, name)}

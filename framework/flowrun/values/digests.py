@@ -49,6 +49,15 @@ def value_digest(value: object, values: Codecs) -> str | None:
         return None
 
 
+def digest_and_classes(value: object, values: Codecs) -> tuple[str | None, dict[str, str]]:
+    """The digest of a value, and what identifies the plan's classes and functions in it."""
+    digester = _Digester(value, values)
+    try:
+        return digester.of(value).hex(), digester.classes
+    except (NoDigestError, RecursionError):
+        return None, {}
+
+
 def change_digest(value: object, values: Codecs) -> str | None:
     """A digest by which a change of a value is noticed in this process.
 
@@ -105,11 +114,12 @@ def _hexadecimal(text: str) -> str:
 
 
 class _Digester:
-    """Digests one value. is_local: for this process alone."""
+    """Digests one value. is_local: for this process alone. classes: the plan's own that were met."""
 
     def __init__(self, value: Any, codecs: Codecs, *, is_local: bool = False) -> None:
         self._codecs = codecs
         self._is_local = is_local
+        self.classes: dict[str, str] = {}
         self._aliases = aliases_in(value, codecs)
 
     def of(self, value: Any) -> bytes:
@@ -213,7 +223,11 @@ class _Digester:
 
     def _code(self, found: Any, classes: Classes) -> bytes:
         try:
-            return blake3(classes.code(found).encode()).digest()
+            code = classes.code(found)
+            module, name = classes.name(found)
+            if classes.is_own(module):
+                self.classes[f"{module}:{name}"] = code
+            return blake3(code.encode()).digest()
         except ValueError as error:
             if self._is_local:
                 return b"%d" % id(found)

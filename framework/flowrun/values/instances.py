@@ -8,7 +8,7 @@ found by what knows these (`Classes`), and an instance is made without calling i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from enum import Enum, Flag
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType
@@ -33,8 +33,22 @@ class Classes(Protocol):
     def name(self, found: Any) -> tuple[str, str]:
         """The module of a class or function, and its name there; raises ValueError as well."""
 
+    def is_own(self, module: str) -> bool:
+        """Whether a module is of the plan's own code, which changes more often than libraries."""
+
     def named(self, module: str, name: str) -> Any:
         """The class or function of a name in a module; raises LookupError if there is none."""
+
+
+def changed_class(codes: Mapping[str, str], classes: Classes | None) -> str | None:
+    """The first class or function, of those by `module:name`, whose code is not as it was."""
+    for name, code in codes.items():
+        try:
+            if classes is None or classes.code(classes.named(*name.split(":"))) != code:
+                return name.partition(":")[2]
+        except (LookupError, ValueError):
+            return name.partition(":")[2]
+    return None
 
 
 class Form(msgspec.Struct, frozen=True):

@@ -305,6 +305,15 @@ def test_a_method_that_is_put_into_the_class_counts(world: World) -> None:
     assert world.run()[0].values["area"] == 8.0
 
 
+def test_a_method_that_this_process_has_replaced_counts(world: World) -> None:
+    write_using(world)
+    assert world.run()[0].values["area"] == 9.0
+    plan = flowrun.plan(world.path)
+    folder = next(one.local for one in plan.registry.plugins.values() if one.local is not None)
+    folder.imported["shapes"].Base.area = lambda self: 11.0
+    assert flowrun.run_plan(plan).values["area"] == 11.0
+
+
 REGISTERED = {
     "a decorator": """
 KNOWN = []
