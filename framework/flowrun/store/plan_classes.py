@@ -1,8 +1,9 @@
-"""The classes and functions that values of one plan may refer to, found by name and never imported.
+"""The classes and functions that values of one plan may refer to, found by name.
 
 They are Python's, those of a library with a codec for instances of its classes, such as torch, and
-those of the plan's own code: of its plugins and of the modules that these have imported. An
-instance depends on the code of its class, so that code is a part of what identifies it.
+those of the plan's own code: of its plugins and of the modules that these import. Nothing is
+imported but what the text of that code imports, whatever name a store gives. An instance depends
+on the code of its class, so that code is a part of what identifies it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -59,6 +61,8 @@ class PlanClasses:
     def named(self, module: str, name: str) -> Any:
         """The class or function of a name in a module that the plan knows."""
         found = {id(one): one for one in self._all_named(module, name)}
+        if not found and self._import(module):
+            found = {id(one): one for one in self._all_named(module, name)}
         if not found:
             raise LookupError(f"no module `{module}` of the plan has `{name}`")
         if len(found) > 1:
@@ -132,6 +136,18 @@ class PlanClasses:
         is_known = top in sys.stdlib_module_names or top in self._libraries or is_shared(top)
         if name in sys.modules and (is_known or (loaded is not None and loaded.is_of_plugin)):
             yield sys.modules[name]
+
+    def _import(self, name: str) -> bool:
+        """Import a module that the text of a plugin's step imports when it is called."""
+        for plugin in self._registry.plugins.values():
+            local = plugin.local
+            if self._index is None or local is None or local.path_of(name) is None:
+                continue
+            if any(name in self._index.of_step(one, plugin).modules for one in plugin.steps):
+                with local.entered(), suppress(Exception):  # it is the user's code
+                    importlib.import_module(name)
+                    return True
+        return False
 
     def _folders(self) -> list[LocalModules]:
         found = (plugin.local for plugin in self._registry.plugins.values())

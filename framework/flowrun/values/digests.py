@@ -114,7 +114,7 @@ def _hexadecimal(text: str) -> str:
 
 
 class _Digester:
-    """Digests one value. is_local: for this process alone. classes: the plan's own that were met."""
+    """Digests one value. is_local: for this process alone. classes: those met of the plan."""
 
     def __init__(self, value: Any, codecs: Codecs, *, is_local: bool = False) -> None:
         self._codecs = codecs

@@ -314,6 +314,22 @@ def test_a_method_that_this_process_has_replaced_counts(world: World) -> None:
     assert flowrun.run_plan(plan).values["area"] == 11.0
 
 
+def test_a_class_that_a_step_imports_when_it_is_called_is_found(
+    world: World, flowrun: Flowrun
+) -> None:
+    write_using(world)
+    edit(world, "steps.py", "from shapes import Square, called\n", "")
+    edit(world, "steps.py", "    called(\"make\")\n", "    from shapes import Square, called\n"
+         "    called(\"make\")\n")  # fmt: skip
+    edit(world, "steps.py", '    called("beside")\n', "")
+    assert flowrun("r.yaml", fresh=True).returncode == 0
+    Path(os.environ["CALLS"]).write_text("")
+    edit(world, "measuring.py", "return shape.area()", "return shape.area() + 1")
+    done = flowrun("r.yaml", fresh=True)
+    assert "area 10" in done.stdout, done.stderr
+    assert Path(os.environ["CALLS"]).read_text().split() == ["measure"]
+
+
 REGISTERED = {
     "a decorator": """
 KNOWN = []
