@@ -43,8 +43,11 @@ def flowrun_datasets() -> Iterable[Dataset]:
 def flowrun_codecs() -> Iterable[Codec]:
     from flowrun_tensors.array_codecs import ARRAY_CODECS
     from flowrun_tensors.codecs import CODECS
+    from flowrun_tensors.matrix_codecs import MATRIX_CODECS
+    from flowrun_tensors.module_codecs import MODULE_CODECS
+    from flowrun_tensors.table_codecs import TABLE_CODECS
 
-    return (*CODECS, *ARRAY_CODECS)
+    return (*CODECS, *ARRAY_CODECS, *MODULE_CODECS, *TABLE_CODECS, *MATRIX_CODECS)
 
 
 @hookimpl

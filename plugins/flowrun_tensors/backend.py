@@ -14,6 +14,7 @@ from typing import Any
 from flowrun import Backend, Call, CheckMode, Context, FlowrunError, Setting, Step
 from flowrun_tensors.input_types import explain_type_errors
 from flowrun_tensors.lazy_torch import torch, when_imported
+from flowrun_tensors.tensor_parts import dense
 from flowrun_tensors.torch_settings import torch_settings
 
 # Device files without which no build of torch can have an accelerator under Linux: NVIDIA, NVIDIA
@@ -117,7 +118,8 @@ def _gradients_unchanged(call: Call) -> Iterator[None]:
     ]
     yield
     for name, tensor, grad, copy in before:
-        if tensor.grad is grad and (grad is None or copy is None or torch.equal(grad, copy)):
+        is_same = grad is None or copy is None or torch.equal(dense(grad), dense(copy))
+        if tensor.grad is grad and is_same:
             continue
         if any(tensor is returned for returned in _tensors(call.returned)):
             raise FlowrunError(

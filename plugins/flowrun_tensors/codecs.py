@@ -6,6 +6,7 @@ from typing import Any
 
 from flowrun import Codec, Summary
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.tensor_parts import dense, is_plain, parts_of
 from flowrun_tensors.tensor_store import read_tensors, tensor_digest, write_tensors
 
 
@@ -16,8 +17,28 @@ def tensor_summary(tensor: torch.Tensor) -> Summary:
         shape=tuple(tensor.shape),
         dtype=dtype_name(tensor),
         device=str(tensor.device),
-        bytes=None if tensor.is_sparse else tensor.nbytes,  # which a sparse one does not have
+        bytes=tensor_bytes(tensor),
     )
+
+
+def tensor_bytes(tensor: torch.Tensor) -> int | None:
+    """The bytes of the elements that a tensor has in memory; None if they cannot be counted."""
+    try:
+        if is_plain(tensor):
+            return tensor.nbytes
+        return sum(part.nbytes for part in parts_of(tensor).values())
+    except (ValueError, RuntimeError):  # of a layout without parts, or not initialized
+        return None
+
+
+def tensor_memory(tensor: torch.Tensor) -> tuple[int, int] | None:
+    """The addresses between which the elements of a strided tensor lie; None for any other."""
+    if not is_plain(tensor) or not tensor.numel() or tensor.is_meta:
+        return None
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    span = 1 + sum((size - 1) * stride for size, stride in steps)
+    start = tensor.data_ptr()
+    return start, start + span * tensor.element_size()
 
 
 def dtype_name(tensor: torch.Tensor) -> str:
@@ -27,7 +48,7 @@ def dtype_name(tensor: torch.Tensor) -> str:
 
 def tensor_plain(tensor: torch.Tensor) -> object:
     """The tensor as a number or nested lists."""
-    return tensor.detach().tolist()
+    return dense(tensor).tolist()
 
 
 def tensor_begin(tensor: torch.Tensor, count: int) -> list[Any] | None:
@@ -35,7 +56,7 @@ def tensor_begin(tensor: torch.Tensor, count: int) -> list[Any] | None:
 
     None for a layout that has no rows.
     """
-    if tensor.layout is not torch.strided or tensor.is_quantized:
+    if not is_plain(tensor):
         return None
     row = tensor.detach()
     while row.ndim > 1 and row.numel() > count:
@@ -47,7 +68,7 @@ def tensor_begin(tensor: torch.Tensor, count: int) -> list[Any] | None:
 def tensor_portable(tensor: torch.Tensor) -> torch.Tensor:
     """The same numbers on the CPU, in row-major order, apart from any autograd graph."""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if plain.layout is not torch.strided:
+    if not is_plain(plain):
         return plain
     return plain.clone(memory_format=torch.contiguous_format)
 
@@ -79,6 +100,8 @@ def tensor_difference(
     are taken in the tensor's dtype, or in float64 if that is of whole numbers. Of `rtol` and
     `atol` one may be left out, and is 0 then.
     """
+    tensor = dense(tensor)
+    wanted = dense(wanted) if isinstance(wanted, torch.Tensor) else wanted
     if rtol is not None or atol is not None:
         rtol, atol = rtol or 0.0, atol or 0.0
     try:
@@ -138,6 +161,7 @@ CODECS = (
         read=read_tensors,
         suffix=".safetensors",
         portable=tensor_portable,
+        memory=tensor_memory,
     ),
     Codec(
         "torch.nn.parameter.Parameter",
@@ -148,5 +172,6 @@ CODECS = (
         pack=as_tensor,
         unpack=as_parameter,
         portable=tensor_portable,
+        memory=tensor_memory,
     ),
 )

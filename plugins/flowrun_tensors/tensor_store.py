@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.tensor_parts import is_plain, joined, parts_of, traits_of_parts
 
 _ALIGNMENT = 64  # bytes: that of torch's own allocations, and of the kernels' vectors
+_OF_BUFFERS = frozenset({"persistent", "_is_buffer"})  # attributes that torch.nn.Buffer sets
 _CHUNK = 1 << 22  # bytes digested at a time of a tensor with gaps: about the size of a cache
 _MOST_NAMES = 100_000  # tensors in one value or golden file; each takes 0.1 ms to read
 # Bytes of memory that a view with gaps may span, if that is more than 16 times its own.
@@ -30,18 +33,31 @@ _IN_SAFETENSORS = frozenset(
 def tensor_digest(tensor: torch.Tensor) -> bytes:
     """BLAKE3 of dtype, shape, bytes in row-major order, and traits if the tensor has any.
 
-    A contiguous tensor on the CPU without a gradient has none. Raises ValueError for a tensor that
-    no file can hold whole: a sparse or quantized one, one that is part of an autograd graph, one
-    with hooks or attributes of its own.
+    A contiguous tensor on the CPU without a gradient has none. Of a sparse or quantized tensor the
+    digests of its parts, and what joins them, count. Raises ValueError for a tensor that no file
+    can hold whole: one that is part of an autograd graph, one with hooks or attributes of its own.
     """
     from blake3 import blake3
 
     _require_storable(tensor)
+    if not is_plain(tensor):
+        return _digest_of_parts(tensor)
     hasher = blake3(f"{tensor.dtype} {tuple(tensor.shape)}:".encode())
     for piece in _pieces(tensor.detach()):
         hasher.update(_bytes_of(piece))
     if traits := _traits(tensor):
         hasher.update(repr(traits).encode())  # they stand in one order
+    if tensor.grad is not None:
+        hasher.update(b"grad:" + tensor_digest(tensor.grad))
+    return hasher.digest()
+
+
+def _digest_of_parts(tensor: torch.Tensor) -> bytes:
+    from blake3 import blake3
+
+    hasher = blake3(repr(traits_of_parts(tensor)).encode())
+    for name, part in parts_of(tensor).items():
+        hasher.update(name.encode() + tensor_digest(part))
     if tensor.grad is not None:
         hasher.update(b"grad:" + tensor_digest(tensor.grad))
     return hasher.digest()
@@ -58,7 +74,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     _require_few(len(tensors))
     plain: dict[str, torch.Tensor] = {}
     traits: dict[str, dict[str, Any]] = {}
-    for name, tensor in _with_gradients(tensors, traits):
+    for name, tensor in _with_parts(_with_gradients(tensors, traits), traits):
         _require_storable(tensor)
         traits.setdefault(name, {}).update(_traits(tensor))
         plain[name] = _plain(tensor)
@@ -94,6 +110,10 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
             name: _restored(file.get_tensor(name), traits.get(name, {}))
             for name in file.keys()  # noqa: SIM118
         }
+    for name, one in traits.items():
+        if "parts" in one:
+            parts = {key: found.pop(part) for key, part in one["parts"].items()}
+            found[name] = joined(parts, one)
     for name, gradient in ((name, one["grad"]) for name, one in traits.items() if "grad" in one):
         found[name].grad = found.pop(gradient)
     return found
@@ -118,6 +138,8 @@ def _traits(tensor: torch.Tensor) -> dict[str, Any]:
         traits["conj"] = True
     if tensor.is_neg():
         traits["neg"] = True
+    if vars(tensor):
+        traits["attributes"] = {name: vars(tensor)[name] for name in sorted(vars(tensor))}
     return traits
 
 
@@ -152,6 +174,7 @@ def _restored(tensor: torch.Tensor, traits: dict[str, Any]) -> torch.Tensor:
             tensor = torch._neg_view(tensor)
         if traits.get("conj"):
             tensor = tensor.conj()
+        vars(tensor).update(traits.get("attributes", {}))
         return tensor.requires_grad_() if traits.get("requires_grad") else tensor
 
 
@@ -192,15 +215,34 @@ def _with_gradients(
     return list(found.items())
 
 
+def _with_parts(
+    tensors: list[tuple[str, torch.Tensor]], traits: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Those tensors that are strided, and the parts of others, whose names go into the traits."""
+    taken = {name for name, _ in tensors}
+    for name, tensor in tensors:
+        if is_plain(tensor):
+            yield name, tensor
+            continue
+        _require_storable(tensor)
+        names: dict[str, str] = {}
+        for key, part in parts_of(tensor).items():
+            names[key] = f"{name}.{key}"
+            while names[key] in taken:
+                names[key] += "#"
+            taken.add(names[key])
+            yield names[key], part
+        traits[name] = {**traits.get(name, {}), **traits_of_parts(tensor), "parts": names}
+
+
 def _require_storable(tensor: torch.Tensor) -> None:
     """Raise ValueError for a tensor that has more than a file can hold."""
-    if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise ValueError(f"a {tensor.layout} tensor is not digested or kept")
     if tensor.grad_fn is not None:
         raise ValueError("it is part of an autograd graph, which no file can hold")
-    if vars(tensor) or tensor._backward_hooks or tensor._post_accumulate_grad_hooks:
+    has_more = not vars(tensor).keys() <= _OF_BUFFERS
+    if has_more or tensor._backward_hooks or tensor._post_accumulate_grad_hooks:
         raise ValueError("it has hooks or attributes of its own, which no file can hold")
-    if not tensor.is_contiguous():
+    if is_plain(tensor) and not tensor.is_contiguous():
         steps = zip(tensor.shape, tensor.stride(), strict=True)
         span = sum(stride * (size - 1) for size, stride in steps)
         _require_dense(span * tensor.element_size(), tensor.nbytes)

@@ -58,6 +58,23 @@ PAIRS = {
     "conj": ("torch.ones(2, 3, dtype=torch.complex64)", "complexes().conj()"),
     "conj of complex128": ("complexes().to(torch.complex128)", "complexes().cdouble().conj()"),
     "neg": ("torch.ones(2, 3)", "complexes().conj().imag"),
+    "sparse": ("torch.eye(2)", "torch.eye(2).to_sparse()"),
+    "coalesced": ("torch.eye(2).to_sparse()", "uncoalesced()"),
+    "shape of a sparse one": ("sparse(2)", "sparse(3)"),
+    "number in a sparse one": ("torch.eye(2).to_sparse()", "torch.eye(2).to_sparse() * 2"),
+    "dense columns": ("torch.eye(2).to_sparse()", "torch.eye(2).to_sparse(1)"),
+    "gradient of a sparse one": (
+        "torch.eye(2).to_sparse()",
+        "torch.eye(2).to_sparse().requires_grad_()",
+    ),
+    "sparse grad": ("torch.eye(2, requires_grad=True)", "with_sparse_grad()"),
+    "rows": ("torch.eye(2).to_sparse_csr()", "torch.eye(2).to_sparse_csc()"),
+    "indices": ("torch.eye(2).to_sparse_csr()", "short_indices()"),
+    "blocks": ("torch.eye(4).to_sparse_bsr((2, 2))", "torch.eye(4).to_sparse_bsr((1, 1))"),
+    "rows of blocks": ("torch.eye(4).to_sparse_bsc((2, 2))", "torch.eye(4).to_sparse_bsr((2, 2))"),
+    "scale": ("quantized(0.1)", "quantized(0.2)"),
+    "zero": ("quantized(0.1)", "quantized(0.1, 1)"),
+    "quantized by channel": ("by_channel(0)", "by_channel(1)"),
     "conj and neg": ("complexes().T", "torch._neg_view(complexes().T.conj())"),
 }
 # What no file can hold: it has no digest, so that it is never kept.
@@ -69,10 +86,9 @@ WITHOUT = {
     "hook of a Parameter": "with_hook(torch.nn.Parameter(torch.ones(2)))",
     "subclass": "torch.ones(2).as_subclass(Own)",
     "subclass of Parameter": "torch.nn.UninitializedParameter()",
-    "sparse": "torch.eye(2).to_sparse()",
-    "sparse rows": "torch.eye(2).to_sparse_csr()",
     "nested": "torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])",
-    "sparse grad": "with_sparse_grad()",
+    "graph of a sparse one": "torch.eye(2, requires_grad=True).to_sparse()",
+    "quantized in halves": "torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint4x2)",
     "array of objects": "torch.ones(2).numpy().astype(object)",
 }
 STEPS = """
@@ -97,6 +113,24 @@ def with_sparse_grad():
     tensor.grad = torch.eye(2).to_sparse()
     return tensor
 
+def sparse(rows):
+    return torch.sparse_coo_tensor([[0], [1]], [1.0], (rows, 2))
+
+def uncoalesced():
+    return torch.sparse_coo_tensor([[0, 1], [0, 1]], [1.0, 1.0], (2, 2))
+
+def short_indices():
+    rows = torch.eye(2).to_sparse_csr()
+    parts = rows.crow_indices().int(), rows.col_indices().int(), rows.values()
+    return torch.sparse_csr_tensor(*parts, (2, 2))
+
+def quantized(scale, zero=0):
+    return torch.quantize_per_tensor(torch.ones(2), scale, zero, torch.quint8)
+
+def by_channel(axis):
+    scales, zeros = torch.tensor([0.1, 0.2]), torch.zeros(2, dtype=torch.int64)
+    return torch.quantize_per_channel(torch.ones(2, 2), scales, zeros, axis, torch.qint8)
+
 def with_attribute(tensor):
     tensor.unit = "mg"
     return tensor
@@ -113,6 +147,10 @@ def complexes():
     return torch.view_as_complex(torch.arange(12.0).view(2, 3, 2))
 
 def seen_of(t):
+    if t.layout is not torch.strided or t.is_quantized:
+        indices = str(t.crow_indices().dtype) if t.layout is torch.sparse_csr else ""
+        is_coalesced = t.is_coalesced() if t.layout is torch.sparse_coo else None
+        return [type(t).__name__, repr(t), indices, is_coalesced, t.requires_grad]
     values = t.detach().resolve_conj().resolve_neg()
     if values.dtype.itemsize == 1:
         values = values.view(torch.uint8)

@@ -15,6 +15,7 @@ from flowrun.expectations.patterns import is_found
 from flowrun.planning.plan import Plan
 from flowrun.plugins.check_mode import CheckMode
 from flowrun.recipes.devices import device_problem, meant_device
+from flowrun.store.plan_classes import PlanClasses
 from flowrun.values.codecs import Codecs
 from flowrun.values.sizes import size_text
 
@@ -33,7 +34,8 @@ def check_plan(
     devices = [meant_device(step.device or device, present) for step in planned.steps]
     named = tuple(dict.fromkeys([device, *devices, *_named_in_options(planned, present), "cpu"]))
     mode = _mode(planned, named, present)
-    values = Codecs(planned.registry.codecs, planned.recipe.dtype)
+    classes = PlanClasses(planned.registry, None)
+    values = Codecs(planned.registry.codecs, planned.recipe.dtype, classes)
     walk = CheckWalk(
         planned, devices, mode, values, standin=standin, present=present,
         promised={} if promised is None else promised,

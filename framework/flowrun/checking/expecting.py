@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,10 +25,10 @@ def unmet(
     for expectation in plan.expectations.values:
         if expectation.path.root not in known:
             continue
-        if _meets_unknown(expectation.path, known[expectation.path.root]):
+        if _meets_unknown(expectation.path, known[expectation.path.root], values.opened):
             continue
         try:
-            value = follow(expectation.path, known[expectation.path.root])
+            value = follow(expectation.path, known[expectation.path.root], values.opened)
         except LookupError as error:
             yield _nothing_there(expectation, known[expectation.path.root], error)
             continue
@@ -63,11 +63,11 @@ def _dicts_of(outline: Any) -> Any:
     return _UNKNOWN
 
 
-def _meets_unknown(path: ValuePath, value: Any) -> bool:
+def _meets_unknown(path: ValuePath, value: Any, opened: Callable[[Any], Any] | None = None) -> bool:
     """Whether a path leads to or through a value that is known only in a run."""
     for count in range(len(path.parts) + 1):
         try:
-            if isinstance(follow(replace(path, parts=path.parts[:count]), value), Unknown):
+            if isinstance(follow(replace(path, parts=path.parts[:count]), value, opened), Unknown):
                 return True
         except Exception:  # nothing is there: the whole path is reported
             return False

@@ -15,6 +15,7 @@ import msgspec
 
 from flowrun.checking.attempts import Attempt, Failure, add_watched, common
 from flowrun.checking.checked import CheckedStep, State
+from flowrun.checking.keeping import unkept
 from flowrun.checking.placing import own_traceback, place_at, place_of
 from flowrun.checking.side_effects import no_side_effects
 from flowrun.checking.summaries import UNKNOWN, holds_unknown, summary_on_shapes
@@ -87,7 +88,7 @@ class CheckWalk:
         expected = self._plan.expectations.error
         for index, planned in enumerate(self._plan.steps):
             is_last = expected is not None and planned.id == expected.step
-            self._take(planned, self._devices[index], publish=not is_last)
+            self._take(index, planned, self._devices[index], publish=not is_last)
             if is_last:
                 return
 
@@ -96,7 +97,7 @@ class CheckWalk:
         """The values of steps that fit, by the names of the recipe."""
         return {name: value for name, value in self.named.items() if value is not _BLOCKED}
 
-    def _take(self, planned: PlannedStep, device: str, *, publish: bool) -> None:
+    def _take(self, index: int, planned: PlannedStep, device: str, *, publish: bool) -> None:
         wires = planned.wires
         sources = [*wires.inputs.values(), *(wires.named or {}).values()]
         step = CheckedStep(
@@ -122,6 +123,8 @@ class CheckWalk:
         self.named.update(published)
         self._givers.update(dict.fromkeys(published, planned.id))
         self._alive.append(published)
+        known = {name: value for name, value in published.items() if value is not _BLOCKED}
+        self.findings += unkept(self._plan, known, index, self._values)
 
     def _outcome(
         self, planned: PlannedStep, device: str, watched: Watched

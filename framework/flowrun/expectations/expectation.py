@@ -42,7 +42,7 @@ class Expectation(msgspec.Struct, frozen=True):
             why = f"`{path.root}` was not made: the run ended before"
             return check.result(path.text, why, met=False)
         try:
-            value = follow(path, named[path.root])
+            value = follow(path, named[path.root], context.codecs.opened)
         except LookupError as error:
             return check.result(path.text, str(error).strip("'"), met=False)
         return check.judge(path.text, value, context)

@@ -12,7 +12,7 @@ from flowrun.plugins.registry import Registry
 from flowrun.running.record import RunRecord, StepRun
 from flowrun.store.step_records import OutputRecord, StepRecord
 from flowrun.store.store import MISSING, Store
-from flowrun.store.value_files import put_together
+from flowrun.store.structures import put_together
 from flowrun.values.codecs import Codecs, is_number
 from flowrun.values.differences import Bounds, differences, path_text
 from flowrun.values.metrics import told_by

@@ -36,12 +36,20 @@ def say_unkept(
             continue
         published = planned.wires.outputs[name]
         reason = why_no_digest(output.value, codecs)
-        takers = [f"`{step.id}`" for step in _takers(plan, index, published)]
-        if takers:
-            follows = f"{listed(takers)} {'runs' if len(takers) == 1 else 'run'} each time"
-            ctx.say(f"`{published}` cannot be kept, so {follows}: {reason}")
+        follows = what_follows(plan, index, published)
+        if follows:
+            ctx.say(f"{follows}: {reason}")
         if planned.cache:
             ctx.warn(f"`cache: true` has no effect on `{published}`: {reason}")
+
+
+def what_follows(plan: Plan, index: int, published: str) -> str:
+    """What follows if an output of a step is not kept; empty if no step takes it."""
+    takers = [f"`{step.id}`" for step in _takers(plan, index, published)]
+    if not takers:
+        return ""
+    follows = f"{listed(takers)} {'runs' if len(takers) == 1 else 'run'} each time"
+    return f"`{published}` cannot be kept, so {follows}"
 
 
 def _takers(plan: Plan, index: int, published: str) -> Iterator[PlannedStep]:

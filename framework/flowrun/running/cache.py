@@ -33,10 +33,11 @@ from flowrun.store.live_code import live_code
 from flowrun.store.run_index import is_own_run
 from flowrun.store.step_records import KeyParts, OutputRecord, StepRecord, code_parts, full_key
 from flowrun.store.store import MISSING, Store
+from flowrun.store.structures import plain_document, put_together
 from flowrun.store.syntax import parsed_syntax
-from flowrun.store.value_files import plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import in_order, parts_digest
+from flowrun.values.instances import changed_class
 
 _RESULTS = "results"  # the output of the record of an expectation
 
@@ -173,12 +174,15 @@ class Cache:
         planned = self._plan.steps[index]
         if planned.step.effect and not record.files:
             return "it acts outside of the recipe, and wrote no file that could be compared"
+        other = changed_class(record.classes, self._codecs.classes)
+        if other is not None:
+            return f"the code of `{other}` has changed"
         for name, digest in record.files.items():
             path = Path(name)
             if digest is None or self._store.files.of(path) != digest:
                 what = "changed since it wrote it" if path.exists() else "is gone"
                 return f"file {shown_path(path)} {what}"
-        if planned.cache and not _is_kept(record):
+        if planned.cache and not record.is_kept:
             return "it says `cache: true`, and its values are not kept yet"
         return None
 
@@ -392,8 +396,3 @@ def last_runs(plan: Plan, store: Store) -> Iterator[RunRecord]:
             continue  # it was altered since it was listed
         with contextlib.suppress(FlowrunError):  # a record that is unreadable explains nothing
             yield read_run(runs_folder() / row.id)
-
-
-def _is_kept(record: StepRecord) -> bool:
-    """Whether every value that can be kept is."""
-    return all(output.is_kept or not output.is_keepable for output in record.outputs.values())

@@ -20,14 +20,8 @@ from flowrun.plugins.import_times import seconds_without_imports, time_without_i
 from flowrun.running.events import Place
 from flowrun.store.step_records import BASE_LENGTH
 from flowrun.store.store import Store
-from flowrun.store.value_files import (
-    DamagedValueError,
-    NotKeepableError,
-    read_value,
-    remove_value,
-    write_value,
-    written_seal,
-)
+from flowrun.store.structures import DamagedValueError, NotKeepableError
+from flowrun.store.value_files import read_value, remove_value, write_value, written_seal
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 from flowrun.values.texts import readable

@@ -10,7 +10,7 @@ from typing import Any
 from flowrun.planning.plan import Plan
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import MISSING
-from flowrun.store.value_files import NotKeepableError, plain_document, put_together
+from flowrun.store.structures import NotKeepableError, plain_document, put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 from flowrun.values.python_types import own_copy

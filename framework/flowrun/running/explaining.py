@@ -14,6 +14,7 @@ from flowrun.running.cache import Cache, Key, last_runs, records_of_last_run
 from flowrun.running.calling import context_of
 from flowrun.running.dataflow import NAMED, OUTSIDE, Dataflow, Output, given_from_outside
 from flowrun.store.changes import changes, input_changes
+from flowrun.store.plan_classes import PlanClasses
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
@@ -45,7 +46,8 @@ class _Explaining:
         devices = [choose_device(step.device or device, present, step.mark) for step in plan.steps]
         self._plan = plan
         self._store = store
-        codecs = Codecs(plan.registry.codecs)
+        classes = PlanClasses(plan.registry, store.code)
+        codecs = Codecs(plan.registry.codecs, classes=classes)
         self._dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))
         self._cache = Cache(plan, devices, codecs, store)
         self._contexts = [

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 from flowrun.errors import FlowrunError
 from flowrun.running.dataflow import NAMED, Output
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import value_digest
+from flowrun.values.digests import change_digest
 
 _CONTAINERS = (dict, list, tuple, deque)
 
@@ -48,7 +49,7 @@ class Inputs:
             if output.is_mutable is None:
                 output.is_mutable = self._is_mutable(output.value)
             if output.is_mutable:
-                digest = output.record.digest or value_digest(output.value, self._codecs)
+                digest = output.record.digest or change_digest(output.value, self._codecs)
                 if digest is not None:
                     found[name] = digest
         return found
@@ -60,11 +61,10 @@ class Inputs:
         """
         for name, digest in digests.items():
             value = inputs[name].value
-            if value_digest(value, self._codecs) != digest:
+            if change_digest(value, self._codecs) != digest:
                 own = name.removeprefix(NAMED)
-                copy = (
-                    f"copy.deepcopy({own})" if isinstance(value, _CONTAINERS) else f"{own}.copy()"
-                )
+                is_copied_whole = isinstance(value, _CONTAINERS) or self._codecs.form(type(value))
+                copy = f"copy.deepcopy({own})" if is_copied_whole else f"{own}.copy()"
                 raise FlowrunError(
                     f"the step has changed its input `{own}` in place, which other steps may take "
                     f"as well\nwork on a copy: `{own} = {copy}`"
@@ -75,10 +75,10 @@ class Inputs:
         waiting = [value]
         while waiting:
             one = waiting.pop()
+            if self._is_of_mutable_type(one):
+                return True
             if isinstance(one, _CONTAINERS):
                 waiting.extend(one.values() if isinstance(one, dict) else one)
-            elif self._is_of_mutable_type(one):
-                return True
         return False
 
     def _is_of_mutable_type(self, value: Any) -> bool:
@@ -86,5 +86,8 @@ class Inputs:
         known = self._mutable_types.get(kind)
         if known is None:
             codec = self._codecs.codec(value)
-            known = self._mutable_types[kind] = codec is not None and codec.mutable
+            known = (codec is not None and codec.mutable) or (
+                self._codecs.form(kind) is not None and not issubclass(kind, Enum)
+            )
+            self._mutable_types[kind] = known
         return known

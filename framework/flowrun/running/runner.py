@@ -35,6 +35,7 @@ from flowrun.running.resuming import resume_hint
 from flowrun.running.step_caller import NotDeterministicError, StepCaller
 from flowrun.running.verifying import wrong_outputs
 from flowrun.store.home import new_run_id
+from flowrun.store.plan_classes import PlanClasses
 from flowrun.store.store import Store
 from flowrun.values.codecs import Codecs
 from flowrun.values.metrics import metrics_of
@@ -78,7 +79,8 @@ def execute(
     start = time.perf_counter() if begun is None else begun
     started = datetime.now(UTC) - timedelta(seconds=time.perf_counter() - start)
     info = RunInfo(new_run_id(started.timestamp()), plan, device, present.get(device, ""), started)
-    codecs = Codecs(plan.registry.codecs, plan.recipe.dtype)
+    classes = PlanClasses(plan.registry, None if store is None else store.code)
+    codecs = Codecs(plan.registry.codecs, plan.recipe.dtype, classes)
     since = started.timestamp() if fresh or verify else 0.0
     cache = Cache(plan, devices, codecs, store, info.id, since)
     dataflow = Dataflow(plan, given_from_outside(plan.given, codecs))

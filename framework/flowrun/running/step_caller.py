@@ -22,7 +22,7 @@ from flowrun.running.inputs import Inputs
 from flowrun.store.step_records import OutputRecord
 from flowrun.store.store import MISSING
 from flowrun.values.codecs import Codecs
-from flowrun.values.digests import value_digest
+from flowrun.values.digests import digest_and_classes
 
 
 class NotDeterministicError(Exception):
@@ -155,7 +155,8 @@ class StepCaller:
         summary = self._codecs.summary(value)
         if not self._cache.is_on:
             return OutputRecord(None, summary)
-        return OutputRecord(value_digest(value, self._codecs), summary, small_plain(value))
+        digest, classes = digest_and_classes(value, self._codecs)
+        return OutputRecord(digest, summary, small_plain(value), classes=classes)
 
     def _needed(self, wanted: Iterable[Output]) -> set[int]:
         """The steps that must be called to have the values; kept values are read on the way."""

@@ -11,7 +11,7 @@ from flowrun.running.record import short_digest
 from flowrun.running.results import StepResult
 from flowrun.store.step_records import OutputRecord, StepRecord
 from flowrun.store.store import MISSING
-from flowrun.store.value_files import put_together
+from flowrun.store.structures import put_together
 from flowrun.values.codecs import Codecs
 from flowrun.values.differences import differences, path_text
 

@@ -16,8 +16,9 @@ from flowrun.errors import FlowrunError, shown_path
 from flowrun.store.own_folder import TABLES, set_aside_in
 from flowrun.store.step_records import KeyParts, StepRecord, decoded_record
 from flowrun.store.store import Store
+from flowrun.store.structures import NoCodecError, put_together
 from flowrun.store.tables import OtherTablesError, require_plain, rows_of_steps
-from flowrun.store.value_files import NoCodecError, is_value_name, put_together, value_paths
+from flowrun.store.value_files import is_value_name, value_paths
 from flowrun.values.files import is_file, real_path
 
 _KEY = re.compile(r"[0-9a-f]{64}")

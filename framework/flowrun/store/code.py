@@ -63,6 +63,10 @@ class CodeIndex:
         name = function.__qualname__.partition(".")[0]
         return self._of(function.__module__, name, modules_beside(function))
 
+    def of_definition(self, module: str, name: str, local: LocalModules | None) -> Code:
+        """The code of a class or function of a module, by its name. local: the module's folder."""
+        return self._of(module, name.partition(".")[0], local)
+
     def of_step(self, step: Step[..., Any], plugin: Plugin) -> Code:
         """The code of a step's function, and the code that makes a step of it in its plugin.
 
@@ -107,6 +111,10 @@ class CodeIndex:
         file = getattr(module, "__file__", None)
         if file is not None:
             self._files[Path(file)] = None
+
+    def file_digest(self, path: Path) -> str | None:
+        """The digest of a file that code read while it was imported; None if there is none."""
+        return self._digests.of(path)
 
     @property
     def files(self) -> list[Path]:

@@ -70,6 +70,7 @@ class OutputRecord(msgspec.Struct):
     """One output: its digest, its summary, and its value or the place of its bytes.
 
     plain: the value itself, if it is small and of plain parts; `[document]`, or None.
+    classes: what identifies the plan's classes and functions in it, by `module:name`.
     object: the name under which its bytes are kept, or None. is_keepable: whether it has a form
     on disk, as far as that has been tried.
     """
@@ -79,6 +80,7 @@ class OutputRecord(msgspec.Struct):
     plain: list[Any] | None = None
     object: str | None = None
     is_keepable: bool = True
+    classes: dict[str, str] = {}
 
     @property
     def is_kept(self) -> bool:
@@ -109,6 +111,17 @@ class StepRecord(msgspec.Struct):
     messages: list[tuple[str, bool]] = []
     unseen: list[str] = []
     files: dict[str, str | None] = {}
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether every value that can be kept is."""
+        return all(one.is_kept or not one.is_keepable for one in self.outputs.values())
+
+    @property
+    def classes(self) -> dict[str, str]:
+        """What identifies the plan's classes and functions in its values."""
+        found = [one.classes for one in self.outputs.values()]
+        return {name: code for classes in found for name, code in classes.items()}
 
 
 class StepRecords:

@@ -19,11 +19,9 @@ from flowrun.store.own_folder import TABLES, OwnFolder
 from flowrun.store.run_index import RunIndex
 from flowrun.store.seals import Seals
 from flowrun.store.step_records import BASE_LENGTH, StepRecords
+from flowrun.store.structures import DamagedValueError, NoCodecError, NotKeepableError
 from flowrun.store.value_files import (
     NAME_LENGTH,
-    DamagedValueError,
-    NoCodecError,
-    NotKeepableError,
     is_of_value,
     is_value_name,
     read_value,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from flowrun.errors import PluginError, error_line
+from flowrun.values.instances import Classes, Form, fields_of, form_by, form_of, member_plain
 from flowrun.values.python_types import full_name, python_type
 from flowrun.values.texts import readable
 
@@ -65,6 +67,17 @@ class Codec(msgspec.Struct, frozen=True):
     portable: gives a value of the same content as every machine can read it back: a tensor on the
         CPU. Golden values are written so.
 
+    attributes: called with an instance of the type, or of a subclass, gives its attributes by name.
+        Such an instance is kept as the name of its class and these, and is made again without a
+        call of its class. It raises ValueError for an instance that has more than these. The class
+        must be one of the type's own library, or of the plan's own code. `plain` may then return
+        values of other types, such as tensors.
+    belongs: called with such an instance, gives the values that must be parts of another object in
+        the same value, as the parameters of an optimizer are of a module. Without that object it
+        is not kept: it would come back apart from it.
+    memory: called with a value, gives the addresses in memory between which its elements lie, or
+        None. Two parts of one value that share memory cannot be kept: they would come back apart.
+
     mutable: whether a step may change such a value in place without a sign of it. Inputs that are
         or have such values are then digested after each step, and a changed one is an error.
     """
@@ -81,6 +94,9 @@ class Codec(msgspec.Struct, frozen=True):
     read: Callable[[Path], dict[str, Any]] | None = None
     suffix: str = ""
     portable: Callable[[Any], Any] | None = None
+    attributes: Callable[[Any], dict[str, Any]] | None = None
+    belongs: Callable[[Any], Iterable[Any]] | None = None
+    memory: Callable[[Any], tuple[int, int] | None] | None = None
     mutable: bool = False
 
     @property
@@ -118,9 +134,17 @@ def _shape_text(shape: tuple[int, ...]) -> str:
 class Codecs:
     """The codecs of one run, and the descriptions that they give of values."""
 
-    def __init__(self, codecs: Mapping[str, Codec], usual_dtype: str = "") -> None:
+    def __init__(
+        self,
+        codecs: Mapping[str, Codec],
+        usual_dtype: str = "",
+        classes: Classes | None = None,
+    ) -> None:
+        """classes: knows the classes of instances; without it, these are not digested or stored."""
+        self.classes = classes
         self._codecs = codecs
         self._usual_dtype = usual_dtype
+        self._forms: dict[type, Form | None] = {}
 
     def codec(self, value: object) -> Codec | None:
         """The codec of the value's type or of the nearest type it inherits from."""
@@ -133,6 +157,22 @@ class Codecs:
     def own_codec(self, value: object) -> Codec | None:
         """The codec of the value's very type: of a subclass only if a codec names that."""
         return self._codecs.get(full_name(type(value)))
+
+    def form(self, kind: type) -> Form | None:
+        """How instances of a class are kept by their attributes; None if they are not."""
+        if kind not in self._forms:
+            self._forms[kind] = self._form(kind)
+        return self._forms[kind]
+
+    def _form(self, kind: type) -> Form | None:
+        own = self._codecs.get(full_name(kind))
+        if own is not None and own.attributes is None:
+            return None
+        codecs = (self._codecs.get(full_name(one)) for one in kind.__mro__)
+        nearest = next((one for one in codecs if one is not None), None)
+        if nearest is not None and nearest.attributes is not None:
+            return form_by(nearest.attributes, nearest.belongs)
+        return form_of(kind)
 
     def codec_named(self, type_name: str) -> Codec | None:
         """The codec of a type, by the type's full name."""
@@ -174,6 +214,12 @@ class Codecs:
         if python is not None:
             shown = (python.shown or python.plain)(value)
             return {**self.summary(shown), "type": full_name(type(value))}
+        if isinstance(value, Enum):
+            return {"type": full_name(type(value)), "value": str(value.name)}
+        fields = fields_of(value)
+        if fields is not None:
+            parts = {name: self.summary(item) for name, item in fields.items()}
+            return {"type": full_name(type(value)), "items": parts}
         if isinstance(value, dict):
             parts = {key_text(key, value): self.summary(item) for key, item in value.items()}
             return {"type": "dict", "items": parts}
@@ -265,14 +311,25 @@ class Codecs:
             return None
         return _difference(found, wanted, rtol, atol)
 
+    def opened(self, value: object) -> Any:
+        """A value's dict: its fields, or what its codec gives as its plain form; else itself."""
+        codec = self.codec(value)
+        found = fields_of(value) if codec is None else codec.plain(value)
+        return found if isinstance(found, dict) else value
+
     def plain(self, value: object) -> Any:
         """The value as plain Python numbers, lists and dicts, if a codec can convert it."""
         codec = self.codec(value)
         if codec is not None:
-            return codec.plain(value)
+            found = codec.plain(value)
+            return found if codec.attributes is None else self.plain(found)
         python = python_type(type(value))
         if python is not None:
             value = python.plain(value)
+        if isinstance(value, Enum):
+            return member_plain(value)
+        if not isinstance(value, tuple):  # of a named one the plain form is a list, as of any tuple
+            value = fields_of(value) or value
         if isinstance(value, dict):
             return {key: self.plain(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -51,11 +52,16 @@ def parse_path(text: str) -> ValuePath:
     return ValuePath(text, start.group(), tuple(parts))
 
 
-def follow(path: ValuePath, value: Any) -> Any:
-    """The value at the end of the path; raises LookupError that names the part that is missing."""
+def follow(path: ValuePath, value: Any, opened: Callable[[Any], Any] | None = None) -> Any:
+    """The value at the end of the path; raises LookupError that names the part that is missing.
+
+    opened: gives what has the keys of a value that is no dict, as the fields of an instance.
+    """
     reached = path.root
     for part in path.parts:
         if isinstance(part, str):
+            if opened is not None and not isinstance(value, dict):
+                value = opened(value)
             if not isinstance(value, dict):
                 raise LookupError(f"`{reached}` has no keys: it is {type(value).__name__}")
             if part not in value:

@@ -56,6 +56,11 @@ def rebuilt(name: str, packed: Any) -> Any:
     return known.unpack(getattr(importlib.import_module(module), kind), packed)
 
 
+def is_mutable(name: str) -> bool:
+    """Whether values of the class of this full name can be changed in place."""
+    return name in _MUTABLE or name == "collections.deque"
+
+
 def own_copy(value: Any) -> Any:
     """A copy of a value of one of these classes if it can be changed in place, else the value."""
     return value.copy() if full_name(type(value)) in _MUTABLE else value
@@ -63,7 +68,15 @@ def own_copy(value: Any) -> Any:
 
 def _in_order(items: Any) -> list[Any]:
     """The items of a set in an order that is the same in every process."""
+    if any(_has_usual_text(type(item)) for item in items):
+        raise ValueError("its items have no text by which they could be put in order")
     return sorted(items, key=_sorting_text)
+
+
+def _has_usual_text(kind: type[Any]) -> bool:
+    """Whether the text of an object is its address."""
+    usual: Any = object.__repr__
+    return kind.__repr__ is usual
 
 
 def _sorting_text(item: Any) -> str:

@@ -19,6 +19,8 @@ _COUNTED = 2**24  # bytes of a text up to which its rows are counted
 def load(step: StepLines) -> None:
     """`csv.reader` and `torch.tensor`, or `torch.load`, as the file needs."""
     source, registry = step.options.source, step.script.plan.registry
+    if step.options.names or step.options.into:
+        raise ExportError("`load` with `names` or `into` has no short form: use `values`")
     path = resolved(step, source)
     if path in step.script.written and "://" not in source and source not in registry.datasets:
         contents = step.script.written[path]

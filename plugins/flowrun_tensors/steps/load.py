@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path, PurePath
@@ -26,6 +26,7 @@ from flowrun import (
     require_file,
     step,
 )
+from flowrun_tensors.chosen import Chosen
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.outlines import TableOutline
 from flowrun_tensors.saving import folder_header, folder_outline, read_folder, values_as_saved
@@ -35,7 +36,7 @@ _QUICKLY_READ = 16 * 2**20  # bytes of a file without a header that a check read
 
 
 def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
-    return options.values or ("data", "columns")
+    return tuple(Chosen(options.values, options.names, options.into).by_name)
 
 
 @step(outputs=_outputs)
@@ -56,6 +57,16 @@ def load(
             "tensor; they are the outputs."
         ),
     ] = (),
+    names: Annotated[
+        dict[str, str] | None,
+        Meta(
+            description="Names of your own for values of the source, as of a state dict: "
+            "`{w: features.0.weight}`; they are outputs."
+        ),
+    ] = None,
+    into: Annotated[
+        str | None, Meta(description="The name of one dict of all values of the source.")
+    ] = None,
     sha256: Annotated[
         str | None, Meta(description="The checksum an https address must have, in hexadecimal.")
     ] = None,
@@ -72,7 +83,8 @@ def load(
 
     Returns `data`, a tensor `(rows, columns)` on the step's device, and `columns`, the names of the
     columns or null. With `values`, returns these names instead, from a folder that `save` wrote, a
-    `.safetensors` file, or a `.pt` file of a dict. Text (`.csv`, `.tsv`) is read as the recipe's
+    `.safetensors` file, or a `.pt` file of a dict; with `names`, those of any keys, and with `into`
+    all of them as one dict. Text (`.csv`, `.tsv`) is read as the recipe's
     dtype; tensor files (`.pt`, `.safetensors`, `.npy`) are memory-mapped and keep theirs.
 
     A data set is searched for in the folders of `FLOWRUN_DATA_PATH`, in the cache, and at its
@@ -86,7 +98,7 @@ def load(
         chosen, given = _format_of(ctx.reads(_file(path)), settings, ctx)
         with _path_on_one_line(path):
             named = _in_dtype(chosen.read(path, **given), chosen, ctx)
-    return _wanted(named, values, path, ctx)
+    return _wanted(named, Chosen(values, names, into), path, ctx)
 
 
 @load.on_shapes
@@ -94,6 +106,8 @@ def _on_shapes(
     *,
     source: str,
     values: tuple[str, ...],
+    names: dict[str, str] | None,
+    into: str | None,
     sha256: str | None,
     delimiter: str | None,
     header: bool | None,
@@ -114,7 +128,7 @@ def _on_shapes(
                 named = folder_header(path)
         else:
             named = _header_of(_file(path), settings, ctx)
-    return _wanted(named, values, path, ctx)
+    return _wanted(named, Chosen(values, names, into), path, ctx)
 
 
 @load.on_outlines
@@ -122,6 +136,8 @@ def _on_outlines(
     *,
     source: str,
     values: tuple[str, ...],
+    names: dict[str, str] | None,
+    into: str | None,
     sha256: str | None,
     delimiter: str | None,
     header: bool | None,
@@ -138,12 +154,14 @@ def _on_outlines(
                 with _path_on_one_line(path):
                     found = _named(chosen.outline(path, **given), values)
         else:
-            _require_held(_named(folder_outline(path), values), values, path)
+            keys = Chosen(values, names, into).keys
+            _require_held(_named(folder_outline(path), values), keys, path)
     except NeedsDataError:  # it may be downloaded
         found = _as_in_catalogue(source, settings, ctx)
     except DataError as error:
         raise OptionError(str(error), option="source") from error
-    return {name: found.get(name, Unknown()) for name in values or ("data", "columns")}
+    chosen_names = Chosen(values, names, into)
+    return {name: found.get(key, Unknown()) for name, key in chosen_names.by_name.items()}
 
 
 def _as_in_catalogue(source: str, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -167,21 +185,29 @@ def _path_on_one_line(path: Path) -> Iterator[None]:
         raise DataError(error.args[0].replace(str(path), shown)) from error
 
 
-def _wanted(
-    named: dict[str, Any], values: tuple[str, ...], path: Path, ctx: Context
-) -> dict[str, Any]:
+def _wanted(named: dict[str, Any], chosen: Chosen, path: Path, ctx: Context) -> dict[str, Any]:
     """The values that the recipe names, of those in a source, on the step's device."""
-    named = _named(named, values)
-    _require_held(named, values, path)
-    return {name: _on_device(named[name], ctx.device) for name in values or ("data", "columns")}
+    whole = dict(named)
+    named = _named(named, chosen.values)
+    _require_held(named, chosen.keys, path)
+    found = {name: named[key] for name, key in chosen.by_name.items() if name != chosen.into}
+    if chosen.into:
+        found[chosen.into] = whole
+    return {name: _on_device(value, ctx.device) for name, value in found.items()}
 
 
-def _require_held(named: dict[str, Any], values: tuple[str, ...], path: Path) -> None:
+def _require_held(named: dict[str, Any], keys: Iterable[str], path: Path) -> None:
     """Raise DataError if a source does not hold all values that the recipe names."""
-    missing = [name for name in values or ("data", "columns") if name not in named]
+    missing = [key for key in keys if key not in named]
     if missing:
-        held = [on_one_line(name) for name in named if named[name] is not None]
+        there = [key for key in named if named[key] is not None]
+        held = [on_one_line(key) for key in there]
         way_on = f"\n    name what you want: `values: [{', '.join(held)}]`" if held else ""
+        if not all(key.isidentifier() for key in there):
+            way_on = (
+                f"\n    name what you want: `names: {{w: {held[0]}}}`, or all as one dict with "
+                "`into: params`"
+            )
         raise DataError(
             f"{on_one_line(path)} holds no `{on_one_line(missing[0])}`; it holds: "
             f"{listed(held)}{way_on}"

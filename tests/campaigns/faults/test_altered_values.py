@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from flowrun.api import new_registry
-from flowrun.store.value_files import DamagedValueError, read_value, write_value
+from flowrun.store.structures import DamagedValueError
+from flowrun.store.value_files import read_value, write_value
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 from tests.campaigns.faults.altering import WAYS, flip, remove

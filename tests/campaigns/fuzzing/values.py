@@ -12,7 +12,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from flowrun.api import new_registry
 from flowrun.store.step_records import OutputRecord, StepRecord, decoded_record
-from flowrun.store.value_files import DamagedValueError, read_value
+from flowrun.store.structures import DamagedValueError
+from flowrun.store.value_files import read_value
 from flowrun.values.codecs import Codecs
 from flowrun_tensors.saving import folder_header, read_folder
 from tests.campaigns.fuzzing.target import Target

@@ -38,8 +38,6 @@ WITHOUT = {
     "subclass of OrderedDict": "Ordered(a=1)",
     "defaultdict of its own": "collections.defaultdict(lambda: 1)",
     "NumPy array of objects": "numpy.array([{}, 1], dtype=object)",
-    "enum": "Colour.RED",
-    "enum of texts": "Name.RED",
     "subclass of str": "Text('x')",
     "subclass of float": "Number(1.0)",
     "subclass of list": "Items([1])",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import flowrun
-from flowrun.store.value_files import put_together
+from flowrun.store.structures import put_together
 from flowrun.values.python_types import PYTHON_TYPES
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
@@ -294,7 +294,9 @@ def look(things):
 
 def test_what_cannot_be_kept_is_said_with_what_follows(world: World, flowrun: Flowrun) -> None:
     (world.folder / "steps.py").write_text(UNKEPT)
-    said = "`things` cannot be kept, so `look` runs each time: no codec names the type Thing"
+    said = (
+        "`things` cannot be kept, so `look` runs each time: its `a`: no codec names the type Thing"
+    )
     world.recipe("[make, look]")
     for _ in range(2):
         assert " ".join(flowrun("r.yaml").stdout.split()).count(said) == 1

@@ -152,7 +152,7 @@ def test_each_tensor_of_a_kept_value_comes_back_in_its_own_place(case: str, writ
 @settings(max_examples=examples(200, sample=40), deadline=None)
 @given(nested(whole_keys))
 def test_no_two_leaves_of_any_value_share_a_place_in_the_store(value: Any) -> None:
-    from flowrun.store.value_files import put_together, taken_apart
+    from flowrun.store.structures import put_together, taken_apart
     from flowrun.values.codecs import Codecs
 
     codecs = Codecs({codec.type_name: codec for codec in CODECS}, "float32")

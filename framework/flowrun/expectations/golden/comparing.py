@@ -27,7 +27,7 @@ from flowrun.expectations.golden.leaves import (
 from flowrun.expectations.tolerances import GoldenTolerances
 from flowrun.recipes.recipe import Recipe
 from flowrun.store.files import digest_of
-from flowrun.store.value_files import NotKeepableError
+from flowrun.store.structures import NotKeepableError
 from flowrun.values.codecs import Codecs, is_number
 from flowrun.values.digests import parts_digest, value_digest
 

@@ -6,10 +6,12 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
-from flowrun.store.value_files import NotKeepableError
+from flowrun.store.structures import NotKeepableError
 from flowrun.values.codecs import Codec, Codecs
+from flowrun.values.instances import fields_of, member_plain
 from flowrun.values.python_types import python_type
 
 _SCALARS = (type(None), bool, int, float, str)
@@ -27,8 +29,14 @@ def leaves(value: Any, values: Codecs, path: str) -> Iterator[tuple[str, Any]]:
     codec = None if type(value) in _SCALARS else values.codec(value)
     if codec is not None and codec.pack is not None:
         yield from leaves(codec.pack(value), values, path)
+    elif codec is not None and codec.attributes is not None:
+        yield from leaves(codec.plain(value), values, path)
     elif (python := python_type(type(value))) is not None and codec is None:
         yield from leaves(python.plain(value), values, path)
+    elif codec is None and isinstance(value, Enum):
+        yield path, member_plain(value)
+    elif codec is None and (fields := fields_of(value)):
+        yield from leaves(fields, values, path)
     elif isinstance(value, dict) and value:
         for key, item in value.items():
             yield from leaves(item, values, path + _step(key))
@@ -55,12 +63,13 @@ def as_text(leaf: Any, values: Codecs) -> Any:
     about = described(leaf, values)
     if math.prod(about.get("shape") or [1]) <= _MOST_ITEMS:
         try:
-            text = {**about, "values": _encoded(codec.plain(leaf))}
+            plain = codec.plain(leaf)
+            text = {**about, "values": _encoded(plain)}
             json.dumps(text)
         except (TypeError, ValueError, RuntimeError):  # JSON has no complex numbers
             pass
         else:
-            return text
+            return text if not isinstance(plain, dict) else {**about, _FILE: True}
     return {**about, _FILE: True}
 
 

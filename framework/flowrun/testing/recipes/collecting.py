@@ -31,6 +31,7 @@ from flowrun.testing.recipes.properties import GOLDEN_PROPERTY
 from flowrun.testing.recipes.recipe_run import STEP_FAILED, UNMET, RecipeRun, exit_code
 from flowrun.testing.recipes.repeating import repeats, what_differs
 from flowrun.testing.recipes.settings import RunSettings
+from flowrun.values.codecs import Codecs
 from flowrun.values.paths import follow
 
 EXIT_CODE = "flowrun_exit_code"  # the property of a failed test by which `flowrun test` ends
@@ -193,8 +194,9 @@ class RecipeItem(pytest.Item):
         if not expected or GOLDEN not in expected[0].checks:
             return False
         path = expected[0].path
+        codecs = Codecs(planned.registry.codecs)
         try:
-            value = follow(path, result.values[path.root])
+            value = follow(path, result.values[path.root], codecs.opened)
             kind = result.record["device"].partition(":")[0]
             told = update_golden(planned, self.name, value, kind)
         except LookupError:  # nothing is there: the expectation is not met, and says so

@@ -21,7 +21,7 @@ from flowrun.expectations.golden.files import (
 from flowrun.expectations.golden.leaves import as_text, is_in_file, leaves, portable
 from flowrun.planning.plan import Plan
 from flowrun.store.home import home_folder, require_no_link
-from flowrun.store.value_files import NotKeepableError
+from flowrun.store.structures import NotKeepableError
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import parts_digest, value_digest
 from flowrun.values.files import UnsafeFileError, place_to_write, real_path

@@ -84,6 +84,7 @@ def run_seed(path: str, value: str, seed: int, settings: RunSettings) -> float |
     complaints: list[str] = []
     try:
         planned = _needed(plan(path, device=settings.device, seed=seed), wanted.root)
+        codecs = Codecs(planned.registry.codecs)
         store = Store(home_folder(), complaints.append)
         try:
             result = execute(
@@ -94,14 +95,14 @@ def run_seed(path: str, value: str, seed: int, settings: RunSettings) -> float |
                 fresh=settings.fresh,
                 warn=complaints.append,
             )
-            reached = follow(wanted, result.values[wanted.root])
+            reached = follow(wanted, result.values[wanted.root], codecs.opened)
         finally:
             store.close()
     except FlowrunError as error:
         return str(error)
     except LookupError as error:
         return str(error).strip("'")
-    found = Codecs(planned.registry.codecs).plain(reached)
+    found = codecs.plain(reached)
     if isinstance(found, (int, float)) and not isinstance(found, bool) and found == found:
         return float(found)
     return f"{found!r:.60} is no number"

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from flowrun.errors import ExitError, FlowrunError, Problem, listed
-from flowrun.store.value_files import DamagedValueError, NotKeepableError, read_value, write_value
+from flowrun.store.structures import DamagedValueError, NotKeepableError
+from flowrun.store.value_files import read_value, write_value
 from flowrun.testing.steps.examination import Examination, broken_rule
 from flowrun.testing.steps.running import Outputs
 from flowrun.testing.steps.trials import Trial, Trials

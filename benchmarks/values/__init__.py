@@ -1,0 +1,1 @@
+"""What it costs to keep values of each type, and to read them back."""

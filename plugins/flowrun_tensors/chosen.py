@@ -1,0 +1,26 @@
+"""The values of a source that a recipe wants, and their names in the recipe."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Chosen(NamedTuple):
+    """The values that a recipe wants of a source, by the options of `load`."""
+
+    values: tuple[str, ...]
+    names: dict[str, str] | None
+    into: str | None
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that the source must have."""
+        return [key for name, key in self.by_name.items() if name != self.into]
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        """The key of each output, by its name; that of the whole dict is no key of the source."""
+        found = {**{name: name for name in self.values}, **(self.names or {})}
+        if self.into:
+            found[self.into] = ""
+        return found or {"data": "data", "columns": "columns"}
