@@ -76,13 +76,13 @@ def recipe(training: dict[str, Any], *more: object, **settings: Any) -> dict[str
             "steps": [*IMAGES, first, train, *more]}  # fmt: skip
 
 
-def seed_of(made: dict[str, Any], step: str) -> int:
-    """The seed from which a step draws."""
+def seed_of(made: Any, step: str) -> int:
+    """The seed from which a step of a recipe draws."""
     return next(one.seed for one in flowrun.plan(made).steps if one.step.name == step)
 
 
 def trained_by_hand(
-    made: dict[str, Any],
+    made: Any,
     values: Any,
     net: torch.nn.Module,
     optimizer_of: Callable[..., torch.optim.Optimizer],
@@ -132,7 +132,7 @@ def trained_by_hand(
     return best or net.state_dict(), losses
 
 
-def drawn_by_hand(made: dict[str, Any], make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+def drawn_by_hand(made: Any, make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
     """A network drawn from the seed of the recipe's `init_params`."""
     torch.manual_seed(seed_of(made, "init_params"))
     return make()
