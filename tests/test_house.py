@@ -81,9 +81,10 @@ def test_a_command_that_runs_nothing_leaves_heavy_libraries_unloaded(arguments: 
 
 
 def test_planning_the_shipped_recipes_leaves_heavy_libraries_unloaded() -> None:
+    paths = [str(path) for path in RECIPES if "\nplugins:" not in path.read_text()]
     code = (
         "import sys, flowrun\n"
-        f"for path in {[str(path) for path in RECIPES]!r}:\n"
+        f"for path in {paths!r}:\n"
         "    assert flowrun.plan(path).steps, path\n"
         f"    assert not {HEAVY!r} & set(sys.modules), path"
     )

@@ -8,6 +8,7 @@ from math import floor, log10
 from flowrun import FlowrunError
 from flowrun_tensors.engines.task import Task
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.parameters import floating_of
 from flowrun_tensors.training import LossNotFiniteError
 
 _LOOKED_AT = 10_000  # rows from which the scale of the data is estimated
@@ -37,7 +38,7 @@ def _advice(error: LossNotFiniteError, task: Task) -> Iterator[str]:
         if error.largest_lr is not None:
             converging = f", and the descent converges below {error.largest_lr:.6g}"
         yield f"lower the learning rate (lr is {task.settings.lr:g}{converging})"
-    if not _is_normal(task.X):
+    if task.X.is_floating_point() and not _is_normal(task.X):
         larger = "" if error.largest_lr is None or error.is_from_start else " to allow a larger one"
         yield f"normalize the inputs{larger}"
     if (error.largest_lr is None or error.is_from_start) and _has_large_weights(task):
@@ -47,7 +48,7 @@ def _advice(error: LossNotFiniteError, task: Task) -> Iterator[str]:
         yield f"divide the targets, which are large (above this step: compute: {{{targets}}})"
     if error.largest_lr is None and task.settings.optimizer == "sgd" and not error.is_from_start:
         yield "take `optimizer: adam`"
-    if error.is_from_start and task.X.dtype is not torch.float64:
+    if error.is_from_start and floating_of(task.params).dtype is not torch.float64:
         yield "compute in a wider dtype (dtype: float64)"
 
 

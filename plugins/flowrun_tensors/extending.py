@@ -27,13 +27,34 @@ class Model(msgspec.Struct, frozen=True):
     forward: Callable[..., Any]
     gradient: Callable[..., dict[str, Any]] | None = None
 
+    @staticmethod
+    def of_module(name: str, factory: Callable[..., Any]) -> ModuleModel:
+        """A model that is a torch.nn.Module, of the name by which `init_params` finds it.
+
+        factory: called with the shape of one row of `X_train` (a tuple, `(1, 8, 8)` of an image),
+        the number of outputs, and the recipe's `settings` as keywords; returns a torch.nn.Module,
+        whose parameters it draws from torch's generator. The module takes rows, `(n, ...)`, and
+        returns predictions, `(n, outputs)`.
+        """
+        return ModuleModel(name, factory)
+
+
+class ModuleModel(msgspec.Struct, frozen=True):
+    """A model that is a torch.nn.Module; `Model.of_module` makes it.
+
+    factory: returns the module; `Model.of_module` says what it is called with.
+    """
+
+    name: str
+    factory: Callable[..., Any]
+
 
 class TensorHooks:
     """The hooks that a plugin may implement for the steps of the tensor plugin."""
 
     @staticmethod
     @hookspec
-    def flowrun_tensors_models() -> Iterable[Model]:
+    def flowrun_tensors_models() -> Iterable[Model | ModuleModel]:
         """Models with a forward pass of their own, for `init_params: {model: NAME}`.
 
         Called when a step looks up a model. If two plugins give the same name, the one registered

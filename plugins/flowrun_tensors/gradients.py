@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from flowrun import FlowrunError
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import loss_and_slope, loss_function
-from flowrun_tensors.models import Params, Predict, Predictor
-
-# Of parameters, rows `(n, d)` and targets.
-LossAt = Callable[[Params, "torch.Tensor", "torch.Tensor"], "torch.Tensor"]
-# The same; the loss, and its gradients in the order of the parameters.
-GradientAt = Callable[
-    [Params, "torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, Sequence[torch.Tensor]]"
-]
+from flowrun_tensors.models import Predict, Predictor
+from flowrun_tensors.parameters import GradientAt, LossAt, Params
 
 _ROWS_COMPARED = 64  # on which a model's own gradient is compared with autograd's
 
@@ -69,7 +63,7 @@ def by_model(predictor: Predictor, loss: str) -> GradientAt:
 
     def gradient_at(
         params: Params, X: torch.Tensor, y: torch.Tensor
-    ) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+    ) -> tuple[torch.Tensor, Sequence[torch.Tensor | None]]:
         nonlocal were_compared
         if not were_compared:
             few = X[:_ROWS_COMPARED], y[:_ROWS_COMPARED]
@@ -81,9 +75,10 @@ def by_model(predictor: Predictor, loss: str) -> GradientAt:
 
 
 def _require_equal(
-    params: Params, own: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]
+    params: Params, own: Sequence[torch.Tensor], expected: Sequence[torch.Tensor | None]
 ) -> None:
     for name, mine, other in zip(params, own, expected, strict=True):
+        assert other is not None  # autograd has raised
         if mine.shape != other.shape:
             raise FlowrunError(
                 f"the model's own gradient of `{name}` has the shape {tuple(mine.shape)}, and the "

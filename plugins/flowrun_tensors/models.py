@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flowrun import Context, FlowrunError, did_you_mean, listed
+from flowrun import CheckContext, Context, FlowrunError, did_you_mean, listed
+from flowrun_tensors.extending import Model
 from flowrun_tensors.lazy_torch import torch
+from flowrun_tensors.modules import UsedModule
+from flowrun_tensors.parameters import Params, floating_of
 
 if TYPE_CHECKING:
-    from flowrun_tensors.extending import Model
+    from flowrun_tensors.extending import ModuleModel
 
+ROWS_AT_ONCE = 1024  # that a torch.nn.Module predicts, if a step names no other number
 ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")
 
-Params = dict[str, "torch.Tensor"]
 Predict = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
 
 
@@ -24,12 +27,14 @@ class Predictor:
     """How a `model` value predicts.
 
     predict: called with the parameters and rows. activation: of a network of `init_params`; None
-    for a plugin's model. gradient: the model's own, as `Model` has it, with its settings.
+    for a plugin's model. gradient: the model's own, as `Model` has it, with its settings. module:
+    the torch.nn.Module that predicts, if it is one.
     """
 
     predict: Predict
     activation: str | None
     gradient: Callable[..., Params] | None = None
+    module: UsedModule | None = None
 
 
 def predictor_of(model: dict[str, Any] | None, ctx: Context) -> Predictor:
@@ -39,15 +44,46 @@ def predictor_of(model: dict[str, Any] | None, ctx: Context) -> Predictor:
     """
     if model is not None and "name" in model:
         known, settings = known_model(model["name"], ctx), model.get("settings", {})
+        if not isinstance(known, Model):
+            module = UsedModule(known, model)
+            return Predictor(module.predict, None, module=module)
         gradient = known.gradient and partial(known.gradient, **settings)
         return Predictor(partial(known.forward, **settings), None, gradient)
     activation = str((model or {}).get("activation", "relu"))
     return Predictor(partial(forward, activation=activation), activation)
 
 
-def known_model(name: str, ctx: Context) -> Model:
+def predicted(
+    predictor: Predictor, params: Params, X: torch.Tensor, batch_size: int | None
+) -> torch.Tensor:
+    """Predictions for rows, so many at a time; without a graph.
+
+    batch_size: None is all rows at once, or `ROWS_AT_ONCE` of them for a module. Rows that are
+    mapped from a file are read as they are predicted.
+    """
+    size = batch_size or (len(X) if predictor.module is None else ROWS_AT_ONCE)
+    with torch.no_grad():
+        if len(X) <= size:
+            return predictor.predict(params, X)
+        return torch.cat([predictor.predict(params, rows) for rows in X.split(size)])
+
+
+def predicted_on_shapes(
+    predictor: Predictor, params: Params, X: torch.Tensor, batch_size: int | None, ctx: CheckContext
+) -> torch.Tensor:
+    """The result of `predicted` in a check: one batch in the place of all."""
+    size = batch_size or (len(X) if predictor.module is None else ROWS_AT_ONCE)
+    with torch.no_grad():
+        if len(X) <= size:
+            return predictor.predict(params, X)
+        with ctx.repeated(-(-len(X) // size)):
+            found = predictor.predict(params, X[:size])
+        return found.new_empty(len(X), *found.shape[1:])
+
+
+def known_model(name: str, ctx: Context) -> Model | ModuleModel:
     """The plugin's model of that name; raises FlowrunError if there is none."""
-    models: Mapping[str, Model] = ctx.plugins.items("flowrun_tensors_models")
+    models: Mapping[str, Model | ModuleModel] = ctx.plugins.items("flowrun_tensors_models")
     if name not in models:
         known = listed(sorted(models)) if models else "none"
         hint = did_you_mean(name, models) or "name its plugin in the recipe's `plugins:`"
@@ -92,10 +128,11 @@ def check_fit(predictor: Predictor, params: Params, X: torch.Tensor) -> None:
                 f"the network takes {width} columns, and the data has the shape {tuple(X.shape)}; "
                 "the columns must be those it was trained on, without the target"
             )
-    some = next(iter(params.values()))
+    some = floating_of(params)
     for what in ("dtype", "device"):
         expected, found = getattr(some, what), getattr(X, what)
-        if expected != found:
+        is_of_module = predictor.module is not None and not X.is_floating_point()
+        if expected != found and not (what == "dtype" and is_of_module):
             way_on = f"give both steps the same `{what}:` in the recipe, or set it for all of it"
             if what == "dtype" and not X.is_floating_point():
                 name = str(expected).removeprefix("torch.")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from flowrun import Context, FlowrunError
 from flowrun_tensors.batches import Batches, generator_state, set_generator
-from flowrun_tensors.gradients import GradientAt
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.models import Params
+from flowrun_tensors.parameters import GradientAt, Params, floating_of
 from flowrun_tensors.updates import Update, update_of
 from flowrun_tensors.validation import Validation, taken_of
 
@@ -25,7 +24,9 @@ class Descent:
     lr: learning rate. steps: updates. batch_size: rows of one update, None for all of them.
     tolerance: stop when the loss changes by less than this from one step to the next; 0 never.
     optimizer, options: one of torch.optim's by name, and its settings beside lr. lrs: the learning
-    rate of each step, None if it is `lr` throughout.
+    rate of each step, or of each epoch, None if it is `lr` throughout. epoch: the updates of one
+    epoch if the descent is counted in epochs, else None. clip_norm: the largest norm of a gradient,
+    over all parameters; None leaves it as it is.
     """
 
     lr: float
@@ -35,10 +36,19 @@ class Descent:
     optimizer: str = "sgd"
     options: Mapping[str, Any] = field(default_factory=dict)
     lrs: Sequence[float] | None = None
+    epoch: int | None = None
+    clip_norm: float | None = None
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, constant or not."""
-        return self.lr if self.lrs is None else self.lrs[step]
+        return self.lr if self.lrs is None else self.lrs[step // (self.epoch or 1)]
+
+    def update_of(self, trainee: Trainee) -> Update:
+        """What changes the weights of a model at each step."""
+        return update_of(
+            trainee.weights, self.optimizer, self.lr, self.options,
+            clip_norm=self.clip_norm, is_of_module=not isinstance(trainee, Tracked),
+        )  # fmt: skip
 
 
 class Trained(NamedTuple):
@@ -52,6 +62,31 @@ class Trained(NamedTuple):
     val_losses: torch.Tensor | None = None
 
 
+class Trainee(Protocol):
+    """A model while a descent trains it.
+
+    weights: the tensors that an update changes, by which one can differentiate.
+    """
+
+    weights: Params
+
+    def tensors(self) -> Params:
+        """All tensors of the model as they are now, not tracked."""
+
+
+class Tracked:
+    """The parameters of a model that is a function, copied and tracked."""
+
+    def __init__(self, params: Params) -> None:
+        self.weights = {
+            name: value.detach().clone().requires_grad_() for name, value in params.items()
+        }
+
+    def tensors(self) -> Params:
+        """The parameters as they are now, not tracked."""
+        return {name: value.detach() for name, value in self.weights.items()}
+
+
 def descend(
     params: Params,
     gradient_at: GradientAt,
@@ -62,20 +97,22 @@ def descend(
     *,
     validation: Validation | None = None,
     engine: str = "autograd",
+    begin: Callable[[Params], Trainee] = Tracked,
 ) -> Trained:
     """Take each step: `W <- W - lr * dloss/dW`, or the update of an optimizer.
 
-    The loss is taken over the step's rows. `params` is not written to. How far it has come is
-    offered as a checkpoint after each step, under the name of the engine; a run that was ended goes
-    on from there, to the same bits. Raises FlowrunError if the loss stops being finite, naming
-    the step.
+    The loss is taken over the step's rows. `params` is not written to: `begin` makes of it what is
+    trained. How far it has come is offered as a checkpoint after each step, under the name of the
+    engine; a run that was ended goes on from there, to the same bits. Raises FlowrunError if the
+    loss stops being finite, naming the step.
     """
-    losses = torch.empty(settings.steps, dtype=X.dtype, device=X.device)
+    losses = torch.empty(settings.steps, dtype=floating_of(params).dtype, device=X.device)
     batches = None if settings.batch_size is None else Batches(X, settings.batch_size)
     restored = restored_of(engine, ctx)
     begun = 0 if restored is None else restored["steps"]
-    params = tracked(params if restored is None else restored["params"])
-    update = update_of(params, settings.optimizer, settings.lr, settings.options)
+    trainee = begin(params if restored is None else restored["params"])
+    weights = trainee.weights
+    update = settings.update_of(trainee)
     if restored is not None:
         losses[:begun] = restored["losses"]
         update.restore(restored["optimizer"])
@@ -86,10 +123,11 @@ def descend(
         return float(losses[step])
 
     for step in range(begun, settings.steps):
-        is_last = validation is not None and validation.look(params, step)
+        is_last = validation is not None and validation.before(trainee.tensors, step)
         X_step, y_step = (X, y) if batches is None else batches.select(X, y)
-        gradient_now = partial(gradient_at, params, X_step, y_step)
+        gradient_now = partial(gradient_at, weights, X_step, y_step)
         losses[step] = update.take(gradient_now, settings.rate(step))
+        is_last |= validation is not None and validation.after(trainee.tensors, step)
         if is_last or has_settled(losses, step, settings.tolerance):
             taken = step + 1
             break
@@ -97,10 +135,10 @@ def descend(
             require_finite(losses, step + 1 - BLOCK, step + 1)
         ctx.progress(step + 1, settings.steps, loss=loss_now)
         ctx.checkpoint(
-            partial(_state, engine, step + 1, params, losses, update, batches, validation)
+            partial(_state, engine, step + 1, trainee, losses, update, batches, validation)
         )
     require_finite(losses, 0, taken)
-    return trained(plain(params), taken_of(losses, taken), validation)
+    return trained(trainee.tensors(), taken_of(losses, taken), validation)
 
 
 def trained(params: Params, losses: torch.Tensor, validation: Validation | None) -> Trained:
@@ -152,20 +190,10 @@ def has_settled(losses: torch.Tensor, step: int, tolerance: float) -> bool:
     return abs(float(losses[step - 1]) - float(losses[step])) < tolerance
 
 
-def tracked(params: Params) -> Params:
-    """Copies by which one can differentiate."""
-    return {name: value.detach().clone().requires_grad_() for name, value in params.items()}
-
-
-def plain(params: Params) -> Params:
-    """Parameters that are no longer tracked."""
-    return {name: value.detach() for name, value in params.items()}
-
-
 def _state(
     engine: str,
     steps: int,
-    params: Params,
+    trainee: Trainee,
     losses: torch.Tensor,
     update: Update,
     batches: Batches | None,
@@ -175,7 +203,7 @@ def _state(
     return {
         "engine": engine,
         "steps": steps,
-        "params": plain(params),
+        "params": trainee.tensors(),
         "losses": losses[:steps],
         "optimizer": update.state(),
         **surroundings_state(steps, losses.device, batches, validation),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flowrun import FlowrunError
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of
-from flowrun_tensors.models import Params, Predictor, check_fit, layer_count
+from flowrun_tensors.models import Predictor, check_fit, layer_count
+from flowrun_tensors.parameters import Params, floating_of
 
 
 def fitting_targets(
@@ -40,7 +41,13 @@ def fitting_targets(
             f"{y_name} has the shape {tuple(y.shape)}, and the predictions have {(rows, outputs)}; "
             f"shapes that differ would be spread against each other silently{cure}"
         )
-    elif y.dtype != X.dtype:
+    elif y.dtype != (X.dtype if predictor.module is None else floating_of(params).dtype):
+        if not X.is_floating_point():
+            found = str(floating_of(params).dtype).removeprefix("torch.")
+            raise FlowrunError(
+                f"{y_name} is {y.dtype}, and the predictions are {found}\n"
+                f"cast the targets: `cast: {{{y_name}: {found}}}`"
+            )
         raise FlowrunError(
             f"{X_name} is {X.dtype}, and {y_name} is {y.dtype}: losses and gradients need "
             f"one dtype\n{_one_dtype(X, y, X_name, y_name)}"
@@ -85,6 +92,9 @@ def _shape_of_predictions(predictor: Predictor, params: Params, X: torch.Tensor)
     """Rows and outputs; a plugin's model is called once to find its outputs."""
     if predictor.activation is not None:
         return len(X), params[f"W{layer_count(params)}"].shape[1]
+    if predictor.module is not None:
+        predictor.module.load(params, X)
+        return len(X), predictor.module.shape_of_predictions(X)[-1]
     with torch.no_grad():
         shape = tuple(predictor.predict(params, X).shape)
     if len(shape) != 2 or shape[0] != len(X):

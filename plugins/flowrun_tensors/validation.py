@@ -8,7 +8,7 @@ from typing import Any
 
 from flowrun import FlowrunError
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.models import Params
+from flowrun_tensors.parameters import Params
 
 LossOf = Callable[[Params], "torch.Tensor"]
 
@@ -17,15 +17,24 @@ class Validation:
     """Follows a descent, and detects when it no longer improves.
 
     loss_of: the loss of parameters on the rows to validate with. losses: of `(steps,)`, before each
-    update. patience: stop after so many updates without a lower loss; None never stops.
+    update, or of `(epochs,)`, after each epoch. patience: stop after so many looks without a lower
+    loss; None never stops. epoch: the updates of one epoch if it is looked at after each, else
+    None.
     """
 
     def __init__(
-        self, loss_of: LossOf, like: torch.Tensor, steps: int, patience: int | None
+        self,
+        loss_of: LossOf,
+        like: torch.Tensor,
+        steps: int,
+        patience: int | None,
+        epoch: int | None = None,
     ) -> None:
         self._loss_of = loss_of
         self._patience = patience
-        self.losses = torch.empty(steps, dtype=like.dtype, device=like.device)
+        self._epoch = epoch
+        looks = steps if epoch is None else steps // epoch
+        self.losses = torch.empty(looks, dtype=like.dtype, device=like.device)
         self._least = float("inf")
         self._best: Params | None = None
         self._waited = 0
@@ -35,17 +44,26 @@ class Validation:
         """Whether the descent may end before its last step."""
         return self._patience is not None
 
-    def measure(self, params: Params, step: int) -> None:
-        """Note the loss of parameters before an update."""
+    def measure(self, params: Params, look: int) -> None:
+        """Note the loss of parameters at one look, counted from 0."""
         with torch.no_grad():
-            self.losses[step] = self._loss_of(params)
+            self.losses[look] = self._loss_of(params)
 
-    def look(self, params: Params, step: int) -> bool:
-        """Measure parameters before an update; whether the descent ends with that update."""
-        self.measure(params, step)
+    def before(self, params: Callable[[], Params], step: int) -> bool:
+        """Look at parameters before an update; whether the descent ends with that update."""
+        return self._epoch is None and self._look(params(), step)
+
+    def after(self, params: Callable[[], Params], step: int) -> bool:
+        """Look at parameters after the last update of an epoch; whether the descent ends."""
+        if self._epoch is None or (step + 1) % self._epoch:
+            return False
+        return self._look(params(), step // self._epoch)
+
+    def _look(self, params: Params, look: int) -> bool:
+        self.measure(params, look)
         if self._patience is None:
             return False
-        loss = float(self.losses[step])
+        loss = float(self.losses[look])
         if math.isnan(loss):  # `finished` reports it, unless the loss on X_train does first
             return True
         if loss < self._least:
@@ -67,20 +85,25 @@ class Validation:
             return params if float(self._loss_of(params)) < self._least else self._best
 
     def finished(self, steps: int) -> torch.Tensor:
-        """The losses before the updates taken; raises FlowrunError if one of them is nan."""
-        missing = self.losses[:steps].isnan().nonzero()
+        """The losses noted by the end of so many updates; raises FlowrunError if one is nan."""
+        missing = self._taken(steps).isnan().nonzero()
         if len(missing):
+            when = "before update" if self._epoch is None else "after epoch"
             raise FlowrunError(
-                f"the loss on X_val is nan before update {int(missing[0]) + 1}: `X_val` or `y_val` "
+                f"the loss on X_val is nan {when} {int(missing[0]) + 1}: `X_val` or `y_val` "
                 "hold numbers that are not finite, or predictions leave the range of their dtype\n"
                 "look at the data above; without `validate` and `patience` X_val is not used"
             )
-        return taken_of(self.losses, steps)
+        return taken_of(self.losses, len(self._taken(steps)))
+
+    def _taken(self, steps: int) -> torch.Tensor:
+        """The losses noted by the end of so many updates."""
+        return self.losses[: steps if self._epoch is None else steps // self._epoch]
 
     def state(self, steps: int) -> dict[str, Any]:
         """The state from which to resume after so many steps; tensors are live, not copies."""
         return {
-            "losses": self.losses[:steps],
+            "losses": self._taken(steps),
             "least": self._least,
             "best": self._best,
             "waited": self._waited,

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from flowrun import Context
 from flowrun_tensors.batches import Batches
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.gradients import GradientAt, by_autograd, by_model
+from flowrun_tensors.gradients import by_model
+from flowrun_tensors.parameters import GradientAt
 from flowrun_tensors.training import (
     BLOCK,
     Trained,
@@ -28,13 +29,13 @@ from flowrun_tensors.validation import Validation, taken_of
 
 def autograd(task: Task, ctx: Context) -> Trained:
     """The loop itself, with torch's own gradients and optimisers."""
-    return _descended(task, by_autograd(task.loss_at), "autograd", ctx)
+    return _descended(task, task.gradient_at, "autograd", ctx)
 
 
 def _descended(task: Task, gradient_at: GradientAt, engine: str, ctx: Context) -> Trained:
     return descend(
         task.params, gradient_at, task.X, task.y, task.settings, ctx,
-        validation=task.validation(), engine=engine,
+        validation=task.validation(), engine=engine, begin=task.begin,
     )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
     if restored is not None:
         walk.restore(restored["walk"])
         restore_surroundings(restored, task.X.device, batches, validation)
-    losses, params = walk.losses, walk.named()
+    losses = walk.losses
     state = partial(_state, walk, batches, validation)
 
     def loss_now() -> float:
@@ -100,8 +101,9 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
 
     while walk.taken < settings.steps:
         step = walk.taken
-        is_last = validation is not None and validation.look(params, step)
+        is_last = validation is not None and validation.before(walk.named, step)
         walk.step(settings.rate(step), None if batches is None else batches.rows())
+        is_last |= validation is not None and validation.after(walk.named, step)
         if is_last or has_settled(losses, step, settings.tolerance):
             break
         if walk.taken % BLOCK == 0:

@@ -18,6 +18,8 @@ from flowrun_tensors.training import Trained
 _WIDEST = 1000  # columns beyond which an eigendecomposition costs more than a thousand steps
 _ROUNDING = 100  # units in the last place of a loss by which a change of it may be off
 
+_FUSED = ("sgd", "adam", "adamw")
+
 Walk = Callable[[Task, Context], Trained]
 WalkOnShapes = Callable[[Task, Context], dict[str, Any]]
 
@@ -47,6 +49,8 @@ class Chosen(NamedTuple):
 
 def _linear(task: Task) -> str | None:
     """Why a descent cannot be computed from the moments of its data, or None."""
+    if task.predictor.module is not None:
+        return "the model is a torch.nn.Module"
     if task.predictor.activation is None:
         return "the model is a plugin's own"
     if task.validated is not None:
@@ -57,6 +61,8 @@ def _linear(task: Task) -> str | None:
         return f"the loss is {task.loss}, and not mse"
     if task.settings.optimizer != "sgd":
         return f"the optimizer is {task.settings.optimizer}, and not sgd"
+    if task.settings.clip_norm is not None:
+        return "the gradient is clipped"
     if task.settings.batch_size is not None:
         return "an update takes a batch of the rows, and not all of them"
     if task.X.dtype not in (torch.float32, torch.float64):
@@ -75,12 +81,18 @@ def _spectral(task: Task) -> str | None:
 
 
 def _fused(task: Task) -> str | None:
+    if task.predictor.module is not None:
+        return "the model is a torch.nn.Module"
     if task.predictor.gradient is not None:
         return None
     if task.predictor.activation is None:
         return "the model is a plugin's own, and gives no gradient"
+    if task.settings.clip_norm is not None:
+        return "the gradient is clipped"
     if task.settings.optimizer == "lbfgs":
         return "the optimizer is lbfgs, which asks for more than one gradient an update"
+    if task.settings.optimizer not in _FUSED:
+        return f"the optimizer is {task.settings.optimizer}, and none of {', '.join(_FUSED)}"
     if task.X.dtype not in (torch.float32, torch.float64):
         return f"the data is {task.X.dtype}"
     if task.X.device.type not in ("cpu", "cuda"):
@@ -92,7 +104,7 @@ def _numba(task: Task) -> str | None:
     from flowrun_tensors.engines.fused_numba import why_not
 
     if task.predictor.activation is None:
-        return "the model is a plugin's own"
+        return _fused(task) or "the model is a plugin's own"
     return _fused(task) or why_not(task.X, task.loss, task.settings.batch_size)
 
 

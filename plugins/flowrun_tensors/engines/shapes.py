@@ -9,29 +9,27 @@ from flowrun import CheckContext, Unknown
 from flowrun_tensors.batches import require_rows
 from flowrun_tensors.engines.moment_matrix import block_shape
 from flowrun_tensors.engines.task import Task
-from flowrun_tensors.gradients import by_autograd
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.training import plain, tracked
-from flowrun_tensors.updates import update_of
+from flowrun_tensors.parameters import floating_of
 
 
 def of_the_loop(task: Task, ctx: CheckContext) -> dict[str, Any]:
     """One update, and its backward pass, in the place of all."""
     settings, X, y = task.settings, task.X, task.y
-    losses, params, validation = _losses(task), tracked(task.params), task.validation()
+    losses, trainee, validation = _losses(task), task.begin(task.params), task.validation()
     with ctx.repeated(settings.steps):
         if validation is not None:
-            validation.measure(params, 0)
+            validation.measure(trainee.tensors(), 0)
         if settings.batch_size is not None:
             require_rows(X, settings.batch_size)
             rows = torch.empty(settings.batch_size, dtype=torch.int64, device=X.device)
             X, y = X.index_select(0, rows), y.index_select(0, rows)
-        update = update_of(params, settings.optimizer, settings.lr, settings.options)
-        losses[0] = update.take(partial(by_autograd(task.loss_at), params, X, y), settings.lr)
+        gradient_now = partial(task.gradient_at, trainee.weights, X, y)
+        losses[0] = settings.update_of(trainee).take(gradient_now, settings.lr)
     ends_early = settings.tolerance or (validation is not None and validation.may_end)
-    made = {"params": plain(params), "losses": Unknown("tensor") if ends_early else losses}
+    made = {"params": trainee.tensors(), "losses": Unknown("tensor") if ends_early else losses}
     if validation is not None:
-        made["val_losses"] = made["losses"] if ends_early else validation.losses
+        made["val_losses"] = Unknown("tensor") if ends_early else validation.losses
     return made
 
 
@@ -47,4 +45,5 @@ def of_moments(task: Task, ctx: CheckContext) -> dict[str, Any]:
 
 
 def _losses(task: Task) -> torch.Tensor:
-    return torch.empty(task.settings.steps, dtype=task.X.dtype, device=task.X.device)
+    dtype = floating_of(task.params).dtype
+    return torch.empty(task.settings.steps, dtype=dtype, device=task.X.device)

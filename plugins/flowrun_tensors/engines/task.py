@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowrun_tensors.gradients import LossAt, loss_at
+from flowrun_tensors.gradients import by_autograd, loss_at
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.models import Params, Predictor
-from flowrun_tensors.training import Descent
+from flowrun_tensors.losses import loss_function
+from flowrun_tensors.models import Predictor, predicted
+from flowrun_tensors.parameters import GradientAt, LossAt, Params, floating_of
+from flowrun_tensors.training import Descent, Tracked, Trainee
 from flowrun_tensors.validation import Validation
 
 
@@ -15,7 +17,8 @@ from flowrun_tensors.validation import Validation
 class Task:
     """One training.
 
-    params: `W1, b1, ...`, or those of a plugin's model. X: `(n, d)`. y: `(n, k)`, of one dtype and
+    params: `W1, b1, ...`, or those of a plugin's model. X: `(n, d)`, or rows of any shape for a
+    module. y: `(n, k)`, of one dtype and
     device with X, or classes `(n,)` int64. loss: by name. validated: the same as X and y of the
     rows to validate with, None if the loss on them is not wanted. patience: see `Validation`.
     """
@@ -34,12 +37,28 @@ class Task:
         """The loss of parameters on rows and targets."""
         return loss_at(self.predictor.predict, self.loss)
 
+    def loss_on(self, params: Params, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The loss of parameters that are not tracked, of a module some rows at a time."""
+        return loss_function(self.loss)(predicted(self.predictor, params, X, None), y)
+
+    @property
+    def gradient_at(self) -> GradientAt:
+        """The loss and its gradient by torch's autograd."""
+        module = self.predictor.module
+        return by_autograd(self.loss_at) if module is None else module.gradient_by(self.loss)
+
+    def begin(self, params: Params) -> Trainee:
+        """What a descent from these parameters trains."""
+        module = self.predictor.module
+        return Tracked(params) if module is None else module.begin(self.X, params)
+
     def validation(self) -> Validation | None:
         """Tracks the loss on the validation rows; None if it is not wanted."""
         if self.validated is None:
             return None
         X, y = self.validated
-        of_rows = self.loss_at
+        settings = self.settings
         return Validation(
-            lambda params: of_rows(params, X, y), self.X, self.settings.steps, self.patience
-        )
+            lambda params: self.loss_on(params, X, y), floating_of(self.params), settings.steps,
+            self.patience, settings.epoch,
+        )  # fmt: skip

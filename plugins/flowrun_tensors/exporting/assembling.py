@@ -17,6 +17,8 @@ def script_text(script: Script, header: list[str], own: list[str]) -> str:
         parts += [*script.constants, ""]
     for _, lines in script.helpers.values():
         parts += ["", *lines, ""]
+    if script.helpers and own[:1] not in ([], [""]):
+        parts.append("")
     parts += own
     if script.helpers or own:
         parts.append("")

@@ -18,6 +18,7 @@ from flowrun_tensors.exporting.script import (
     shown_values,
 )
 from flowrun_tensors.exporting.text import ExportError, comment, literal
+from flowrun_tensors.extending import ModuleModel
 from flowrun_tensors.steps import STEPS
 
 SHORT_FORMS: dict[str, Callable[[StepLines], None]] = {
@@ -87,6 +88,8 @@ def _own_functions(step: Any, plan: Plan) -> list[Callable[..., Any]]:
     if not _is_built_in(step):
         return [step.step.function]
     model = plan.registry.items("flowrun_tensors_models").get(step.options.get("model"))
+    if isinstance(model, ModuleModel):
+        return [model.factory]
     return [] if model is None else [model.init, model.forward]
 
 

@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.text import ExportError, call, literal
-from flowrun_tensors.extending import Model
+from flowrun_tensors.extending import Model, ModuleModel
+from flowrun_tensors.models import ROWS_AT_ONCE
+
+# A copy of the parameters and buffers of a module.
+STATE = "{{name: value.clone() for name, value in {}.state_dict().items()}}"
 
 
 class Layers(NamedTuple):
@@ -23,6 +27,13 @@ class Own(NamedTuple):
     settings: dict[str, str]
 
 
+class OwnModule(NamedTuple):
+    """A plugin's torch.nn.Module, with its settings as code by name."""
+
+    model: ModuleModel
+    settings: dict[str, str]
+
+
 def layers_of(names: Iterable[str]) -> int | None:
     """How many layers parameters of these names make; None if they make none."""
     names = list(names)
@@ -35,6 +46,46 @@ def own_model(step: StepLines) -> Own | None:
     """The plugin's model of a step, if it has one."""
     model = step.named.get("model")
     return model.detail if model is not None and isinstance(model.detail, Own) else None
+
+
+def own_module(step: StepLines) -> OwnModule | None:
+    """The torch.nn.Module of a step, if its model is one."""
+    model = step.named.get("model")
+    return model.detail if model is not None and isinstance(model.detail, OwnModule) else None
+
+
+def add_module(step: StepLines) -> str:
+    """Add the lines that make the step's module, with its parameters; gives its variable."""
+    own, model, net = own_module(step), step.named["model"].name, step.local("net")
+    assert own is not None
+    factory = step.script.own_function(own.model.factory)
+    given = [f'tuple({model}["features"])', f'{model}["outputs"]']
+    params, first = step.named["params"].name, step.local("value")
+    step.add(f"{net} = {call(factory, given, own.settings)}")
+    if step.script.moves or step.script.dtype != "float32":
+        step.add(
+            f"{first} = next(iter({params}.values()))", f"{net}.to({first}.device, {first}.dtype)"
+        )
+    step.add(f"{net}.load_state_dict({params})")
+    return net
+
+
+def predictions_in_batches(step: StepLines, rows: str, batch_size: int | None) -> str:
+    """Code of the predictions of a step, some rows at a time; adds the lines that it needs."""
+    module, params = own_module(step), step.named["params"]
+    some = rows
+    size = batch_size or (ROWS_AT_ONCE if module is not None else None)
+    if size is not None:
+        some = step.local("rows")
+    if module is not None:
+        net = add_module(step)
+        step.add(f"{net}.eval()")
+        code = f"{net}({some})"
+    else:
+        code = predictions(step, params, some)
+    if module is not None or own_model(step) is not None:
+        step.seed()  # its forward pass may draw
+    return code if size is None else f"torch.cat([{code} for {some} in {rows}.split({size})])"
 
 
 def predictions(step: StepLines, params: Value, rows: str) -> str:
@@ -83,7 +134,7 @@ _ANY = [
 ]
 
 
-def known_model(step: StepLines, name: str) -> Model:
+def known_model(step: StepLines, name: str) -> Model | ModuleModel:
     """The plugin's model of that name; raises ExportError if there is none."""
     models = step.script.plan.registry.items("flowrun_tensors_models")
     if name not in models:

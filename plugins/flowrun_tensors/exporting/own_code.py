@@ -57,6 +57,10 @@ class OwnCode:
     def function(self, function: Callable[..., Any]) -> str:
         """Take a function that stands at the top of its module; gives its name in the script."""
         function = inspect.unwrap(function)
+        if not inspect.isfunction(function):
+            raise ExportError(
+                f"`{function!r}` is no function\n    define one at the top of a module, with `def`"
+            )
         name, code = function.__name__, function.__code__
         place = f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"
         if function.__qualname__ != name or not name.isidentifier():
@@ -90,7 +94,11 @@ class OwnCode:
                 continue  # two statements on one line
             begun.add((module.path, statement.lineno))
             is_definition = isinstance(statement, (*FUNCTIONS, ast.ClassDef))
-            made += ["", ""] if is_definition or made[-1:] == [""] else []
+            follows_blank = made[-1:] in ([], [""])
+            if is_definition:
+                made += [""] if follows_blank else ["", ""]
+            elif made and follows_blank:
+                made.append("")
             made += [*text_of(module, statement), *([""] if is_definition else [])]
         return made
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from flowrun import DataError, file_below
-from flowrun_tensors.exporting.networks import Layers, Own, layers_of
+from flowrun_tensors.exporting.networks import Layers, Own, OwnModule, layers_of
 from flowrun_tensors.exporting.paths import VALUES, here
 from flowrun_tensors.exporting.script import StepLines, Value
 from flowrun_tensors.exporting.tensor_files import Contents, give_contents
 from flowrun_tensors.exporting.text import ExportError, literal
+from flowrun_tensors.extending import ModuleModel
 from flowrun_tensors.models import ACTIVATIONS
 from flowrun_tensors.saving import read_index
 
@@ -76,5 +77,7 @@ def _saved_value(step: StepLines, written: Any) -> Value:
         if not isinstance(settings, dict):
             raise ExportError(f"the settings of the saved model `{name}` cannot be read")
         given = {key: literal(value) for key, value in settings.items()}
+        if isinstance(models[name], ModuleModel):
+            return Value("", "dict", detail=OwnModule(models[name], given))
         return Value("", "dict", detail=Own(models[name], given))
     return Value("", "dict", detail=layers_of(inner))

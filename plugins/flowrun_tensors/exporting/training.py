@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun_tensors.exporting.networks import (
+    STATE,
     Layers,
     Own,
+    OwnModule,
     known_model,
-    own_model,
-    predictions,
+    predictions_in_batches,
 )
 from flowrun_tensors.exporting.script import StepLines, Value
-from flowrun_tensors.exporting.text import call, literal
+from flowrun_tensors.exporting.text import call, literal, mapping
+from flowrun_tensors.extending import ModuleModel
 
 
 def init_params(step: StepLines) -> None:
@@ -62,11 +64,39 @@ def _init_own(step: StepLines, X: Value) -> None:
     options, settings = step.options, step.options.settings or {}
     model = known_model(step, options.model)
     given = {name: literal(value) for name, value in settings.items()}
+    if isinstance(model, ModuleModel):
+        _init_module(step, X, OwnModule(model, given))
+        return
     function = step.script.own_function(model.init)
     step.add(f"{step.give('params', 'dict')} = {call(function, [X.name], given)}")
     value = step.give("model", "dict", detail=Own(model, given))
     if step.wants("model"):
         step.add(f"{value} = {literal({'name': options.model, 'settings': settings})}")
+
+
+def _init_module(step: StepLines, X: Value, own: OwnModule) -> None:
+    options, net = step.options, step.local("net")
+    factory = step.script.own_function(own.model.factory)
+    model = step.give("model", "dict", detail=own)
+    outputs = literal(options.outputs) if options.outputs else _outputs(step.named["y_train"])
+    about = {"name": literal(options.model), "settings": literal(options.settings or {}),
+             "features": f"[*{X.name}.shape[1:]]", "outputs": outputs}  # fmt: skip
+    step.add(f"{model} = {mapping((literal(key), code) for key, code in about.items())}")
+    given = [f'tuple({model}["features"])', f'{model}["outputs"]']
+    step.add(f"{net} = {call(factory, given, own.settings)}")
+    if step.script.moves or X.dtype != step.script.dtype:
+        dtype = f"{X.name}.dtype if {X.name}.is_floating_point() else None"
+        step.add(f"{net}.to({X.name}.device, {dtype})")
+    step.add(f"{step.give('params', 'dict')} = {STATE.format(net)}")
+
+
+def _outputs(y: Value) -> str:
+    if y.dtype in ("float16", "bfloat16", "float32", "float64"):
+        return f"{y.name}.shape[1]"
+    classes = f"int({y.name}.max()) + 1"
+    if y.dtype is not None:
+        return classes
+    return f"{y.name}.shape[1] if {y.name}.is_floating_point() else {classes}"
 
 
 _METRICS = {
@@ -87,9 +117,7 @@ _METRICS = {
 def evaluate(step: StepLines) -> None:
     """The predictions for the rows to validate with, and each metric of them, in float64."""
     X, y_val, y_hat = step.named["X_val"], step.named["y_val"].name, step.local("y_hat")
-    if own_model(step) is not None:
-        step.seed()  # its forward pass may draw
-    predicted = predictions(step, step.named["params"], X.name)
+    predicted = predictions_in_batches(step, X.name, step.options.batch_size)
     step.block("with torch.no_grad():", f"{y_hat} = {predicted}")
     of_classes = bool(set(step.options.metrics) & {"accuracy", "cross_entropy"})
     y, known = (step.local("classes"), "flatten") if of_classes else (step.local("y"), "double")
@@ -111,13 +139,11 @@ def evaluate(step: StepLines) -> None:
 def predict(step: StepLines) -> None:
     """The predictions for new rows, normalized as the training rows were."""
     rows = step.named["data"].name
-    if own_model(step) is not None:
-        step.seed()
     for name, sign in (("mean", "-"), ("std", "/")):
         if name in step.named:
             rows = f"({rows} {sign} {step.named[name].name})"
     if rows != step.named["data"].name:
         step.add(f"{step.local('X')} = {rows[1:-1]}")
         rows = step.local("X")
-    predicted = predictions(step, step.named["params"], rows)
+    predicted = predictions_in_batches(step, rows, step.options.batch_size)
     step.block("with torch.no_grad():", f"{step.give('y_hat', 'tensor')} = {predicted}")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from flowrun import Context, FlowrunError, Meta, Unknown, listed, step
+from flowrun import CheckContext, Context, FlowrunError, Meta, Unknown, listed, step
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of, metric
-from flowrun_tensors.models import check_fit, predictor_of
+from flowrun_tensors.models import (
+    Predictor,
+    check_fit,
+    predicted,
+    predicted_on_shapes,
+    predictor_of,
+)
 from flowrun_tensors.training_data import require_rows
 
 Metric = Literal["mae", "mse", "rmse", "r2", "accuracy", "cross_entropy"]
@@ -27,18 +33,27 @@ def evaluate(
         tuple[Metric, ...],
         Meta(min_length=1, description="Metrics of the predictions on X_val."),
     ] = _OF_NUMBERS,
+    batch_size: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Rows predicted at a time; null is 1024 for a torch.nn.Module, and all of "
+            "them for other models."
+        ),
+    ] = None,
     ctx: Context,
 ) -> dict[str, float]:
     """Measure trained parameters on rows they were not trained on.
 
-    `X_val` of `(n, d)`, normalized as the training rows were, and `y_val` of `(n, k)`; gives
+    `X_val` of `(n, d)`, or rows of any shape for a torch.nn.Module, normalized as the training
+    rows were, and `y_val` of `(n, k)`; gives
     `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
     coefficient of determination. For classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`:
     `metrics: [accuracy, cross_entropy]`. All are computed in float64. Raises FlowrunError if
     there are no rows, if predictions and targets do not fit each other, or if one of their numbers
     is not finite.
     """
-    y_hat = _predictions(params, X_val, model, ctx)
+    predictor = _fitting(params, X_val, model, ctx)
+    y_hat = predicted(predictor, params, X_val, batch_size)
     y_val = _targets(y_hat, y_val, metrics)
     _require_finite(y_hat, y_val, X_val, params)
     return {name: metric(name, y_hat, y_val) for name in metrics}
@@ -52,10 +67,13 @@ def _on_shapes(
     model: dict[str, Any] | None = None,
     *,
     metrics: tuple[str, ...],
-    ctx: Context,
+    batch_size: int | None,
+    ctx: CheckContext,
 ) -> dict[str, Unknown]:
     """Numbers that only a run can compute, after a check that the shapes fit."""
-    _targets(_predictions(params, X_val, model, ctx), y_val, metrics, is_data=False)
+    predictor = _fitting(params, X_val, model, ctx)
+    y_hat = predicted_on_shapes(predictor, params, X_val, batch_size, ctx)
+    _targets(y_hat, y_val, metrics, is_data=False)
     return {name: Unknown("float") for name in metrics}
 
 
@@ -67,23 +85,23 @@ def _on_outlines(
     model: Any = None,
     *,
     metrics: tuple[str, ...],
+    batch_size: int | None,
     ctx: Context,
 ) -> dict[str, Unknown]:
     """The names of the metrics, so that an expectation of another one is found before the run."""
     return {name: Unknown("float") for name in metrics}
 
 
-def _predictions(
+def _fitting(
     params: dict[str, torch.Tensor],
     X_val: torch.Tensor,
     model: dict[str, Any] | None,
     ctx: Context,
-) -> torch.Tensor:
+) -> Predictor:
     predictor = predictor_of(model, ctx)
     check_fit(predictor, params, X_val)
     require_rows(X_val, "X_val")
-    with torch.no_grad():
-        return predictor.predict(params, X_val)
+    return predictor
 
 
 def _targets(

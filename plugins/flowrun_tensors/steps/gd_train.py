@@ -11,10 +11,11 @@ from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import Predictor, predictor_of
 from flowrun_tensors.schedules import check_schedule, learning_rates
 from flowrun_tensors.training import Descent, LossNotFiniteError
-from flowrun_tensors.training_data import data_of, fitting_targets
+from flowrun_tensors.training_data import data_of, fitting_targets, require_rows
 
 Engine = Literal["auto", "spectral", "moments", "fused", "autograd", "numba"]
 
+_STEPS = 1000
 _SGD = ("momentum", "nesterov")
 _GROWTH = 1000  # of the loss over its first, from which on a descent counts as diverging
 
@@ -41,7 +42,11 @@ def gd_train(
     model: dict[str, Any] | None = None,
     *,
     lr: Annotated[float, Meta(gt=0, description="Learning rate.")] = 0.01,
-    steps: Annotated[int, Meta(ge=1, description="Updates of the parameters.")] = 1000,
+    steps: Annotated[int, Meta(ge=1, description="Updates of the parameters.")] = _STEPS,
+    epochs: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Passes over the rows, in place of `steps`; schedule and patience too."),
+    ] = None,
     loss: Annotated[
         Literal["mse", "mae", "huber", "cross_entropy"],
         Meta(description="The loss to minimize, a mean over rows."),
@@ -54,7 +59,18 @@ def gd_train(
         float, Meta(ge=0, description="Stop when the loss changes by less; 0 takes every step.")
     ] = 0.0,
     optimizer: Annotated[
-        Literal["sgd", "adam", "adamw", "lbfgs"],
+        Literal[
+            "sgd",
+            "adam",
+            "adamw",
+            "lbfgs",
+            "nadam",
+            "radam",
+            "adamax",
+            "adadelta",
+            "adagrad",
+            "rmsprop",
+        ],
         Meta(description="How the gradient becomes an update, with torch.optim's defaults."),
     ] = "sgd",
     momentum: Annotated[float, Meta(ge=0, lt=1, description="Of sgd.")] = 0.0,
@@ -62,6 +78,10 @@ def gd_train(
     weight_decay: Annotated[
         Annotated[float, Meta(ge=0)] | None,
         Meta(description="L2 penalty; null is torch.optim's default (0, and 0.01 for adamw)."),
+    ] = None,
+    clip_norm: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Scale a gradient to this norm, over all parameters, if it has more."),
     ] = None,
     schedule: Annotated[
         dict[str, Any] | None,
@@ -71,11 +91,11 @@ def gd_train(
         ),
     ] = None,
     validate: Annotated[
-        bool, Meta(description="Give the loss on X_val before each update too.")
+        bool, Meta(description="Give the loss on X_val before each update, or after each epoch.")
     ] = False,
     patience: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Stop after this many updates without a lower loss on X_val."),
+        Meta(description="Stop after so many updates, or epochs, without a lower loss on X_val."),
     ] = None,
     engine: Annotated[
         Engine,
@@ -88,12 +108,20 @@ def gd_train(
     As the article trains: `gd_train: {lr: 0.01, steps: 1000}`.
 
     Takes `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and
-    of one dtype; returns the trained `params` and `losses` of `(steps taken,)`, the loss before
+    of one dtype (rows of any shape and dtype for a torch.nn.Module); returns the trained `params`
+    and `losses` of `(steps taken,)`, the loss before
     each update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`.
     Each update subtracts `lr` times the gradient, or the optimizer's function of it.
 
     With `validate` or `patience` it takes `X_val` and `y_val` too, and returns `val_losses`; with
     `patience` the parameters are those of the lowest loss on `X_val`.
+
+    `epochs` counts passes over the rows in place of `steps`: `gd_train: {batch_size: 64, epochs:
+    20}`. Then the schedule changes the learning rate after each epoch, and the loss on `X_val` is
+    taken after each, `val_losses` of `(epochs taken,)`. `losses` has the loss of each update.
+
+    A torch.nn.Module is trained in train mode, by torch.optim, and its buffers change with it; the
+    loss on `X_val` is taken in eval mode.
 
     The engine `autograd` is the loop one writes by hand; the others compute the same descent
     faster (docs/training.md says which, and how close their results are).
@@ -104,8 +132,12 @@ def gd_train(
     from flowrun_tensors.engines.choice import walked
 
     options = _of_optimizer(momentum, nesterov, weight_decay)
-    lrs = learning_rates(lr, steps, schedule)
-    settings = Descent(lr, steps, batch_size, tolerance, optimizer, options, lrs)
+    lrs = learning_rates(lr, epochs or steps, schedule)
+    epoch = _updates_of_epoch(X_train, epochs, batch_size)
+    settings = Descent(
+        lr, epochs * epoch if epochs and epoch else steps, batch_size, tolerance, optimizer,
+        options, lrs, epoch, clip_norm,
+    )  # fmt: skip
     task = _task(
         validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience
     )
@@ -116,12 +148,14 @@ def gd_train(
 
         raise advised(error, task) from error
     first, last = float(losses[0]), float(losses[-1])
-    ctx.log(f"loss {first:.5g} -> {last:.5g} in {len(losses)} steps")
+    passes = f", {-(-len(losses) // epoch)} epochs" if epoch else ""
+    ctx.log(f"loss {first:.5g} -> {last:.5g} in {len(losses)} steps{passes}")
     _warn_of_growth(losses, ctx)
     if val_losses is None:
         return {"params": trained, "losses": losses}
     least = int(val_losses.argmin())
-    ctx.log(f"least loss on X_val {float(val_losses[least]):.5g}, after {least} updates")
+    when = f"{least + 1} epochs" if epoch else f"{least} updates"
+    ctx.log(f"least loss on X_val {float(val_losses[least]):.5g}, after {when}")
     return {"params": trained, "losses": losses, "val_losses": val_losses}
 
 
@@ -149,6 +183,11 @@ def _check_options(options: SimpleNamespace) -> None:
         raise OptionError(
             "`nesterov` needs `momentum`", option=("nesterov",), hint="`momentum: 0.9` is usual"
         )
+    if options.epochs and options.steps != _STEPS:
+        raise OptionError(
+            "`epochs` and `steps` both say how long to train", option=("steps",),
+            hint="leave `steps` out: an epoch has as many steps as there are batches",
+        )  # fmt: skip
     if options.optimizer == "lbfgs" and options.weight_decay:
         raise OptionError("lbfgs has no `weight_decay`", option=("weight_decay",))
 
@@ -163,6 +202,7 @@ def _on_shapes(
     *,
     lr: float,
     steps: int,
+    epochs: int | None,
     loss: str,
     batch_size: int | None,
     tolerance: float,
@@ -170,6 +210,7 @@ def _on_shapes(
     momentum: float,
     nesterov: bool,
     weight_decay: float | None,
+    clip_norm: float | None,
     schedule: dict[str, Any] | None,
     validate: bool,
     patience: int | None,
@@ -180,12 +221,24 @@ def _on_shapes(
     from flowrun_tensors.engines.choice import walked_on_shapes
 
     options = _of_optimizer(momentum, nesterov, weight_decay)
-    settings = Descent(lr, steps, batch_size, tolerance, optimizer, options)
+    epoch = _updates_of_epoch(X_train, epochs, batch_size)
+    settings = Descent(
+        lr, epochs * epoch if epochs and epoch else steps, batch_size, tolerance, optimizer,
+        options, None, epoch, clip_norm,
+    )  # fmt: skip
     task = _task(
         validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience,
         is_data=False,
     )  # fmt: skip
     return walked_on_shapes(engine, task, ctx)
+
+
+def _updates_of_epoch(X: torch.Tensor, epochs: int | None, batch_size: int | None) -> int | None:
+    """The updates of one pass over the rows; None if the training is not counted in epochs."""
+    if epochs is None:
+        return None
+    require_rows(X, "X_train")
+    return -(-len(X) // (batch_size or len(X)))
 
 
 def _of_optimizer(momentum: float, nesterov: bool, weight_decay: float | None) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeGuard
 
-from flowrun import CheckContext, Context, FlowrunError, Meta, OptionError, step
+from flowrun import CheckContext, Context, FlowrunError, Meta, NeedsDataError, OptionError, step
+from flowrun_tensors.extending import ModuleModel
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import known_model
+from flowrun_tensors.training_data import require_rows
 
 _OF_LAYERS = {"activation": "relu", "init": "randn", "scale": 1.0}
 
@@ -42,6 +44,13 @@ def init_params(
     settings: Annotated[
         dict[str, Any] | None, Meta(description="Settings of that model, by name.")
     ] = None,
+    outputs: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Predictions of a row, of a model that is a torch.nn.Module; null is the "
+            "columns of y_train, or its largest class and one more."
+        ),
+    ] = None,
     ctx: Context,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Draw the first parameters of a network of linear layers, or of a plugin's model.
@@ -54,13 +63,25 @@ def init_params(
     `xavier` (Glorot and Bengio, 2010) and `kaiming` (He et al., 2015) draw weights with
     torch.nn.init and leave biases zero. All are multiplied by `scale`.
 
-    `init_params: {model: NAME, settings: {...}}` draws the parameters of a plugin's model.
+    `init_params: {model: NAME, settings: {...}}` draws the parameters of a plugin's model. If that
+    is a torch.nn.Module, `X_train` is rows of any shape and dtype, `params` has its parameters and
+    buffers by the names of its state dict, and `y_train` says how many outputs it has. Of classes
+    a check does not know how many there are: with `outputs: 10` it checks the module too.
     """
+    known = None if model is None else known_model(model, ctx)
+    if model is not None and isinstance(known, ModuleModel):
+        from flowrun_tensors.modules import drawn_module
+
+        require_rows(X_train, "X_train")
+        count = outputs or _outputs_for(y_train, ctx)
+        return drawn_module(known, X_train, count, settings or {})
+    if outputs is not None:
+        raise FlowrunError(f"`outputs` is of a torch.nn.Module, and the model `{model}` is none")
     if X_train.ndim != 2:
         raise FlowrunError(f"X_train has the shape {tuple(X_train.shape)}, not (rows, columns)")
-    if model is not None:
+    if model is not None and known is not None:
         settings = settings or {}
-        params = known_model(model, ctx).init(X_train, **settings)
+        params = known.init(X_train, **settings)
         return params, {"name": model, "settings": settings}
     assert layers is not None
     if not X_train.is_floating_point():
@@ -96,6 +117,12 @@ def _check_options(options: SimpleNamespace) -> None:
         raise OptionError(
             "`settings` are of a plugin's model, and there is none", option=("settings",)
         )
+    if options.model is None and options.outputs is not None:
+        raise OptionError(
+            "`outputs` is of a model that is a torch.nn.Module",
+            option=("outputs",),
+            hint="of a network of layers the last of `layers` is its outputs",
+        )
     given = [name for name, default in _OF_LAYERS.items() if getattr(options, name) != default]
     for name in [*(["layers"] if options.layers else []), *given] if options.model else []:
         raise OptionError(
@@ -103,6 +130,26 @@ def _check_options(options: SimpleNamespace) -> None:
             option=(name,),
             hint="write options of the model itself in `settings`",
         )
+
+
+def _outputs_for(y: torch.Tensor | None, ctx: Context) -> int:
+    """The number of outputs for targets: their columns, or their largest class and one more.
+
+    Raises FlowrunError, or NeedsDataError in a check, if that cannot be known.
+    """
+    if y is None:
+        raise FlowrunError(
+            "there is no `y_train` from which the number of outputs follows\n"
+            "write it: `outputs: 1` for one number a row, or the number of classes"
+        )
+    if y.is_floating_point():
+        return int(y.shape[1]) if y.ndim > 1 else 1
+    if isinstance(ctx, CheckContext):
+        raise NeedsDataError(
+            "the number of classes is known from the data only\n"
+            "write `outputs:` with it, and a check knows the shapes of the model too"
+        )
+    return int(y.max()) + 1
 
 
 def _is_table(y: torch.Tensor | None) -> TypeGuard[torch.Tensor]:

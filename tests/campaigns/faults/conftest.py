@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from tests.campaigns.faults.injecting import Faults, compiled
-from tests.campaigns.faults.recipes import IN_BATCHES, PLAIN, TO_TOLERANCE
+from tests.campaigns.faults.recipes import IN_BATCHES, OF_MODULE, PLAIN, TO_TOLERANCE
 from tests.campaigns.faults.undisturbed import Undisturbed, undisturbed
 from tests.campaigns.faults.worlds import Shared
 
@@ -69,3 +69,9 @@ def in_batches(shared: Shared, library: Faults | str) -> Undisturbed:
 def to_tolerance(shared: Shared, library: Faults | str) -> Undisturbed:
     """The recipe that trains until the loss stands still."""
     return undisturbed(shared("to_tolerance"), TO_TOLERANCE, OFTEN, library)
+
+
+@pytest.fixture(scope="session")
+def of_module(shared: Shared, library: Faults | str) -> Undisturbed:
+    """The recipe that trains a torch.nn.Module."""
+    return undisturbed(shared("of_module"), OF_MODULE, OFTEN, library)

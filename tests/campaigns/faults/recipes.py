@@ -114,3 +114,30 @@ TO_TOLERANCE = {
         layers="[16, 1]", training="{steps: 100000, lr: 0.05, tolerance: 1e-5, engine: autograd}"
     )
 }
+
+OF_MODULE = {
+    "net.py": '''
+"""A module with buffers and with dropout."""
+
+import torch
+from flowrun import hookimpl
+from flowrun_tensors import Model
+from torch import nn
+
+
+def net(features, outputs):
+    inner = [nn.Linear(features[0], 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3)]
+    return nn.Sequential(*inner, nn.Linear(16, outputs))
+
+
+@hookimpl
+def flowrun_tensors_models():
+    return [Model.of_module("net", net)]
+''',
+    "recipe.yaml": _TRAINING.replace("seed: 3\n", "seed: 3\nplugins: [./net.py]\n")
+    .replace("{{layers: {layers}}}", "{{model: net}}")
+    .format(
+        training="{epochs: 150, batch_size: 32, optimizer: nadam, lr: 0.001, validate: true, "
+        "clip_norm: 1.0, schedule: {ExponentialLR: {gamma: 0.99}}}"
+    ),
+}

@@ -41,6 +41,13 @@ def test_training_to_a_tolerance_killed_at_a_moment_ends_in_the_same_bits(
     _kill_at(moment, to_tolerance.world(tmp_path / "world"), to_tolerance, record_property)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_training_of_a_module_killed_at_a_moment_ends_in_the_same_bits(
+    tmp_path: Path, of_module: Undisturbed, moment: int, record_property: Record
+) -> None:
+    _kill_at(moment, of_module.world(tmp_path / "world"), of_module, record_property)
+
+
 def _kill_at(moment: int, world: World, undisturbed: Undisturbed, record_property: Record) -> None:
     share = (moment + 0.5) / len(MOMENTS)
     process = world.start()

@@ -31,7 +31,7 @@ def copied(folder: Path) -> Path:
     """Copy the plugin and the shipped recipes, some of which write beside them; gives `folder`."""
     # With what Python has compiled of it: only the file that is edited is compiled again.
     shutil.copytree(PLUGIN, folder / "plugins" / PLUGIN.name)
-    unwanted = shutil.ignore_patterns("out", ".flowrun", "*.py", "__pycache__")
+    unwanted = shutil.ignore_patterns("out", ".flowrun", "__init__.py", "__pycache__")
     shutil.copytree(RECIPES, folder / "recipes", ignore=unwanted)
     return folder
 

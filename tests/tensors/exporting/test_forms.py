@@ -72,6 +72,8 @@ OPTIMIZERS = [
     {}, {"momentum": 0.9}, {"momentum": 0.5, "nesterov": True}, {"weight_decay": 0.0},
     {"weight_decay": 0.1}, {"optimizer": "adam"}, {"optimizer": "adam", "weight_decay": 0.1},
     {"optimizer": "adamw"}, {"optimizer": "adamw", "weight_decay": 0.2}, {"optimizer": "lbfgs"},
+    {"optimizer": "nadam"}, {"optimizer": "radam"}, {"optimizer": "adamax"},
+    {"optimizer": "adadelta"}, {"optimizer": "adagrad"}, {"optimizer": "rmsprop"},
 ]  # fmt: skip
 NETWORKS = [
     {"layers": [2]}, {"layers": [5, 2]}, {"layers": [4, 3, 2], "activation": "tanh"},
@@ -85,6 +87,7 @@ TRAININGS: dict[str, list[Any]] = {
     "schedule": SCHEDULES, "batch_size": [None, 7, 37], "tolerance": [0.0, 0.05],
     "validated": [{}, {"validate": True}, {"patience": 2}, {"validate": True, "patience": 3}],
     "dtype": ["float32", "float64", "bfloat16"], "renamed": [False, True],
+    "length": [{"steps": 12}, {"epochs": 4}], "clip_norm": [None, 0.1],
 }  # fmt: skip
 
 
@@ -101,7 +104,10 @@ def chosen_trainings() -> list[Options]:
 def trainings() -> Iterator[dict[str, Any]]:
     for one in chosen_trainings():
         classes = one["loss"] == "cross_entropy"
-        options = {"lr": 0.05, "steps": 12, "loss": one["loss"], "tolerance": one["tolerance"],
+        in_batches = one["batch_size"] and "epochs" in one["length"]
+        tolerance = 0.0 if in_batches else one["tolerance"]  # which has no form in two loops
+        options = {"lr": 0.05, **one["length"], "clip_norm": one["clip_norm"],
+                   "loss": one["loss"], "tolerance": tolerance,
                    "batch_size": one["batch_size"], "schedule": one["schedule"],
                    **one["optimizer"], **one["validated"]}  # fmt: skip
         targets = {"y_train": "c_train", "y_val": "c_val"} if classes else {}

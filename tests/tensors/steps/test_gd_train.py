@@ -242,7 +242,7 @@ def test_what_only_the_loop_can_tell_is_left_to_it(tmp_path: Any) -> None:
         ({"optimizer": "adam", "momentum": 0.9}, "`momentum` is of sgd"),
         ({"nesterov": True}, "`nesterov` needs `momentum`"),
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "lbfgs has no `weight_decay`"),
-        ({"optimizer": "sgdd"}, "one of: adam, adamw, lbfgs, sgd"),
+        ({"optimizer": "sgdd"}, "one of: adadelta, adagrad, adam, adamax, adamw, lbfgs"),
         ({"engine": "fast"}, "one of: auto, autograd, fused, moments, numba, spectral"),
     ],
     ids=str,

@@ -1,0 +1,1 @@
+"""A torch.nn.Module trained through a recipe beside the plain loop."""

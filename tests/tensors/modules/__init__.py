@@ -1,0 +1,1 @@
+"""Tests of torch.nn.Modules as models: `Model.of_module`."""
