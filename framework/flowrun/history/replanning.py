@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from flowrun.errors import FlowrunError, Problem, RecipeError, Source, shown_path
-from flowrun.recipes.reading import as_json
+from flowrun.recipes.json_texts import as_json
 from flowrun.recipes.recipe import Recipe, read_recipe
 from flowrun.recipes.step_entry import StepEntry
 from flowrun.running.record import PluginPlace, RunRecord

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from flowrun.errors import Problem, RecipeError, did_you_mean, listed, nearest
 from flowrun.recipes.document import Draft
+from flowrun.recipes.json_texts import as_json
 from flowrun.recipes.keys import PLACING_KEYS, STEP_KEYS, TOP_KEYS
 from flowrun.recipes.part import Part
 from flowrun.recipes.reading import (
@@ -20,7 +21,6 @@ from flowrun.recipes.reading import (
     Node,
     Scalar,
     Sequence,
-    as_json,
     described,
 )
 from flowrun.recipes.settings import RefusedError, Setting, edited, missing, read_setting

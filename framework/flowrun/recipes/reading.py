@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,12 +17,6 @@ MOST_NODES = 100_000
 MOST_DEPTH = 64
 MOST_TEXT = 16 * MOST_BYTES  # characters of all texts that aliases or references stand for
 MOST_IN_CHAIN = 64  # recipes, each of which extends the next
-# Characters that JSON may hold as they are, and that YAML refuses or takes for the end of a line.
-_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-# Texts, which stay as they are, and the words by which Python writes what JSON lacks.
-_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
-_IN_YAML = {"Infinity": ".inf", "-Infinity": "-.inf", "NaN": ".nan"}
-
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if the wheel has it
 
 # Plain scalars by the core schema of YAML 1.2 (section 10.3.2); PyYAML follows YAML 1.1.
@@ -58,30 +51,6 @@ def parse(source: Source, problems: list[Problem], *, text: str | None = None) -
         problems.append(syntax_problem(error, source))
         return None
     return reader.root
-
-
-def as_json(value: object, *, indent: int | None = None) -> str:
-    """A Python value as JSON, which is YAML that keeps strings apart from numbers.
-
-    Raises TypeError or ValueError for a value that no recipe can hold; a path becomes a string, a
-    range a list, and NumPy's numbers and arrays become those of Python. Infinity and nan, which
-    JSON lacks, are written as in YAML.
-    """
-    import json  # a recipe that is read from a file needs none of it
-
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_as_plain)
-    text = _NO_NUMBER.sub(lambda found: _IN_YAML.get(found[0], found[0]), text)
-    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _as_plain(value: Any) -> object:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, range):
-        return list(value)
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a value of type {type(value).__name__} ({value!r}) cannot stand in a recipe")
 
 
 class _ReadingError(Exception):

@@ -13,9 +13,10 @@ from flowrun.errors import Mark, Problem, RecipeError, Source, listed, suggestio
 from flowrun.recipes.devices import Needs
 from flowrun.recipes.document import Draft, read_draft
 from flowrun.recipes.environment import Environment
+from flowrun.recipes.json_texts import as_json
 from flowrun.recipes.keys import STEP_KEYS, TOP_KEYS
 from flowrun.recipes.overrides import Settings, apply_overrides
-from flowrun.recipes.reading import Entry, Node, Scalar, as_json
+from flowrun.recipes.reading import Entry, Node, Scalar
 from flowrun.recipes.sources import read_source
 from flowrun.recipes.step_entry import StepEntry
 from flowrun.recipes.variables import Variables

@@ -9,7 +9,8 @@ from flowrun import RecipeError
 from flowrun.api import new_registry
 from flowrun.errors import Problem, Source
 from flowrun.planning.plan import make_plan
-from flowrun.recipes.reading import as_json, parse, plain
+from flowrun.recipes.json_texts import as_json
+from flowrun.recipes.reading import parse, plain
 from flowrun.recipes.recipe import Recipe, read_recipe
 from tests.campaigns.fuzzing.target import Target, as_text
 
