@@ -1,4 +1,4 @@
-"""Records of runs that a test writes or reads by hand, with the seal of the session's key."""
+"""Records of runs, and values, that a test writes by hand, with the seal of the session's key."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def write_record(folder: Path, record: dict[str, Any]) -> bytes:
     content = sealed_document(Seals(), folder.name, json.dumps(record, indent=1).encode())
     (folder / "run.json").write_bytes(content)
     return content
+
+
+def reseal(path: Path, content: bytes) -> None:
+    """Write the structure of a kept value, as if flowrun had."""
+    path.write_bytes(sealed_document(Seals(), path.stem, content))
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from flowrun.running.events import Place
 from flowrun.store.step_records import BASE_LENGTH
 from flowrun.store.store import Store
 from flowrun.store.structures import DamagedValueError, NotKeepableError
-from flowrun.store.value_files import read_value, remove_value, write_value, written_seal
+from flowrun.store.value_files import read_value, remove_value, write_value
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
 from flowrun.values.texts import readable
@@ -29,7 +29,6 @@ from flowrun.values.texts import readable
 INTERVAL = "FLOWRUN_CHECKPOINT_SECONDS"
 _USUAL_INTERVAL = 10.0  # seconds between two checkpoints
 _SHOWN = 60  # characters of a variable that is wrong
-_SEALED = "checkpoint"  # the kind of the seals
 _LARGEST_SHARE = 0.02  # of the time from one save to the next
 _USUAL_HANDLERS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
@@ -156,10 +155,7 @@ class Checkpoints:
         except OSError:  # there is none, or no folder for one
             return
         try:
-            digest, seal = written_seal(self._folder, self._name)
-            if not self._seals.holds(seal, _SEALED, self._name, digest):
-                raise DamagedValueError(f"{self._name}: it was not made with your key")
-            saved = read_value(self._folder, self._name, digest, self._values)
+            saved = read_value(self._folder, self._name, None, self._values, self._seals)
             if holds(saved["states"]):
                 self.restored, self.earlier = saved["state"], saved["seconds"]
                 reached = saved.get("reached")
@@ -200,8 +196,7 @@ class Checkpoints:
             if digest is None:
                 raise NotKeepableError("the state of the step has no digest")
             before = set(self._folder.glob(f"{self._name}-*"))
-            seal = self._seals.seal(_SEALED, self._name, digest)
-            write_value(self._folder, self._name, saved, digest, self._values, seal)
+            write_value(self._folder, self._name, saved, digest, self._values, self._seals)
             for path in before - set(self._folder.glob(f"{self._name}-{digest[:16]}*")):
                 path.unlink(missing_ok=True)
         except Exception as error:  # a codec may raise anything; the step goes on all the same

@@ -26,6 +26,7 @@ from flowrun.store.value_files import (
     is_value_name,
     read_value,
     remove_value,
+    sealed_anew,
     value_paths,
     write_value,
 )
@@ -131,6 +132,7 @@ class Objects:
     def __init__(self, folder: Path, database: Database, errors: StoreErrors) -> None:
         self._folder = folder
         self._database = database
+        self._seals = database.seals
         self._errors = errors
 
     def keep(self, value: object, digest: str, values: Codecs) -> str | None:
@@ -142,7 +144,7 @@ class Objects:
             if is_file(self._folder / f"{name}.json"):
                 size = self._bytes(name)  # a process killed here may have left it out of the table
             else:
-                size = write_value(self._folder, name, value, digest, values)
+                size = write_value(self._folder, name, value, digest, values, self._seals)
             self._database.write(_KEEP, [(name, size, time.time())])
         except NotKeepableError:
             return None
@@ -159,7 +161,7 @@ class Objects:
         if not is_value_name(name):
             return MISSING
         try:
-            value = read_value(self._folder, name, digest, values)
+            value = read_value(self._folder, name, digest, values, self._seals)
         except (FileNotFoundError, NoCodecError):
             return MISSING
         except (OSError, DamagedValueError) as error:
@@ -180,7 +182,10 @@ class Objects:
             paths, key=lambda path: path.suffix == ".json"
         ):  # which names the others
             with replacing(self._folder / path.name) as temporary:
-                shutil.copyfile(path, temporary)
+                if path.suffix == ".json":
+                    temporary.write_bytes(sealed_anew(path, self._seals))
+                else:
+                    shutil.copyfile(path, temporary)
         self._database.write(_KEEP, [(name, self._bytes(name), time.time())])
         return True
 
@@ -189,7 +194,7 @@ class Objects:
         if not is_value_name(name):
             return "its record names no file of the store"
         try:
-            read_value(self._folder, name, digest, values)
+            read_value(self._folder, name, digest, values, self._seals)
         except (OSError, DamagedValueError) as error:
             return str(error)
         return None

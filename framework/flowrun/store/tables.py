@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flowrun.values.files import real_path
 
-_FORMAT = 4  # of the tables; a store of another format is set aside
+_FORMAT = 5  # of the tables; a store of another format is set aside
 PATIENCE = 2.0  # seconds to wait for another process's transaction before the user is informed
 _STEPS = 100_000  # of SQLite's machine, after which the time is looked at
 _LONGEST = 60.0  # seconds of processor to read all records of another store

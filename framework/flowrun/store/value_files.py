@@ -2,6 +2,9 @@
 
 `NAME.json` is written last and names the others by their content, so that a reader finds the old
 value or the new one, whole. Tensors go to safetensors, by the tensor plugin's codec.
+
+The structure is sealed: nothing is made of one that somebody else has written, as a value's digest
+can be compared only when the value is there.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flowrun.store.files import replacing
+from flowrun.store.seals import Seals, is_own_document, sealed_document, without_seal
 from flowrun.store.structures import DamagedValueError, NoCodecError, put_together, taken_apart
 from flowrun.values.codecs import Codecs
 from flowrun.values.digests import value_digest
@@ -23,22 +27,23 @@ NAME_LENGTH = 32  # digits of a digest or a key, of which a value's name is made
 _NAME = re.compile(rf"[0-9a-f]{{{NAME_LENGTH}}}")
 _OF_VALUE = re.compile(rf"{_NAME.pattern}(\.json|-[0-9a-f]{{16}}(-\d+)?(\.\w+)*)")
 _MOST_JSON = 2**28  # bytes of a value's structure: some ten million numbers in lists
+_SEAL = 100  # bytes of a seal and its key, at most
 
 
 def write_value(
-    folder: Path, name: str, value: object, digest: str, values: Codecs, seal: bytes = b""
+    folder: Path, name: str, value: object, digest: str, codecs: Codecs, seals: Seals | None
 ) -> int:
     """Write a value whole or not at all; gives the number of bytes.
 
-    seal: of the digest, for a value that no sealed record names.
+    seals: those of the user; None for a folder of this process's own.
 
     Raises NotKeepableError, OSError, and any exception of a codec.
     """
-    apart = taken_apart(value, values)
+    apart = taken_apart(value, codecs)
     files: dict[str, str] = {}
     size = 0
     for kind, leaves in apart.leaves.items():
-        codec = values.codec_named(kind)
+        codec = codecs.codec_named(kind)
         assert codec is not None
         assert codec.write is not None  # `_split` accepted only values that can be written
         number = f"-{len(files)}" if files else ""  # two codecs may have one suffix
@@ -47,34 +52,39 @@ def write_value(
             codec.write(temporary, leaves)
         files[kind] = path.name
         size += path.stat().st_size
-    document = {"digest": digest, "files": files, "value": apart.document, "seal": seal.hex()}
-    text = json.dumps(document)
-    if len(text) > _MOST_JSON:
+    content = json.dumps({"digest": digest, "files": files, "value": apart.document}).encode()
+    if len(content) > _MOST_JSON:
         raise ValueError(
-            f"its lists and dicts take {len(text):,} bytes, and {_MOST_JSON:,} at most"
+            f"its lists and dicts take {len(content):,} bytes, and {_MOST_JSON:,} at most"
         )
+    if seals is not None:
+        content = sealed_document(seals, name, content)
     with replacing(folder / f"{name}.json") as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return size + len(text)
+        temporary.write_bytes(content)
+    return size + len(content)
 
 
-def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> Any:
+def read_value(
+    folder: Path, name: str, digest: str | None, codecs: Codecs, seals: Seals | None
+) -> Any:
     """A value written by `write_value`, compared with its digest.
 
     digest: by default the one in the file. Raises FileNotFoundError if there is no such value, and
     DamagedValueError if it is not the one that was written.
     """
-    content = read_whole(folder / f"{name}.json", _MOST_JSON)
+    content = read_whole(folder / f"{name}.json", _MOST_JSON + _SEAL)
+    if seals is not None and not is_own_document(seals, name, content):
+        raise DamagedValueError(f"{name}: it was not made with your key")
     try:
         document = json.loads(content)
         leaves = {}
         for kind, file in document["files"].items():
-            codec = values.codec_named(kind)
+            codec = codecs.codec_named(kind)
             if codec is None or codec.read is None:
                 raise NoCodecError(f"no codec reads {kind}")
             leaves[kind] = codec.read(file_below(folder, file))
-        value = put_together(document["value"], leaves, values)
-        found = value_digest(value, values)
+        value = put_together(document["value"], leaves, codecs)
+        found = value_digest(value, codecs)
         wanted = document["digest"] if digest is None else digest
     except NoCodecError:
         raise
@@ -85,17 +95,10 @@ def read_value(folder: Path, name: str, digest: str | None, values: Codecs) -> A
     return value
 
 
-def written_seal(folder: Path, name: str) -> tuple[str, bytes]:
-    """The digest that a written value says it has, and the seal of that; no codec reads anything.
-
-    Raises FileNotFoundError if there is no such value, and DamagedValueError if it has no seal.
-    """
-    content = read_whole(folder / f"{name}.json", _MOST_JSON)
-    try:
-        document = json.loads(content)
-        return str(document["digest"]), bytes.fromhex(document["seal"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DamagedValueError(f"{name}: {error}") from error
+def sealed_anew(path: Path, seals: Seals) -> bytes:
+    """The structure of a value from elsewhere, which is believed from now on, with one's seal."""
+    content = without_seal(read_whole(path, _MOST_JSON + _SEAL))
+    return sealed_document(seals, path.stem, content)
 
 
 def value_paths(folder: Path, name: str) -> list[Path]:

@@ -55,15 +55,15 @@ def test_no_bit_of_a_kept_value_turns_unnoticed(tmp_path: Path) -> None:
     values = Codecs(new_registry().codecs, "float32")
     digest = value_digest(value, values)
     assert digest is not None
-    write_value(tmp_path, "value", value, digest, values)
-    layouts = _layouts(read_value(tmp_path, "value", digest, values))
+    write_value(tmp_path, "value", value, digest, values, None)
+    layouts = _layouts(read_value(tmp_path, "value", digest, values, None))
     assert layouts == _layouts(value)
     for path in list(tmp_path.iterdir()):
         content = path.read_bytes()
         for bit in range(0, 8 * len(content), 1 if IS_WHOLE else 7):
             flip(path, *divmod(bit, 8))
             try:
-                found = read_value(tmp_path, "value", digest, values)
+                found = read_value(tmp_path, "value", digest, values, None)
             except DamagedValueError:
                 found = None
             if found is not None:  # the bit must be one that does not matter

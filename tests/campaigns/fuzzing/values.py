@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from flowrun.api import new_registry
+from flowrun.store.plan_classes import PlanClasses
 from flowrun.store.step_records import OutputRecord, StepRecord, decoded_record
 from flowrun.store.structures import DamagedValueError
 from flowrun.store.value_files import read_value
@@ -33,6 +34,21 @@ STORED_SEEDS = [
     {"digest": "0" * 64, "files": {}, "value": {"dict": [["k", {"nan": "7ff8000000000001"}]]}},
     {"digest": "0" * 64, "files": {},
      "value": {"torch.nn.parameter.Parameter": {"packed": {"list": []}}}},
+    {"digest": "0" * 64, "files": {}, "value": {"list": [
+        {"as": [1, {"instance": {"class": ["sched", "Event", "sched.Event "], "state": {
+            "items": {"tuple": [1, 2, 3, None, {"tuple": []}, {"dict": []}]},
+            "attributes": {"dict": []}}}}]},
+        {"again": 1}, {"weakref": 1},
+    ]}},
+    {"digest": "0" * 64, "files": {}, "value": {"list": [
+        {"instance": {"class": ["http", "HTTPStatus", "http.HTTPStatus "],
+                      "state": {"member": "OK", "value": 200}}},
+        {"definition": ["torch.nn.functional", "relu", "torch.nn.functional.relu "]},
+        {"instance": {"class": ["torch.nn.modules.activation", "ReLU",
+                                "torch.nn.modules.activation.ReLU "],
+                      "state": {"slots": {"dict": []},
+                                "attributes": {"dict": [["training", True]]}}}},
+    ]}},
 ]  # fmt: skip
 RECORD = StepRecord(
     key="0" * 64, base="0" * 64, step="tensor", parts={"step": "tensor", "code": {"m": "0"}},
@@ -46,12 +62,27 @@ RECORD_SEEDS = [
     b"{}",
     b"\x80",
 ]
-NAMES = ('"tensors":', '"values":', '"digest":', '"files":', '"value":', '"leaf":', '"packed":')
+NAMES = (
+    '"instance":',
+    '"class":',
+    '"state":',
+    '"as":',
+    '"again":',
+    '"definition":',
+    '"tensors":',
+    '"values":',
+    '"digest":',
+    '"files":',
+    '"value":',
+    '"leaf":',
+    '"packed":',
+)
 TOKENS = (
     *NAMES, '"list":', '"tuple":', '"dict":', '"int":', '"nan":', '"bytes":', '"torch.Tensor":',
     '"a"', "[", "]", "{", "}", "null", "NaN", "-Infinity", "1e999", '"\\ud800"', "../", "%%%",
 )  # fmt: skip
-_CODECS = Codecs(new_registry().codecs, "float32")
+_REGISTRY = new_registry()
+_CODECS = Codecs(_REGISTRY.codecs, "float32", PlanClasses(_REGISTRY, None))
 
 
 def _seeds(documents: list[dict[str, object]]) -> list[bytes]:
@@ -78,7 +109,7 @@ def check_stored(data: bytes, folder: Path) -> None:
     name = "0" * 32
     (folder / f"{name}.json").write_bytes(document)
     (folder / STORED).write_bytes(tensors)
-    read_value(folder, name, None, _CODECS)
+    read_value(folder, name, None, _CODECS, None)
 
 
 def check_record(data: bytes, _: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import flowrun
+from flowrun.store.seals import without_seal
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
 from tests.kept_values import write_recipe
+from tests.sealing import reseal
 
 SHAPES = """
 import collections
@@ -172,6 +174,36 @@ ALIKE = {
     "names": ["Square", "Base", "tree", "shared", "len"],
 }  # fmt: skip
 CODES = [code for codes in ALIKE.values() for code in codes]
+
+
+DELETING = """
+import dataclasses, os
+from pathlib import Path
+from flowrun import step
+
+def called(name):
+    with open(os.environ["CALLS"], "a") as file:
+        file.write(name + "\\n")
+
+@dataclasses.dataclass
+class Held:
+    path: str
+
+    def __del__(self):
+        Path(__file__).with_name(self.path).touch()
+
+@step(outputs="held")
+def make():
+    \"\"\"Make one.\"\"\"
+    called("make")
+    return Held("mine")
+
+@step(outputs="n")
+def look(held, *, n: int = 1):
+    \"\"\"Take it.\"\"\"
+    called("look")
+    return n
+"""
 
 
 def write(world: World, codes: list[str], **arguments: Any) -> Path:
@@ -538,11 +570,26 @@ def test_a_store_names_no_class_that_the_plan_does_not_have(world: World) -> Non
     bad = world.folder / "bad.py"
     bad.write_text("open('imported', 'w')\nclass Base: pass\n")
     for path in (world.folder / ".flowrun/store/objects").glob("*.json"):
-        path.write_text(path.read_text().replace('"shapes"', '"bad"'))
+        reseal(path, without_seal(path.read_bytes()).replace(b'"shapes"', b'"bad"'))
     result, called = world.run(set={"vars.n": 2})
     assert called == ["make", "look"]
     assert result.ok
     assert not (world.folder / "imported").exists()
+
+
+def test_nothing_is_made_of_a_structure_without_ones_seal(world: World) -> None:
+    (world.folder / "steps.py").write_text(DELETING)
+    world.path.write_text(
+        "recipe: r\nplugins: [./steps.py]\nsteps: [{make: {}, cache: true}, look]\n"
+    )
+    world.run()
+    (path,) = (world.folder / ".flowrun/store/objects").glob("*.json")
+    path.write_bytes(path.read_bytes().replace(b'"mine"', b'"other"'))
+    with pytest.warns(UserWarning, match="it was not made with your key"):
+        result, called = world.run(set={"look.n": 2})
+    assert called == ["make", "look"]
+    assert result.values["n"] == 2
+    assert not (world.folder / "other").exists()
 
 
 def test_a_class_in_a_checkpoint_comes_back(world: World, flowrun: Flowrun) -> None:

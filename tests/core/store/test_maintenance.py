@@ -166,7 +166,7 @@ def test_a_kept_value_is_read_as_it_was_and_a_damaged_one_is_put_aside(
 def test_the_files_of_a_value_are_removed_and_those_of_others_stay() -> None:
     folder = Path("folder")
     for name in ("one", "other"):
-        write_value(folder, name, [1], "digest", CODECS)
+        write_value(folder, name, [1], "digest", CODECS, None)
     (folder / "one-digest.safetensors").touch()
     remove_value(folder, "one")
     assert [path.name for path in folder.iterdir()] == ["other.json"]

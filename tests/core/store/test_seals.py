@@ -243,7 +243,7 @@ def with_a_trigger(connection: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [(of_another_format, "its tables have the format 3, not 4"),
+    [(of_another_format, "its tables have the format 3, not 5"),
      (with_a_trigger, "has other tables than flowrun makes")],
 )  # fmt: skip
 def test_a_store_with_other_tables_is_set_aside_and_can_be_adopted(

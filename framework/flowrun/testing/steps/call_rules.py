@@ -153,11 +153,11 @@ def _unstorable(trials: Trials, outputs: Outputs) -> Iterator[Problem]:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                write_value(Path(folder), "value", value, digest or "none", trials.values)
+                write_value(Path(folder), "value", value, digest or "none", trials.values, None)
                 if digest is None:
                     found = f"its content has no digest ({kind})"
                 else:
-                    read_value(Path(folder), "value", digest, trials.values)
+                    read_value(Path(folder), "value", digest, trials.values, None)
             except NotKeepableError as error:
                 found = str(error)
             except DamagedValueError as error:
