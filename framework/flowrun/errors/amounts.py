@@ -23,7 +23,10 @@ def first_texts(texts: Iterable[object]) -> list[str]:
 
 
 def shortened(text: str, most: int) -> str:
-    """The text if it has at most so many characters, else its beginning and three dots."""
+    """The text if it has at most so many characters, else its beginning and three dots.
+
+    most: characters of the result, the dots among them; at least 3.
+    """
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 

@@ -65,6 +65,8 @@ class Store:
     def keep_sources(self, code: Code) -> None:
         """Keep the texts of a step's modules, so that a later change can be shown line by line."""
         new = [digest for digest in code.modules.values() if digest not in self._sources_kept]
+        if not new:
+            return
         self._sources_kept.update(new)
         marks = ", ".join("?" * len(new))
         kept = self.database.rows(f"select digest from sources where digest in ({marks})", new)
