@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from flowrun.errors import Mark, Problem, Source
+from flowrun.errors import Mark, Problem, Source, shortened
 from flowrun.recipes.syntax import syntax_problem
 
 MOST_BYTES = 1 << 20
@@ -354,9 +354,8 @@ def described(node: Node) -> str:
         return f"a mapping with {', '.join(node.entries) or 'no keys'}"[:80]
     if node.value is None:
         return "nothing (null)"
-    text = node.text if len(node.text) <= 60 else node.text[:57] + "..."
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
-    return f"`{text}` ({kinds[type(node.value)]})"
+    return f"`{shortened(node.text, 60)}` ({kinds[type(node.value)]})"
 
 
 def _strange_space(text: str, mark: Mark) -> Problem | None:
