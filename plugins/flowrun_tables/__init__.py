@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flowrun import hookimpl
+from flowrun_tensors import RowReader
 
 if TYPE_CHECKING:
     from flowrun import Codec, Step
@@ -26,3 +27,10 @@ def flowrun_codecs() -> Iterable[Codec]:
     from flowrun_tables.codecs import CODECS
 
     return CODECS
+
+
+@hookimpl
+def flowrun_tensors_row_readers() -> Iterable[RowReader]:
+    from flowrun_tables.rows import READERS
+
+    return READERS

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,22 +14,20 @@ from flowrun import (
     NeedsDataError,
     OptionError,
     Unknown,
-    did_you_mean,
     download,
     listed,
     on_one_line,
     step,
 )
 from flowrun_tables.outlines import NamesOutline
+from flowrun_tables.reading.names import require_known
 from flowrun_tables.reading.records import WHITE_SPACE, Layout
 from flowrun_tables.reading.tables import Settings, outlined_names, read_tables
 from flowrun_tables.reading.typing import MISSING, Rules, Type
+from flowrun_tables.sources import QUICKLY_READ, paths_of
 
 if TYPE_CHECKING:
     import polars
-
-_QUICKLY_READ = 16 * 2**20  # bytes of all files that a check reads
-_SIGNS = "*?["  # of a glob
 
 Sign = Annotated[str, Meta(min_length=1, max_length=1)]
 
@@ -108,6 +104,7 @@ def read_table(
     )  # fmt: skip
     paths = paths_of(source, sha256, ctx, download)
     table = read_tables([ctx.reads(path) for path in paths], settings)
+    _check_named(table.columns, types, dates)
     ctx.log(f"{', '.join(_kinds(table))}")
     return table
 
@@ -153,9 +150,11 @@ def _on_shapes(
         dates, encoding,
     )  # fmt: skip
     paths = paths_of(source, sha256, ctx, partial(download, fetch=False))
-    if sum(path.stat().st_size for path in paths) > _QUICKLY_READ:
+    if sum(path.stat().st_size for path in paths) > QUICKLY_READ:
         raise NeedsDataError(f"{paths[0].name} is large, and its categories are known in a run")
-    return read_tables(paths, settings)
+    table = read_tables(paths, settings)
+    _check_named(table.columns, types, dates)
+    return table
 
 
 @read_table.on_outlines
@@ -189,7 +188,19 @@ def _on_outlines(
         return Unknown("table")
     except DataError as error:
         raise OptionError(str(error), option="source") from error
-    return Unknown("table") if outlined is None else NamesOutline(outlined)
+    if outlined is None:
+        return Unknown("table")
+    _check_named(outlined, types, dates)
+    return NamesOutline(outlined)
+
+
+def _check_named(
+    columns: list[str], types: dict[str, Type], dates: str | dict[str, str] | None
+) -> None:
+    """Raise OptionError for a column of `types` or `dates` that is not read."""
+    for option, named in (("types", types), ("dates", dates)):
+        for name in named if isinstance(named, dict) else ():
+            require_known([name], columns, (option, name))
 
 
 def _settings(
@@ -208,40 +219,6 @@ def _settings(
 ) -> Settings:
     layout = Layout(separator, quote, comment, encoding, header, names, decimal)
     return Settings(columns, layout, Rules(types, missing, decimal, thousands, dates))
-
-
-def paths_of(
-    source: str, sha256: str | None, ctx: Context, fetched: Callable[[str, str], Path]
-) -> list[Path]:
-    """The files of a source, sorted by name. Raises DataError if there is none."""
-    if "://" in source:
-        if sha256 is None:
-            raise DataError(
-                f"{on_one_line(source)}: an address needs its `sha256`, so that the data is known\n"
-                "    fetch the file once, look at it, and copy the output of `sha256sum`"
-            )
-        return [fetched(source, sha256)]
-    if sha256 is not None:
-        raise DataError("`sha256` goes with an https address")
-    path = ctx.path(source)
-    if path.exists():
-        return [path]
-    if any(sign in source for sign in _SIGNS):
-        folder = ctx.path(".")
-        found = sorted(one for one in _glob(folder, source) if one.is_file())
-        if found:
-            return found
-        raise DataError(f"no file fits the pattern {on_one_line(source)}")
-    beside = {str(Path(source).with_name(one.name)) for one in path.parent.glob("*")}
-    hint = did_you_mean(source, beside) or "a path starts from the recipe's folder"
-    raise DataError(f"there is no file {on_one_line(path)}\n    {hint}")
-
-
-def _glob(folder: Path, pattern: str) -> list[Path]:
-    if Path(pattern).is_absolute():
-        root = Path(Path(pattern).anchor)
-        return list(root.glob(str(Path(pattern).relative_to(root))))
-    return list(folder.glob(pattern))
 
 
 def _kinds(table: polars.DataFrame) -> list[str]:
