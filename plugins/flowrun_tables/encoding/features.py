@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from flowrun import FlowrunError, OptionError, on_one_line
-from flowrun_tables.encoding.missing import Fill, filling, require_filled
+from flowrun_tables.encoding.missing import Fill, Method, filling, require_filled
 from flowrun_tables.encoding.scaling import Scale, scaling
 from flowrun_tables.lazy_polars import pl
 
@@ -24,16 +24,14 @@ class Ways(msgspec.Struct, frozen=True):
     """How columns become numbers, as the options of `encode` have it."""
 
     categories: Categories | dict[str, Categories]
-    missing: Fill | dict[str, Fill]
+    missing: float | Method | dict[str, Fill]
     scale: Scale | dict[str, Scale]
     dates: tuple[Part, ...]
     unknown: Literal["error", "zero"]
 
     def missing_of(self, name: str) -> Fill:
         """The method of a column; an error if nothing is said of it."""
-        if isinstance(self.missing, dict) and "value" not in self.missing:
-            return self.missing.get(name, "error")  # type: ignore[call-overload, no-any-return]
-        return self.missing
+        return self.missing.get(name, "error") if isinstance(self.missing, dict) else self.missing
 
     def scale_of(self, name: str) -> Scale:
         """The scale of a column of numbers; standard if nothing is said of it."""
@@ -126,7 +124,7 @@ def check_names(ways: Ways, names: list[str]) -> None:
 
     for option in ("categories", "missing", "scale"):
         given = getattr(ways, option)
-        if isinstance(given, dict) and not (option == "missing" and "value" in given):
+        if isinstance(given, dict):
             for name in given:
                 require_known([name], names, (option, name))
 

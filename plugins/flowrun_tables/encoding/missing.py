@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars
 
 Method = Literal["error", "mean", "median", "most_frequent", "drop", "indicator"]
-Fill = float | Method | dict[Literal["value"], str | float]
+Fill = float | Method | dict[str, str | float]  # the dict is {value: a text}
 
 
 def filling(column: polars.Series, method: Fill) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from flowrun import CheckContext, Context, FlowrunError, Meta, Unknown, step
+from flowrun import CheckContext, Context, FlowrunError, Meta, OptionError, Unknown, step
 from flowrun_tables.encoding.features import (
     Categories,
     Part,
@@ -13,7 +14,7 @@ from flowrun_tables.encoding.features import (
     feature_names,
     learnt,
 )
-from flowrun_tables.encoding.missing import Fill
+from flowrun_tables.encoding.missing import Fill, Method
 from flowrun_tables.encoding.scaling import Scale
 from flowrun_tables.outlines import NamesOutline
 from flowrun_tables.reading.names import require_known
@@ -43,7 +44,7 @@ def encode(
         ),
     ] = "one_hot",
     missing: Annotated[
-        Fill | dict[str, Fill],
+        float | Method | dict[str, Fill],
         Meta(
             description="What is done with missing cells, of all columns or by column: mean, "
             "median, most_frequent, drop (the row), indicator (a column of its own beside the "
@@ -116,6 +117,17 @@ def encode(
             "target": learnt_of_target,
         },
     )
+
+
+@encode.check_options
+def _check_options(options: SimpleNamespace) -> None:
+    """Check that what stands in for a missing cell is a method, a number, or one value."""
+    for name, one in options.missing.items() if isinstance(options.missing, dict) else ():
+        if isinstance(one, dict) and list(one) != ["value"]:
+            raise OptionError(
+                "what stands in for a missing text is written as `{value: none}`",
+                option=("missing", name),
+            )
 
 
 @encode.on_outlines

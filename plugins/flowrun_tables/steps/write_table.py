@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,11 +30,13 @@ def write_table(
     file that exists already is replaced only when the new one is complete. Raises FlowrunError if
     there are not as many predictions as rows, or if both tables have a column of one name.
     """
-    write = _writer(ctx.path(to))
     path = ctx.path(to)
+    write = _writer(path)
     joined = table if predictions is None else _beside(table, predictions)
+    content = BytesIO()
+    write(joined, content)
     with replacing(path) as temporary:
-        write(joined, temporary)
+        temporary.write_bytes(content.getvalue())
     ctx.writes(path)
     ctx.log(f"{len(joined)} rows of {joined.width} columns -> {path}")
 
@@ -44,14 +47,14 @@ def _on_shapes(table: Any, predictions: Any = None, *, to: str, ctx: CheckContex
     _writer(ctx.path(to))
 
 
-def _writer(path: Path) -> Callable[[polars.DataFrame, Path], None]:
+def _writer(path: Path) -> Callable[[polars.DataFrame, BytesIO], Any]:
     """How a file is written; raises FlowrunError for a suffix that is of no format."""
-    writers: dict[str, Callable[[Any, Path], None]] = {
-        ".csv": lambda table, at: table.write_csv(at),
-        ".tsv": lambda table, at: table.write_csv(at, separator="\t"),
-        ".parquet": lambda table, at: table.write_parquet(at),
-        ".arrow": lambda table, at: table.write_ipc(at),
-        ".jsonl": lambda table, at: table.write_ndjson(at),
+    writers: dict[str, Callable[[Any, BytesIO], Any]] = {
+        ".csv": lambda table, file: table.write_csv(file),
+        ".tsv": lambda table, file: table.write_csv(file, separator="\t"),
+        ".parquet": lambda table, file: table.write_parquet(file),
+        ".arrow": lambda table, file: table.write_ipc(file),
+        ".jsonl": lambda table, file: table.write_ndjson(file),
     }
     suffix = path.suffix.lower()
     if suffix not in writers:

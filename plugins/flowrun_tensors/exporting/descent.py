@@ -6,7 +6,7 @@ from typing import Any
 
 from flowrun_tensors.exporting.networks import loss_code, own_model, predictions
 from flowrun_tensors.exporting.script import StepLines, Value
-from flowrun_tensors.exporting.text import call, literal
+from flowrun_tensors.exporting.text import ExportError, call, literal
 from flowrun_tensors.updates import OPTIMIZERS
 
 # Parameters are variables of their own for one layer, else a dict.
@@ -123,6 +123,8 @@ def _write_closure(step: StepLines, codes: dict[str, Any]) -> None:
 
 def _codes(step: StepLines) -> dict[str, Any]:
     """The codes of the templates, as far as they do not depend on the targets."""
+    if step.options.loss == "binary_cross_entropy":
+        raise ExportError("`gd_train` with the loss binary_cross_entropy has no short form")
     options, params, X = step.options, step.named["params"], step.named["X_train"].name
     own, validated = own_model(step) is not None, bool(options.validate or options.patience)
     codes: dict[str, Any] = {

@@ -12,7 +12,7 @@ from flowrun_tensors.exporting.networks import (
     predictions,
 )
 from flowrun_tensors.exporting.script import StepLines, Value
-from flowrun_tensors.exporting.text import call, literal
+from flowrun_tensors.exporting.text import ExportError, call, literal
 
 
 def init_params(step: StepLines) -> None:
@@ -86,6 +86,7 @@ _METRICS = {
 
 def evaluate(step: StepLines) -> None:
     """The predictions for the rows to validate with, and each metric of them, in float64."""
+    _require_exported(step)
     X, y_val, y_hat = step.named["X_val"], step.named["y_val"].name, step.local("y_hat")
     if own_model(step) is not None:
         step.seed()  # its forward pass may draw
@@ -108,8 +109,19 @@ def evaluate(step: StepLines) -> None:
     step.script.printed.add(step.step.wires.outputs["metrics"])
 
 
+def _require_exported(step: StepLines) -> None:
+    """Raise ExportError for metrics that have no short form, or that are in a table's units."""
+    others = [name for name in step.options.metrics if name not in _METRICS]
+    if others:
+        raise ExportError(f"`evaluate` with the metric {others[0]} has no short form")
+    if "encoding" in step.named:
+        raise ExportError("`evaluate` with the encoding of a table has no short form")
+
+
 def predict(step: StepLines) -> None:
     """The predictions for new rows, normalized as the training rows were."""
+    if step.options.source is not None:
+        raise ExportError("`predict` with a `source` has no short form")
     rows = step.named["data"].name
     if own_model(step) is not None:
         step.seed()

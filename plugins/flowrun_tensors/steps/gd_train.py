@@ -43,7 +43,7 @@ def gd_train(
     lr: Annotated[float, Meta(gt=0, description="Learning rate.")] = 0.01,
     steps: Annotated[int, Meta(ge=1, description="Updates of the parameters.")] = 1000,
     loss: Annotated[
-        Literal["mse", "mae", "huber", "cross_entropy"],
+        Literal["mse", "mae", "huber", "cross_entropy", "binary_cross_entropy"],
         Meta(description="The loss to minimize, a mean over rows."),
     ] = "mse",
     batch_size: Annotated[
@@ -90,7 +90,8 @@ def gd_train(
     Takes `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and
     of one dtype; returns the trained `params` and `losses` of `(steps taken,)`, the loss before
     each update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`.
-    Each update subtracts `lr` times the gradient, or the optimizer's function of it.
+    For `binary_cross_entropy`, of a model with one output, they are 0 and 1, of any dtype. Each
+    update subtracts `lr` times the gradient, or the optimizer's function of it.
 
     With `validate` or `patience` it takes `X_val` and `y_val` too, and returns `val_losses`; with
     `patience` the parameters are those of the lowest loss on `X_val`.
