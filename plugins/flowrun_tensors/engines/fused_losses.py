@@ -15,8 +15,8 @@ class BlockLoss:
     """Takes the predictions of a block and computes the derivative of the loss.
 
     name: `mse`, `mae`, `huber` (delta 1) or `binary_cross_entropy` against targets `(rows,
-    outputs)`, or `cross_entropy` against classes `(rows,)` int64. like: a table like those of the block. derivative: of the
-    summed loss by the predictions, over `factor`.
+    outputs)`, or `cross_entropy` against classes `(rows,)` int64. like: a table like those of the
+    block. derivative: of the summed loss by the predictions, over `factor`.
     """
 
     def __init__(self, name: str, like: torch.Tensor) -> None:
