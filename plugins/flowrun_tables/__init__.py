@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flowrun import hookimpl
-from flowrun_tensors import RowReader
 
 if TYPE_CHECKING:
     from flowrun import Codec, Step
+    from flowrun_tensors import RowReader
 
 
 @hookimpl
@@ -31,6 +31,7 @@ def flowrun_codecs() -> Iterable[Codec]:
 
 @hookimpl
 def flowrun_tensors_row_readers() -> Iterable[RowReader]:
-    from flowrun_tables.rows import READERS
+    from flowrun_tables.rows import READER, read
+    from flowrun_tensors import RowReader
 
-    return READERS
+    return (RowReader(READER, read),)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flowrun import Context
-from flowrun_tensors import RowReader
 
 READER = "table"
 
@@ -15,6 +14,3 @@ def read(source: str, encoding: dict[str, Any], ctx: Context) -> dict[str, Any]:
     from flowrun_tables.scoring import raw_rows
 
     return raw_rows(source, encoding, ctx)
-
-
-READERS = (RowReader(READER, read),)
