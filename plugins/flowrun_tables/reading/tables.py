@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ def _binary(path: Path, settings: Settings) -> polars.DataFrame:
         if suffix in _PARQUET:
             table = pl.read_parquet(path, glob=False)
         elif suffix in _ARROW:
-            table = pl.read_ipc(path, memory_map=False)
+            table = pl.read_ipc(BytesIO(path.read_bytes()))
         elif suffix in _LINES:
             table = pl.read_ndjson(path, infer_schema_length=None)
         else:
