@@ -119,6 +119,38 @@ def test_a_missing_cell_of_which_nothing_is_said_is_refused_with_row_and_remedy(
         values_of(*SPLIT, {"encode": {"target": "pay"}})
 
 
+def test_one_method_for_all_columns_passes_over_those_that_lack_nothing() -> None:
+    assert torch.equal(encoded(missing="median")["X_val"], encoded()["X_val"])
+    assert torch.equal(column(encoded(missing=7, scale="none"), "age")[3:4], torch.tensor([7.0]))
+
+
+def test_a_missing_word_is_a_category_of_its_own_if_that_is_said(write: Write) -> None:
+    write("people.csv", PEOPLE.replace(",B,", ",,"))
+    with pytest.raises(FlowrunError, match="`port` has no median"):
+        encoded(missing="median")
+    found = encoded(missing={"age": "median", "port": {"value": "none"}})
+    assert found["columns"][1:4] == ["port=A", "port=C", "port=none"]
+    marked = encoded(missing="indicator")["columns"]
+    assert [name for name in marked if name.endswith(" missing")] == [
+        f"{name} missing" for name in ("age", "port", "member", "joined")
+    ]
+
+
+def test_whole_numbers_may_be_categories_and_none_of_them_a_mean() -> None:
+    ways = {"categories": {"age": "one_hot"}, "unknown": "zero"}
+    assert "age=20" in encoded(**ways, missing={"age": "most_frequent"})["columns"]
+    assert "age=99" in encoded(**ways, missing={"age": 99})["columns"]
+    with pytest.raises(FlowrunError, match="stand for categories"):
+        encoded(**ways, missing={"age": "mean"})
+
+
+def test_rows_without_a_target_are_left_out_if_that_is_said(write: Write) -> None:
+    write("people.csv", PEOPLE.replace(",107\n", ",\n"))
+    with pytest.raises(FlowrunError, match="a target is not made up"):
+        encoded()
+    assert len(encoded(missing={"age": "median", "pay": "drop"})["X_train"]) == 15
+
+
 def test_words_and_truth_values_are_classes_and_come_back_as_words() -> None:
     steps = [
         *SPLIT,

@@ -55,7 +55,7 @@ def _of_column(column: polars.Series, ways: Ways) -> Iterator[dict[str, Any]]:
     method, code = ways.missing_of(column.name), ways.categories_of(column)
     if code is None:
         _require_numbers(column)
-    fill = filling(column, method)
+    fill = filling(column, method, is_category=code is not None)
     if fill is None:
         require_filled(column, "the rows to train on")
     base = {"column": column.name, "type": str(column.dtype)}

@@ -24,7 +24,7 @@ def learnt_target(
     """
     columns = [train[name] for name in names]
     for column in columns:
-        require_filled(column, "the rows to train on")
+        require_filled(column, "the rows to train on", is_target=True)
     words = [one for one in columns if one.dtype in (pl.String, pl.Boolean)]
     if is_class or (is_class is None and words):
         return _of_classes(columns, scale)
@@ -62,7 +62,7 @@ def encoded_target(table: polars.DataFrame, target: dict[str, Any], part: str) -
     """Classes `(n,)` int64, or numbers `(n, k)` float64."""
     columns = [table[name] for name in target["names"]]
     for column in columns:
-        require_filled(column, part)
+        require_filled(column, part, is_target=True)
     if target["kind"] == "classes":
         places = {one: place for place, one in enumerate(target["classes"])}
         cells = columns[0].to_list()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -186,7 +187,8 @@ def _refuse(
 
 def _way_on(cell: str, name: str, rules: Rules) -> str:
     """What to write for such a cell."""
-    as_text = f"`types: {{{name}: text}}` keeps the column as it is written"
+    key = name if re.fullmatch(r"\w[\w .-]*", name) else repr(name)
+    as_text = f"`types: {{{key}: text}}` keeps the column as it is written"
     if "," in cell and rules.decimal == "." and rules.thousands is None:
         return (
             "if the comma is before decimals: `decimal: ','`; if it groups thousands: "

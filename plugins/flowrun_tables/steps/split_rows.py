@@ -55,7 +55,7 @@ def split_rows(
     """
     import numpy as np
 
-    from flowrun_tables import dividing
+    from flowrun_tables.dividing import in_groups, in_order, in_strata
 
     for name, column in (("stratify", stratify), ("groups", groups)):
         if column is not None:
@@ -70,11 +70,11 @@ def split_rows(
         found = _fold_of(table, groups, strata, folds, order)
         parts = [np.flatnonzero(found != fold), np.flatnonzero(found == fold), np.arange(0)]
     elif groups is not None:
-        parts = dividing.in_groups(_codes(table, groups), (train, val, test), order)
+        parts = in_groups(_codes(table, groups), (train, val, test), order)
     elif strata is not None:
-        parts = dividing.in_strata(order(len(table)), strata, (train, val, test))
+        parts = in_strata(order(len(table)), strata, (train, val, test))
     else:
-        parts = dividing.in_order(order(len(table)), (train, val, test))
+        parts = in_order(order(len(table)), (train, val, test))
     if not len(parts[0]):
         raise FlowrunError("no row is left to train on: give `train` more rows")
     first, second, third = (table[np.sort(part)] for part in parts)
