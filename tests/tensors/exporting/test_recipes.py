@@ -213,7 +213,7 @@ def test_a_measurement_is_made_by_a_script_too(
 
 @pytest.mark.parametrize("path", OF_TABLES, ids=lambda path: path.stem)
 def test_a_recipe_of_tables_has_no_script_yet_which_is_said(path: Path) -> None:
-    with pytest.raises(package.FlowrunError, match="cannot be exported|no short form"):
+    with pytest.raises(package.FlowrunError, match=r"cannot be exported|no short form"):
         export_plan(package.plan(path))
 
 
