@@ -209,7 +209,7 @@ def test_a_kept_table_is_taken_from_the_store_whatever_lies_below_its_gaps(write
     for extra in ([], [], ["--set", "encode.scale=minmax"]):
         done = processes.run(["-m", "flowrun", "r.yaml", *extra])
         assert done.returncode == 0, done.stderr
-    assert done.stdout.count(" kept\n") == 3
+    assert done.stdout.count("  kept\n") == 3
     assert "cannot be kept" not in done.stdout
 
 
