@@ -10,7 +10,7 @@
 #              the tests of its room notice (an hour; RESULTS names the file of results)
 # make fuzz    read what a fuzzer makes up, ten minutes for each kind of file and text that comes from
 #              others (two hours and a half; FUZZ_SECONDS for each, FUZZED names some of the targets)
-# make coverage  the lines that make test runs of flowrun and flowrun_tensors
+# make coverage  the lines that make test runs of flowrun, flowrun_tensors and flowrun_tables
 # make oldest  the tests of the check with the oldest torch that setup.cfg names (it is downloaded)
 # make docs    build the pages of docs/ as a site into site/; a broken link or anchor is an error
 # make reference  write docs/reference from the docstrings and signatures of the code
@@ -104,7 +104,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(METADATA) | $(BIN)/python
 	@echo "installing flowrun and torch into $(VENV); the first time takes a minute"
-	$(INSTALL) --editable '.[pytest,watch]'
+	$(INSTALL) --editable '.[pytest,tables,watch]'
 	@touch $@
 
 $(VENV)/.installed-test: $(METADATA) | $(BIN)/python

@@ -19,7 +19,8 @@ from reference_language import with_tables
 
 import flowrun
 from flowrun import hookspecs, testing
-from flowrun_tensors import Model, TableOutline, flowrun_steps
+from flowrun_tables import flowrun_steps as table_steps
+from flowrun_tensors import Model, RowReader, TableOutline, flowrun_steps
 from flowrun_tensors.extending import TensorHooks
 
 DOCS = Path(__file__).parent
@@ -63,6 +64,12 @@ _STEPS = f"""\
 Their inputs, outputs and options; `flowrun steps NAME` shows the same. Beside these there are
 the [steps of plugins](../plugins.md). {_MADE}
 """
+_TABLE_STEPS = f"""\
+# The steps of tables
+
+From files of typed columns with missing cells to tensors, and back; [how to use
+them](../tables.md). They need the extra `tables`. {_MADE}
+"""
 
 
 def pages() -> dict[str, str]:
@@ -74,14 +81,17 @@ def pages() -> dict[str, str]:
     kit = {name: getattr(testing, name) for name in testing.__all__}
     hooks = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("flowrun_")}
     hooks |= {"flowrun_tensors_models": TensorHooks.flowrun_tensors_models, "Model": Model}
-    hooks |= {"TableOutline": TableOutline}
+    hooks |= {"flowrun_tensors_row_readers": TensorHooks.flowrun_tensors_row_readers}
+    hooks |= {"RowReader": RowReader, "TableOutline": TableOutline}
     steps = {step.name: step for step in flowrun_steps()}
+    tables = {step.name: step for step in table_steps()}
     parts: dict[str, tuple[str, dict[str, Any]]] = {
         "functions.md": (_FUNCTIONS, functions),
         "classes.md": (_CLASSES, {**{n: v for n, v in kinds.items() if n not in errors}, **errors}),
         "testing.md": (_TESTING, kit),
         "hooks.md": (_HOOKS, hooks),
         "steps.md": (_STEPS, steps),
+        "table_steps.md": (_TABLE_STEPS, tables),
     }
     made = {
         page: "\n".join([head, *(entry(name, value) for name, value in named.items())])

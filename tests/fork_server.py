@@ -52,6 +52,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("msgspec", "blake3", "filelock"), ()),
     "flowrun": ("flowrun.api", "flowrun.cli.main", "flowrun.cli.run"),
     "flowrun_tensors": ("flowrun_tensors.steps.*",),
+    "flowrun_tables": ("flowrun_tables.steps.*",),
     "numpy": ("numpy.random",),
     "torch": (),
     # What a check loads beside torch; it leaves torch's compiler out, and so must this.
@@ -65,7 +66,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "xdist": ("xdist.plugin", "execnet.multi"),
 }
 # Packages of which each module can be brought back for itself; a command imports what it needs.
-WHOLE = ("flowrun", "flowrun_tensors")
+WHOLE = ("flowrun", "flowrun_tensors", "flowrun_tables")
 OPTIONS = ("-B", "-P", "-u", "-W")  # of Python, before `-m`, `-c` or a file, that a child heeds
 HEADER = struct.Struct("!I")  # the length of a request
 _MOST_FILES = 16  # that a child is given beside the three streams

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flowrun import hookimpl
 from flowrun_tensors.extending import Model as Model
 from flowrun_tensors.extending import ModuleModel as ModuleModel
+from flowrun_tensors.extending import RowReader as RowReader
 from flowrun_tensors.outlines import TableOutline as TableOutline
 
 if TYPE_CHECKING:

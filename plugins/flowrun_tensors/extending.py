@@ -49,6 +49,18 @@ class ModuleModel(msgspec.Struct, frozen=True):
     factory: Callable[..., Any]
 
 
+class RowReader(msgspec.Struct, frozen=True):
+    """Reads new rows for a trained model: `predict: {source: new.csv}`.
+
+    name: that which stands in `encoding["reader"]`.
+    read: called with the source, the value `encoding` and the step's `ctx`; returns `data`, the
+        rows as the model takes them, and `table`, the rows as they were read.
+    """
+
+    name: str
+    read: Callable[..., dict[str, Any]]
+
+
 class TensorHooks:
     """The hooks that a plugin may implement for the steps of the tensor plugin."""
 
@@ -59,5 +71,15 @@ class TensorHooks:
 
         Called when a step looks up a model. If two plugins give the same name, the one registered
         last is used. An exception fails that step.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    @hookspec
+    def flowrun_tensors_row_readers() -> Iterable[RowReader]:
+        """Readers of new rows, for `predict: {source: new.csv}`, by the name in the encoding.
+
+        Called when a step looks one up. If two plugins give the same name, the one registered last
+        is used. An exception fails that step.
         """
         raise NotImplementedError

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flowrun import FlowrunError
+from flowrun_tensors.class_metrics import OF_CLASSES, class_metric
 from flowrun_tensors.lazy_torch import functional, torch
 
 Loss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
 
 def loss_function(name: str) -> Loss:
-    """`mse`, `mae`, `huber` (delta 1) or `cross_entropy`: means, from torch.nn.functional."""
+    """`mse`, `mae`, `huber` (delta 1), `cross_entropy` or `binary_cross_entropy` of logits.
+
+    Means, from torch.nn.functional.
+    """
     losses: dict[str, Loss] = {
         "mse": functional.mse_loss,
         "mae": functional.l1_loss,
         "huber": functional.huber_loss,
         "cross_entropy": functional.cross_entropy,
+        "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
     }
     return losses[name]
 
@@ -34,6 +40,9 @@ def loss_and_slope(
             1, classes, logarithms.new_tensor(-1).expand_as(classes)
         )
         return loss, slope / len(y)
+    if name == "binary_cross_entropy":
+        loss = functional.binary_cross_entropy_with_logits(predictions, y)
+        return loss, (predictions.sigmoid() - y) / y.numel()
     errors = predictions - y
     if name == "mse":
         return errors.square().mean(), errors * (2 / errors.numel())
@@ -80,22 +89,35 @@ def _way_to_classes(y: torch.Tensor, name: str) -> str:
     return f"for classes: `cast: {{{name}: int64}}` makes them of a column of whole numbers"
 
 
-def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> float:
+def binary_of(given: torch.Tensor, like: torch.Tensor, name: str, *, is_data: bool) -> torch.Tensor:
+    """Targets as probabilities `(n, 1)` of the second class, from classes or from such.
+
+    like: a tensor of the dtype of the predictions. Raises FlowrunError for a number that is no
+    probability, which is not looked at unless `is_data`.
+    """
+    y = given.unsqueeze(1) if given.ndim == 1 else given
+    if is_data and len(y) and not bool(((y >= 0) & (y <= 1)).all()):
+        row = int(((y < 0) | (y > 1)).any(1).nonzero()[0])
+        raise FlowrunError(
+            f"the loss binary_cross_entropy is of two classes, 0 and 1, and `{name}` has "
+            f"{y[row].tolist()} in row {row + 1}\nfor more classes: `loss: cross_entropy`, with an "
+            "output of the last layer for each"
+        )
+    return y.to(like.dtype)
+
+
+def metric(name: str, y_hat: torch.Tensor, y: torch.Tensor) -> Any:
     """One metric of predictions `(n, k)` against targets.
 
     Both are widened to float64 first, on the CPU, which has it on every machine: squares of
     float16 overflow at 256. Against targets of the same shape: `mae`: mean absolute error. `mse`:
     mean squared error. `rmse`: its root. `r2`: coefficient of determination, 1 - sum((y -
     y_hat)^2) / sum((y - mean(y))^2), the mean by column, as in Draper and Smith, Applied Regression
-    Analysis, 1998; nan if `y` is constant. Against classes `(n,)` int64: `accuracy`: the share of
-    rows whose largest prediction is that of their class. `cross_entropy`: of the softmax of the
-    predictions, a mean.
+    Analysis, 1998; nan if `y` is constant. Against classes `(n,)` int64: as `class_metric` has it.
     """
     y_hat, y = y_hat.cpu().double(), y.cpu()
-    if name == "accuracy":
-        return float((y_hat.argmax(1) == y).double().mean())
-    if name == "cross_entropy":
-        return float(functional.cross_entropy(y_hat, y))
+    if name in OF_CLASSES:
+        return class_metric(name, y_hat, y)
     y = y.double()
     if name == "mae":
         return float(functional.l1_loss(y_hat, y))

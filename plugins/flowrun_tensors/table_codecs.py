@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun import Codec, Summary
+from flowrun_tensors.polars_digests import polars_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,14 +253,15 @@ def _table_codec(
     decoded: Callable[[bytes], Any],
     *,
     mutable: bool,
+    digest: Callable[[Any], bytes] | None = None,
 ) -> Codec:
-    """The codec of a type of tables, by how one becomes bytes."""
+    """The codec of a type of tables, by how one becomes bytes, which by default are digested."""
     return Codec(
         kind,
         lambda table: Summary("table", tuple(table.shape), bytes=size(table)),
         plain,
         _difference_by(plain),
-        digest=_digester(encoded),
+        digest=digest or _digester(encoded),
         write=_archive_writer(encoded),
         read=_archive_reader(decoded),
         suffix=".arrow.zip",
@@ -320,6 +322,7 @@ TABLE_CODECS = (
         "polars.dataframe.frame.DataFrame",
         lambda frame: _plain_columns(frame.to_dict(as_series=False)),
         lambda frame: int(frame.estimated_size()), _polars_bytes, _polars_frame, mutable=True,
+        digest=polars_digest,
     ),
     _column_codec(
         "polars.series.series.Series", lambda column: _plain(column.to_list()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowrun import FlowrunError
 from flowrun_tensors.lazy_torch import torch
-from flowrun_tensors.losses import classes_of
+from flowrun_tensors.losses import binary_of, classes_of
 from flowrun_tensors.models import Predictor, check_fit, layer_count
 from flowrun_tensors.parameters import Params, floating_of
 
@@ -28,6 +28,8 @@ def fitting_targets(
     check_fit(predictor, params, X)
     require_rows(X, X_name)
     rows, outputs = _shape_of_predictions(predictor, params, X)
+    if loss == "binary_cross_entropy":
+        y = binary_of(y, X, y_name, is_data=is_data)
     if loss == "cross_entropy":
         of_numbers = "for numbers: `loss: mse`, `mae` or `huber`"
         y = classes_of(y, outputs, y_name, f"the loss {loss}", of_numbers, is_data=is_data)

@@ -104,6 +104,18 @@ def test_an_address_with_its_checksum_is_loaded(server: Server) -> None:
     assert server.asked == ["/deep/t.csv?x=1"]
 
 
+def test_a_table_of_words_is_read_from_an_address_with_its_checksum(server: Server) -> None:
+    def read(**options: object) -> flowrun.Result:
+        source = {"source": server.url + "/deep/t.csv", **options}
+        return flowrun.run({"recipe": "r", "steps": [{"read_table": source}]})
+
+    assert read(sha256=SHA256).values["table"].to_dict(as_series=False) == {"a": [1], "b": [2]}
+    with pytest.raises(StepError, match="its sha256 is not the expected one"):
+        read(sha256="0" * 64)
+    with pytest.raises(StepError, match="an address needs its `sha256`"):
+        read()
+
+
 def test_other_bytes_than_the_checksum_says_are_refused_and_not_kept(server: Server) -> None:
     with pytest.raises(StepError, match="its sha256 is not the expected one"):
         load(server.url + "/t.csv", sha256="0" * 64)

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping
 
 _LIBRARIES = sys.stdlib_module_names | {
-    *"flowrun flowrun_tensors torch numpy numba scipy pandas polars sklearn jax msgspec attr attrs "
-    "pydantic click pluggy yaml safetensors typing_extensions pytest".split()
+    *"flowrun flowrun_tensors flowrun_tables torch numpy numba scipy pandas polars sklearn jax "
+    "msgspec attr attrs pydantic click pluggy yaml safetensors typing_extensions pytest".split()
 }
 _PURE_DECORATORS = frozenset(
     "step hookimpl hookspec staticmethod classmethod property dataclass cache cached_property "

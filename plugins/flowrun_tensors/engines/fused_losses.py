@@ -14,9 +14,9 @@ from flowrun_tensors.lazy_torch import torch
 class BlockLoss:
     """Takes the predictions of a block and computes the derivative of the loss.
 
-    name: `mse`, `mae` or `huber` (delta 1) against targets `(rows, outputs)`, or `cross_entropy`
-    against classes `(rows,)` int64. like: a table like those of the block. derivative: of the
-    summed loss by the predictions, over `factor`.
+    name: `mse`, `mae`, `huber` (delta 1) or `binary_cross_entropy` against targets `(rows,
+    outputs)`, or `cross_entropy` against classes `(rows,)` int64. like: a table like those of the
+    block. derivative: of the summed loss by the predictions, over `factor`.
     """
 
     def __init__(self, name: str, like: torch.Tensor) -> None:
@@ -44,6 +44,8 @@ class BlockLoss:
         into = {"beta": beta, "out": loss}
         if self._name == "cross_entropy":
             return self._cross_entropy(weights, hidden, targets.view(1, -1), scale, loss, into)
+        if self._name == "binary_cross_entropy":
+            return self._binary_cross_entropy(weights, hidden, targets.t(), scale, loss, into)
         errors = self._predictions
         # Each loss is a product of two tables, one of them the derivative: e e; sign(e) e; and,
         # with c = e within [-1, 1], c (e - c/2).
@@ -85,4 +87,30 @@ class BlockLoss:
             at_target.exp_,
             partial(at_target.sub_, 1),
             partial(softmax.scatter_, 0, classes, at_target),
+        ]
+
+    def _binary_cross_entropy(
+        self,
+        weights: torch.Tensor,
+        hidden: torch.Tensor,
+        targets: torch.Tensor,
+        scale: float,
+        loss: torch.Tensor,
+        into: dict[str, object],
+    ) -> list[Operation]:
+        """The loss of a prediction z is log(1 + e^z) - y z, and the derivative sigmoid(z) - y.
+
+        Bishop, Pattern Recognition and Machine Learning, 2006, section 4.3.2.
+        """
+        z, derivative = self._predictions, self.derivative
+        zero, ones = z.new_zeros(()), torch.ones_like(z).view(-1, 1)
+        products = torch.empty_like(z)
+        return [
+            partial(torch.mm, weights, hidden, out=z),
+            partial(torch.mul, z, targets, out=products),
+            partial(torch.logaddexp, z, zero, out=derivative),
+            partial(derivative.sub_, products),
+            partial(torch.addmm, loss, derivative.view(1, -1), ones, alpha=scale, **into),
+            partial(torch.sigmoid, z, out=derivative),
+            partial(derivative.sub_, targets),
         ]

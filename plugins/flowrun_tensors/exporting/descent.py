@@ -174,6 +174,8 @@ def _write_closure(step: StepLines, codes: dict[str, Any]) -> None:
 
 def _codes(step: StepLines, net: str) -> dict[str, Any]:
     """The codes of the templates, as far as they do not depend on the targets."""
+    if step.options.loss == "binary_cross_entropy":
+        raise ExportError("`gd_train` with the loss binary_cross_entropy has no short form")
     options, params, X = step.options, step.named["params"], step.named["X_train"].name
     own, validated = own_model(step) is not None, bool(options.validate or options.patience)
     codes: dict[str, Any] = {

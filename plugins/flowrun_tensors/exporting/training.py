@@ -13,7 +13,7 @@ from flowrun_tensors.exporting.networks import (
     predictions_in_batches,
 )
 from flowrun_tensors.exporting.script import StepLines, Value
-from flowrun_tensors.exporting.text import call, literal, mapping
+from flowrun_tensors.exporting.text import ExportError, call, literal, mapping
 from flowrun_tensors.extending import ModuleModel
 
 
@@ -116,6 +116,7 @@ _METRICS = {
 
 def evaluate(step: StepLines) -> None:
     """The predictions for the rows to validate with, and each metric of them, in float64."""
+    _require_exported(step)
     X, y_val, y_hat = step.named["X_val"], step.named["y_val"].name, step.local("y_hat")
     predicted = predictions_in_batches(step, X.name, step.options.batch_size)
     step.block("with torch.no_grad():", f"{y_hat} = {predicted}")
@@ -136,8 +137,19 @@ def evaluate(step: StepLines) -> None:
     step.script.printed.add(step.step.wires.outputs["metrics"])
 
 
+def _require_exported(step: StepLines) -> None:
+    """Raise ExportError for metrics that have no short form, or that are in a table's units."""
+    others = [name for name in step.options.metrics if name not in _METRICS]
+    if others:
+        raise ExportError(f"`evaluate` with the metric {others[0]} has no short form")
+    if "encoding" in step.named:
+        raise ExportError("`evaluate` with the encoding of a table has no short form")
+
+
 def predict(step: StepLines) -> None:
     """The predictions for new rows, normalized as the training rows were."""
+    if step.options.source is not None:
+        raise ExportError("`predict` with a `source` has no short form")
     rows = step.named["data"].name
     for name, sign in (("mean", "-"), ("std", "/")):
         if name in step.named:

@@ -48,7 +48,7 @@ def gd_train(
         Meta(description="Passes over the rows, in place of `steps`; schedule and patience too."),
     ] = None,
     loss: Annotated[
-        Literal["mse", "mae", "huber", "cross_entropy"],
+        Literal["mse", "mae", "huber", "cross_entropy", "binary_cross_entropy"],
         Meta(description="The loss to minimize, a mean over rows."),
     ] = "mse",
     batch_size: Annotated[
@@ -111,7 +111,8 @@ def gd_train(
     of one dtype (rows of any shape and dtype for a torch.nn.Module); returns the trained `params`
     and `losses` of `(steps taken,)`, the loss before
     each update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`.
-    Each update subtracts `lr` times the gradient, or the optimizer's function of it.
+    For `binary_cross_entropy`, of a model with one output, they are 0 and 1, of any dtype. Each
+    update subtracts `lr` times the gradient, or the optimizer's function of it.
 
     With `validate` or `patience` it takes `X_val` and `y_val` too, and returns `val_losses`; with
     `patience` the parameters are those of the lowest loss on `X_val`.

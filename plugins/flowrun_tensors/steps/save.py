@@ -15,7 +15,7 @@ from flowrun_tensors.saving import (
     write_folder,
 )
 
-_USUAL = ("params?", "model?", "mean?", "std?", "columns?", "metrics?")
+_USUAL = ("params?", "model?", "mean?", "std?", "columns?", "encoding?", "metrics?")
 
 
 def _inputs(options: SimpleNamespace) -> tuple[str, ...]:
@@ -37,13 +37,13 @@ def save(
     values: Annotated[
         tuple[str, ...],
         Meta(
-            description="Which values; by default those of params, model, mean, std, columns and "
-            "metrics that the recipe has."
+            description="Which values; by default those of params, model, mean, std, columns, "
+            "encoding and metrics that the recipe has."
         ),
     ] = (),
     ctx: Context,
 ) -> None:
-    """Save named values, with the normalization, so that new data can be scored.
+    """Save named values, with normalization and encoding, so that new data can be scored.
 
     To a folder (`save: {to: out/red_linear}`): tensors go to one safetensors file, the rest to
     `values.json`; `load` with `values` reads them back. To a file of a format that can be written

@@ -147,7 +147,7 @@ def test_steps_describes_one_step_in_full(flowrun: Flowrun) -> None:
     assert "  params\n  X_train\n  y_train\n  model  (optional)\n" in text
     assert "outputs\n  params\n  losses\n" in text
     assert "lr: a number > 0 (default 0.01)\n      Learning rate." in text
-    assert "loss: one of: cross_entropy, huber, mae, mse (default mse)" in text
+    assert "loss: one of: binary_cross_entropy, cross_entropy, huber, mae, mse" in text
     assert "batch_size: a whole number >= 1 or null (default null)" in text
     assert text.endswith("example\n  - gd_train: {lr: 0.01, steps: 1000}\n")
 

@@ -20,10 +20,17 @@ NUMBA = pytest.param(
     "numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 )
 KERNELS = pytest.mark.parametrize("kernel", ["torch", NUMBA])
+LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.huber_loss,
+    "cross_entropy": functional.cross_entropy,
+    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
+}
 KERNELS_AND_LOSSES = pytest.mark.parametrize(
     ("kernel", "loss"),
     [
-        *(("torch", loss) for loss in ("mse", "mae", "huber", "cross_entropy")),
+        *(("torch", loss) for loss in LOSSES),
         *(pytest.param("numba", loss, marks=NUMBA.marks) for loss in ("mse", "mae", "huber")),
     ],
 )
@@ -32,12 +39,6 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "maximum": lambda x: torch.maximum(x, torch.zeros((), dtype=x.dtype)),
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
-}
-LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "mse": functional.mse_loss,
-    "mae": functional.l1_loss,
-    "huber": functional.huber_loss,
-    "cross_entropy": functional.cross_entropy,
 }
 # Rows, inputs, and outputs of each layer: one to four layers, units that are and are not multiples
 # of what a vector holds, single units and rows, more rows than a block has.
@@ -76,6 +77,8 @@ def data(
     X = torch.randn(rows, inputs, dtype=dtype, generator=generator)
     if loss == "cross_entropy":
         return X, torch.randint(outputs, (rows,), generator=generator)
+    if loss == "binary_cross_entropy":
+        return X, torch.randint(2, (rows, outputs), generator=generator).to(dtype)
     return X, torch.randn(rows, outputs, dtype=dtype, generator=generator) * 2
 
 

@@ -1,0 +1,1 @@
+"""How columns become numbers: learnt from the rows to train on alone, applied to any rows."""

@@ -1,0 +1,1 @@
+"""Files of tables: text, Parquet, Arrow and JSON lines."""
