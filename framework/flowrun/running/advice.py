@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from flowrun.errors import listed, shown_path
+from flowrun.errors import shown_path
 from flowrun.planning.plan import Plan, PlannedStep
 from flowrun.running.context import ContextState
 from flowrun.running.dataflow import Output
@@ -29,7 +29,7 @@ def advise(planned: PlannedStep, result: StepResult, ctx: ContextState) -> None:
 def say_unkept(
     plan: Plan, index: int, outputs: Mapping[str, Output], ctx: ContextState, codecs: Codecs
 ) -> None:
-    """Say which outputs cannot be kept, and which steps run each time for that reason."""
+    """Say which outputs cannot be kept, and what follows from that."""
     planned = plan.steps[index]
     for name, output in outputs.items():
         if output.record.digest is not None:
@@ -44,18 +44,22 @@ def say_unkept(
 
 
 def what_follows(plan: Plan, index: int, published: str) -> str:
-    """What follows if an output of a step is not kept; empty if no step takes it."""
-    takers = [f"`{step.id}`" for step in _takers(plan, index, published)]
-    if not takers:
+    """What follows if an output of a step is not kept; empty if no step takes it.
+
+    It names no step, because a kept step says it again in other recipes, in which others take it.
+    """
+    if not _is_taken(plan, index, published):
         return ""
-    follows = f"{listed(takers)} {'runs' if len(takers) == 1 else 'run'} each time"
-    return f"`{published}` cannot be kept, so {follows}"
+    return (
+        f"`{published}` cannot be kept, so each step that takes it runs each time, after this one"
+    )
 
 
-def _takers(plan: Plan, index: int, published: str) -> Iterator[PlannedStep]:
-    """The steps below that take a value, up to one that gives another of its name."""
+def _is_taken(plan: Plan, index: int, published: str) -> bool:
+    """Whether a step below takes a value, before one that gives another of its name."""
     for planned in plan.steps[index + 1 :]:
         if published in planned.wires.taken:
-            yield planned
+            return True
         if published in planned.wires.outputs.values():
-            return
+            return False
+    return False

@@ -631,7 +631,8 @@ def test_a_check_says_before_the_run_what_cannot_be_kept(world: World, flowrun: 
         "its `content`: the function `make.<locals>.<lambda>` is defined inside a function",
         "its class `local.<locals>.Local` is defined inside a function",
     )):  # fmt: skip
-        assert f"`t{number}` cannot be kept, so `look{number}` runs each time: {reason}" in text
+        assert f"`t{number}` cannot be kept, so each step that takes it" in text
+        assert f"after this one: {reason}" in text
     assert "`t3` cannot" not in text
     assert "`t4` cannot" not in text
     assert checked.returncode == 0

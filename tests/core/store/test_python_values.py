@@ -295,7 +295,8 @@ def look(things):
 def test_what_cannot_be_kept_is_said_with_what_follows(world: World, flowrun: Flowrun) -> None:
     (world.folder / "steps.py").write_text(UNKEPT)
     said = (
-        "`things` cannot be kept, so `look` runs each time: its `a`: no codec names the type Thing"
+        "`things` cannot be kept, so each step that takes it runs each time, after this one: "
+        "its `a`: no codec names the type Thing"
     )
     world.recipe("[make, look]")
     for _ in range(2):
