@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowrun import Codec, Summary
+from flowrun_tensors.pandas_indexes import require_kept_indexes
 from flowrun_tensors.polars_digests import polars_digest
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def _pandas_bytes(frame: pd.DataFrame) -> bytes:
     for number in objects:
         if not all(one is None or type(one) is str for one in frame.iloc[:, number]):
             raise ValueError(f"its column {frame.columns[number]!r} has objects that are no texts")
+    require_kept_indexes(frame)
     labels = frame.columns
     span = [labels.start, labels.stop, labels.step] if hasattr(labels, "step") else None
     more = {"objects": objects, "freq": getattr(frame.index, "freqstr", None), "labels": span}

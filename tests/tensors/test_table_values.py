@@ -225,6 +225,32 @@ UNKEPT = {
         "pandas", "pd.DataFrame({'a': pd.arrays.SparseArray([0, 1])})", "Sparse pandas data"),
     "complex numbers": ("pandas", "pd.DataFrame({'a': [1j]})", "Unsupported numpy type"),
     "labels of two types": ("pandas", "pd.DataFrame([[1, 2]], columns=['a', 1])", "column labels"),
+    "categories with a name": (
+        "pandas",
+        "pd.DataFrame({'a': pd.Categorical.from_codes([0, 1], pd.Index(['a', 'b'], name='q'))})",
+        "have the name 'q'",
+    ),
+    "hours of business": (
+        "pandas",
+        "pd.DataFrame({'a': [1, 2]}, index=pd.date_range('2020-01-01 10:00', periods=2, "
+        "freq=pd.offsets.BusinessHour(start='10:00')))",
+        "of its index is not kept by Arrow",
+    ),
+    "labels with a frequency": (
+        "pandas", "pd.DataFrame([[1, 2]], columns=pd.date_range('2020', periods=2))",
+        "of its column labels is not kept by Arrow",
+    ),
+    "levels that no row has": (
+        "pandas",
+        "pd.DataFrame({'a': [1, 2]}, index=pd.MultiIndex.from_product([['b', 'a'], [2, 1]])[:2])",
+        "level 0 of its index has labels that no row has",
+    ),
+    "dates with a frequency in a level": (
+        "pandas",
+        "pd.DataFrame({'a': [1, 2]}, index=pd.MultiIndex.from_arrays("
+        "[pd.date_range('2020', periods=2), [1, 2]]))",
+        "of level 0 of its index is not kept by Arrow",
+    ),
     "polars's objects": (
         "polars", "pl.DataFrame({'a': pl.Series([object()], dtype=pl.Object)})", "Object"),
     "a lazy frame": ("polars", "pl.LazyFrame({'a': [1]})", "no codec names the type LazyFrame"),
