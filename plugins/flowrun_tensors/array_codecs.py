@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowrun import Codec, Summary
+from flowrun import Codec, Summary, shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,8 +81,7 @@ def array_difference(
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
+    return shortened(repr(value), _WIDEST)
 
 
 def array_digest(array: np.ndarray) -> bytes:

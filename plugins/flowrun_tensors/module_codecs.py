@@ -6,12 +6,15 @@ submodules are some: shared weights stay shared. Nothing is pickled, and no clas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from flowrun import Codec, Summary
 from flowrun_tensors.codecs import tensor_bytes
 from flowrun_tensors.lazy_torch import torch
+
+_HOOKS = re.compile(r"_\w*hooks")  # the attributes in which torch keeps them
 
 
 def module_attributes(module: torch.nn.Module) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def optimized_parameters(optimizer: torch.optim.Optimizer) -> list[Any]:
 
 
 def _require_no_hooks(value: Any) -> None:
-    found = [name for name, one in vars(value).items() if "hooks" in name and one]
+    found = [name for name, one in vars(value).items() if _HOOKS.fullmatch(name) and one]
     if found:
         raise ValueError(f"it has hooks (`{found[0]}`): remove them, or return its state_dict()")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowrun import Codec, Summary
+from flowrun import Codec, Summary, shortened
 from flowrun_tensors.pandas_indexes import require_kept_indexes
 from flowrun_tensors.polars_digests import polars_digest
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _NAMES = "names.json"  # a member of the file beside the tables
 _WIDEST = 60  # columns of a value in a difference
+_USUAL = 1e-7  # rtol and atol of floats if none is given, as in torch.testing for float64
 
 
 def _archive_writer(encoded: Callable[[Any], bytes]) -> Callable[[Path, dict[str, Any]], None]:
@@ -131,13 +132,41 @@ def _pandas_bytes(frame: pd.DataFrame) -> bytes:
     require_kept_indexes(frame)
     labels = frame.columns
     span = [labels.start, labels.stop, labels.step] if hasattr(labels, "step") else None
-    more = {"objects": objects, "freq": getattr(frame.index, "freqstr", None), "labels": span}
+    more = {"objects": objects, "freq": _frequency(frame.index), "labels": span}
     try:
-        table = pa.Table.from_pandas(frame)
+        table = _without_versions(pa.Table.from_pandas(frame))
     except (pa.ArrowException, TypeError) as error:
         raise ValueError(str(error)) from error
     _require_same(_restored(table.slice(0, 0), {**more, "freq": None}), frame)
     return json.dumps(more).encode() + b"\n" + _arrow_bytes(table)
+
+
+def _without_versions(table: pa.Table) -> pa.Table:
+    """The table without the versions of the libraries that made it, which are no part of it."""
+    metadata = dict(table.schema.metadata)
+    about = json.loads(metadata[b"pandas"])
+    for name in ("creator", "pandas_version"):
+        about.pop(name, None)
+    return table.replace_schema_metadata({**metadata, b"pandas": json.dumps(about).encode()})
+
+
+def _frequency(index: pd.Index) -> str | None:
+    """The text of the index's `freq`, if that is not in its dtype, as that of periods is.
+
+    Raises ValueError for one that its text does not give back, as with holidays of one's own.
+    """
+    import pandas as pd
+
+    if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or index.freq is None:
+        return None
+    text = str(index.freqstr)
+    try:
+        is_same = pd.tseries.frequencies.to_offset(text) == index.freq
+    except ValueError:
+        is_same = False
+    if not is_same:
+        raise ValueError(f"the `freq` of its index, {index.freq!r}, has no text that gives it back")
+    return text
 
 
 def _require_same(empty: pd.DataFrame, frame: pd.DataFrame) -> None:
@@ -156,6 +185,9 @@ def _require_same(empty: pd.DataFrame, frame: pd.DataFrame) -> None:
 
 
 def _pandas_frame(content: bytes) -> pd.DataFrame:
+    # Registers the types of periods and intervals, as pandas does before it reads Parquet.
+    import pandas.core.arrays.arrow.extension_types  # noqa: F401
+
     more, _, rest = content.partition(b"\n")
     return _restored(_arrow_table(rest), json.loads(more))
 
@@ -201,17 +233,15 @@ def _difference_by(
 
     def difference(table: Any, wanted: Any, rtol: float | None, atol: float | None) -> str | None:
         found = plain(table)
+        bounds = (_USUAL, _USUAL) if rtol is None and atol is None else (rtol or 0.0, atol or 0.0)
         other = plain(wanted) if type(wanted) is type(table) else wanted
         if not isinstance(other, type(found)):
             return f"a table against {_short(other)}"
         if isinstance(found, list):
-            return _column_difference("", found, other, rtol or 0.0, atol or 0.0)
+            return _column_difference("", found, other, *bounds)
         if list(found) != list(other):
             return f"columns {_short(list(found))} against {_short(list(other))}"
-        texts = (
-            _column_difference(name, found[name], other[name], rtol or 0.0, atol or 0.0)
-            for name in found
-        )
+        texts = (_column_difference(name, found[name], other[name], *bounds) for name in found)
         return next((text for text in texts if text is not None), None)
 
     return difference
@@ -233,8 +263,7 @@ def _column_difference(
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
+    return shortened(repr(value), _WIDEST)
 
 
 def _pandas_bytes_of(frame: pd.DataFrame) -> int:

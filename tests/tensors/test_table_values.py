@@ -103,6 +103,9 @@ ALIKE = {
         "pd.DataFrame({'a': [1, 2]}, index=pd.RangeIndex(3, 7, 2))",
         "pd.DataFrame({'a': [1, 2]}, index=pd.date_range('2020', periods=2, freq='D'))",
         "pd.DataFrame({'a': [1, 2]}, index=pd.DatetimeIndex(['2020-01-01', '2020-01-02']))",
+        "pd.DataFrame({'a': [1, 2]}, index=pd.period_range('2020', periods=2, freq='D'))",
+        "pd.DataFrame({'a': [1, 2]}, index=pd.period_range('2020', periods=2, freq='M'))",
+        "pd.DataFrame({'a': [1, 2]}, index=pd.timedelta_range(0, periods=2, freq='D'))",
         "pd.DataFrame({'a': [1, 2]}, index=pd.MultiIndex.from_tuples([(1, 'a'), (2, 'b')]))",
         "pd.DataFrame([[1, 2]])", "pd.DataFrame([[1, 2]], columns=['0', '1'])",
         "pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([(1, 'a'), (2, 'b')]))",
@@ -184,6 +187,28 @@ def test_each_property_is_in_the_digest_and_comes_back(
     assert "damaged" not in done.stderr
 
 
+def test_a_frame_of_before_an_upgrade_of_the_libraries_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pandas")
+    pyarrow = pytest.importorskip("pyarrow")
+    write_recipe(world.folder, PREAMBLE["pandas"], ["pd.DataFrame({'a': [1, 2]})", "0"])
+    world.run()
+    monkeypatch.setattr(pyarrow, "__version__", "99.0")
+    assert world.called(set={"vars.n": 2}) == ["look", "look"]
+
+
+@pytest.mark.parametrize(("wanted", "code"), [(1.00000001, 0), (1.0001, 1)])
+def test_numbers_of_a_table_are_compared_as_those_of_an_array(
+    world: World, flowrun: Flowrun, wanted: float, code: int
+) -> None:
+    pytest.importorskip("polars")
+    path = write_recipe(world.folder, PREAMBLE["polars"], ["pl.Series([1.0])", "0"])
+    path.write_text(f'{path.read_text()[:-1]}, "expect": {{"t0": {{"equals": [{wanted}]}}}}}}')
+    done = flowrun("test", "r.yaml")
+    assert done.returncode == code, done.stdout
+
+
 SHOWN = {
     "pandas": ("pd.DataFrame({'a': [1.5, 2.0], 'b': ['x', 'y']})", "t0 (2, 2)"),
     "polars": ("pl.DataFrame({'a': [1.5, 2.0], 'b': ['x', 'y']})", "t0 (2, 2)"),
@@ -251,6 +276,9 @@ UNKEPT = {
         "[pd.date_range('2020', periods=2), [1, 2]]))",
         "of level 0 of its index is not kept by Arrow",
     ),
+    "a frequency with one's own holidays": (
+        "pandas", "pd.DataFrame({'a': [1]}, index=pd.date_range('2020-01-02', periods=1,"
+        " freq=pd.offsets.CDay(holidays=['2020-01-01'])))", "of its index is not kept by Arrow"),
     "polars's objects": (
         "polars", "pl.DataFrame({'a': pl.Series([object()], dtype=pl.Object)})", "Object"),
     "a lazy frame": ("polars", "pl.LazyFrame({'a': [1]})", "no codec names the type LazyFrame"),

@@ -10,6 +10,7 @@ import msgspec
 
 from flowrun.plugins.registry import Registry
 from flowrun.running.record import RunRecord, StepRun
+from flowrun.store.plan_classes import PlanClasses
 from flowrun.store.step_records import OutputRecord, StepRecord
 from flowrun.store.store import MISSING, Store
 from flowrun.store.structures import put_together
@@ -148,7 +149,9 @@ class OutputDetails:
 
     def _codecs(self) -> Codecs:
         if self._values is None:
-            self._values = Codecs(self._registry().codecs, self._runs[1].dtype)
+            registry = self._registry()
+            classes = PlanClasses(registry, self._store.code)
+            self._values = Codecs(registry.codecs, self._runs[1].dtype, classes)
         return self._values
 
 

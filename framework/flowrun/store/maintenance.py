@@ -13,8 +13,9 @@ import msgspec
 from flowrun.store.files import remove_abandoned
 from flowrun.store.own_folder import set_aside_in
 from flowrun.store.run_index import RunRow, is_run_id
-from flowrun.store.step_records import StepRecord
+from flowrun.store.step_records import OutputRecord, StepRecord
 from flowrun.store.store import Store
+from flowrun.store.structures import NoCodecError
 from flowrun.store.value_files import is_of_value
 from flowrun.values.codecs import Codecs
 from flowrun.values.files import remove_file
@@ -47,6 +48,13 @@ class Cleaned(msgspec.Struct):
     records: int = 0
     values: int = 0
     bytes: int = 0
+
+
+class Verified(msgspec.Struct):
+    """What a verification found: wrong, in a sentence each; unchecked, values no plugin reads."""
+
+    wrong: list[str] = []
+    unchecked: int = 0
 
 
 class Maintenance:
@@ -129,28 +137,44 @@ class Maintenance:
             self._store.compact()
         return cleaned
 
-    def verify(self, values: Codecs) -> Iterator[str]:
+    def verify(self, values: Codecs) -> Verified:
         """Read everything, and describe each thing that differs from its stored digest."""
+        found = Verified()
         if not self._store.database.is_whole():
-            yield "the tables (records.sqlite) are damaged; the next run puts them aside"
-        for key in self._store.records.damaged():
-            yield f"the record of the key {key} is damaged; its step runs again when it is needed"
-        seen: set[str] = set()
-        for record in self._store.records.all():
-            yield from self._wrong_values(record, values, seen)
-        for path in self._store.objects.strays():
-            yield f"{path} belongs to no record; `flowrun store gc` removes it"
+            found.wrong.append(
+                "the tables (records.sqlite) are damaged; the next run puts them aside"
+            )
+        found.wrong += [
+            f"the record of the key {key} is damaged; its step runs again when it is needed"
+            for key in self._store.records.damaged()
+        ]
+        self._verify_values(values, found)
+        found.wrong += [
+            f"{path} belongs to no record; `flowrun store gc` removes it"
+            for path in self._store.objects.strays()
+        ]
+        return found
 
-    def _wrong_values(self, record: StepRecord, values: Codecs, seen: set[str]) -> Iterator[str]:
-        known = {name for name, _, _ in self._store.objects.least_used()}
-        for name, output in record.outputs.items():
-            if output.object is None or output.digest is None or output.object in seen:
-                continue
-            seen.add(output.object)
-            if output.object in known:
+    def _verify_values(self, values: Codecs, found: Verified) -> None:
+        for record, name, output in self._kept():
+            assert output.object is not None
+            assert output.digest is not None
+            try:
                 wrong = self._store.objects.check(output.object, output.digest, values)
-                if wrong is not None:
-                    yield f"the value `{name}` of `{record.step}` is damaged: {wrong}"
+            except NoCodecError:
+                found.unchecked += 1
+                continue
+            if wrong is not None:
+                found.wrong.append(f"the value `{name}` of `{record.step}` is damaged: {wrong}")
+
+    def _kept(self) -> Iterator[tuple[StepRecord, str, OutputRecord]]:
+        """Each kept value once: a record that names it, and the name of the output there."""
+        left = {name for name, _, _ in self._store.objects.least_used()}
+        for record in self._store.records.all():
+            for name, output in record.outputs.items():
+                if output.digest is not None and output.object in left:
+                    left.remove(output.object)
+                    yield record, name, output
 
     def _remove_abandoned(self, before: float) -> None:
         """Locks, checkpoints, damaged and temporary files older than `before`."""

@@ -192,11 +192,16 @@ class Objects:
         return True
 
     def check(self, name: str, digest: str, values: Codecs) -> str | None:
-        """What is wrong with a kept value; None if nothing is."""
+        """What is wrong with a kept value; None if nothing is.
+
+        Raises NoCodecError for one that only plugins can read that are not loaded.
+        """
         if not is_value_name(name):
             return "its record names no file of the store"
         try:
             read_value(self._folder, name, digest, values, self._seals)
+        except NoCodecError:
+            raise
         except (OSError, DamagedValueError) as error:
             return str(error)
         return None

@@ -8,6 +8,7 @@ found by what knows these (`Classes`), and an instance is made without calling i
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from enum import Enum, Flag
@@ -18,7 +19,9 @@ import msgspec
 
 from flowrun.values.python_types import PYTHON_TYPES, full_name
 
-_HEAP_TYPE = 1 << 9  # the flag of types that a `class` statement made
+_HEAP_TYPE = 1 << 9  # the flag of types that can be changed, as a `class` statement makes them
+_POINTER = struct.calcsize("P")
+_DICT_AND_WEAKREF = 2  # pointers that an instance may have beside its slots
 
 
 class Classes(Protocol):
@@ -124,15 +127,30 @@ def _slot_descriptors(kind: type) -> Iterator[tuple[str, MemberDescriptorType]]:
 
 
 def _is_own(kind: type) -> bool:
-    return bool(kind.__flags__ & _HEAP_TYPE)
+    """Whether a `class` statement made a class. Instances of any other may have a part in C.
+
+    The flag alone does not tell: `_random.Random` and `functools.partial` have it as well. But they
+    have a built-in `__new__` of their own, as in `copyreg`, or are larger than their attributes.
+    """
+    made = getattr(vars(kind).get("__new__"), "__self__", None)
+    if not kind.__flags__ & _HEAP_TYPE or made is kind or kind.__base__ is None:
+        return False
+    slots = sum(isinstance(one, MemberDescriptorType) for one in vars(kind).values())
+    more = kind.__basicsize__ - kind.__base__.__basicsize__
+    return more <= (slots + _DICT_AND_WEAKREF) * _POINTER
+
+
+def _require_no_slot_twice(kind: type) -> None:
+    names = [name for name, _ in _slot_descriptors(kind)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two of its classes have a slot `{name}`")
 
 
 def _slots(value: Any) -> dict[str, Any]:
-    """The slots that are set; raises ValueError for two of one name, as of a class and its base."""
+    """The slots that are set; of two of one name that of the nearer class."""
     found: dict[str, Any] = {}
     for name, slot in _slot_descriptors(type(value)):
-        if name in found:
-            raise ValueError(f"two of its classes have a slot `{name}`")
         try:
             found[name] = slot.__get__(value)
         except AttributeError:  # not set
@@ -156,6 +174,7 @@ def _require_plain(kind: type, *layouts: type) -> None:
     for one in kind.__mro__:
         if not _is_own(one) and one not in (object, *layouts):
             raise ValueError(f"it extends `{one.__qualname__}`, whose part of it is not known")
+    _require_no_slot_twice(kind)
 
 
 def _object_state(value: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowrun.store.maintenance import Maintenance
+from flowrun.store.maintenance import Maintenance, Verified
 from flowrun.store.step_records import OutputRecord, StepRecord, full_key
 from flowrun.store.store import MISSING, Store
 from flowrun.store.value_files import remove_value, write_value
@@ -149,10 +149,10 @@ def test_a_kept_value_is_read_as_it_was_and_a_damaged_one_is_put_aside(
     assert output.digest is not None
     assert store.objects.read(output.object, output.digest, CODECS) == [1, (2, {"a": None})]
     assert store.objects.check(output.object, output.digest, CODECS) is None
-    assert list(Maintenance(store).verify(CODECS)) == []
+    assert Maintenance(store).verify(CODECS) == Verified()
     path = Path(f"home/store/objects/{output.object}.json")
     path.write_text(path.read_text().replace("[1,", "[7,"))
-    (wrong,) = Maintenance(store).verify(CODECS)
+    (wrong,) = Maintenance(store).verify(CODECS).wrong
     assert wrong.startswith("the value `x` of `step1` is damaged: ")
     assert store.objects.read(output.object, output.digest, CODECS) is MISSING
     assert not path.exists()
@@ -215,7 +215,7 @@ def test_a_damaged_record_is_none(store: Store) -> None:
     assert [one.step for one in store.records.all()] == ["step1"]
     assert store.records.damaged() == [bad.key]
     assert store.records.of_key(bad.key) is None
-    (told,) = Maintenance(store).verify(CODECS)
+    (told,) = Maintenance(store).verify(CODECS).wrong
     assert bad.key in told
 
 

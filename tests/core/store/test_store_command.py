@@ -184,6 +184,62 @@ def test_verify_reads_everything_and_finds_nothing_wrong(world: World, flowrun: 
     assert "all records and values are undamaged (1 values read)" in done.stdout
 
 
+OF_CLASSES = """
+import dataclasses
+import torch
+from flowrun import step
+
+@dataclasses.dataclass
+class Square:
+    side: float
+
+@step(outputs=["shape", "net"])
+def make(*, side: float = 1.0):
+    net = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        net.weight.fill_(side)
+    return [Square(side), net]
+"""
+
+
+def run_of_classes(world: World, side: float) -> str:
+    (world.folder / "steps.py").write_text(OF_CLASSES)
+    world.recipe(f"[{{make: {{side: {side}}}, cache: true}}]")
+    return str(world.run()[0].record["id"])
+
+
+def test_verify_counts_the_values_whose_plugins_are_not_loaded(
+    world: World, flowrun: Flowrun
+) -> None:
+    run_of_classes(world, 1.0)
+    done = flowrun("store", "verify")
+    assert done.returncode == 0
+    assert "undamaged (1 values read)" in done.stdout  # the module, of a class of torch
+    assert "not checked: 1 (their types or classes belong to plugins" in done.stdout
+    done = flowrun("store", "verify", "-p", "./steps.py")
+    assert done.returncode == 0
+    assert done.stdout.strip() == "all records and values are undamaged (2 values read)"
+
+
+def test_verify_finds_a_damaged_value_of_a_class(world: World, flowrun: Flowrun) -> None:
+    run_of_classes(world, 1.0)
+    (path,) = (STORE / "objects").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    done = flowrun("store", "verify")
+    assert done.returncode == 1
+    assert "the value `net` of `make` is damaged" in done.stdout
+
+
+def test_diff_compares_values_of_classes(world: World, flowrun: Flowrun) -> None:
+    first, second = run_of_classes(world, 1.0), run_of_classes(world, 2.0)
+    done = flowrun("diff", first, second, "-p", "./steps.py")
+    assert done.returncode == 1
+    assert "shape: {side 1} -> {side 2}" in done.stdout
+    assert "cannot be read" not in done.stdout
+    without = flowrun("diff", first, second)
+    assert without.stdout.count("cannot be read: if a plugin can read them, add -p") == 1
+
+
 def test_verify_names_what_is_damaged(world: World, flowrun: Flowrun) -> None:
     result, _ = world.run()
     (path,) = (STORE / "objects").glob("*.json")
