@@ -12,6 +12,7 @@ from flowrun.cli.help_texts import WholeSentences
 from flowrun.cli.memo_writer import forget_notes
 from flowrun.cli.plugin_option import plugin_option
 from flowrun.cli.printing import echo, warn
+from flowrun.errors import FlowrunError, shown_path
 from flowrun.errors.escaping import on_one_line
 from flowrun.planning.plan import load_plugins
 from flowrun.plugins.registry import Registry
@@ -99,9 +100,12 @@ def gc_command(keep_days: float | None, max_size: int | None, dry_run: bool) -> 
         store.close()
         return
     cleaned = maintenance.clean(keep_days=keep_days, max_size=max_size, dry_run=dry_run)
+    is_done = store.errors.may_write
     store.close()
     if not dry_run:
         forget_notes()  # they may speak of records that are gone
+    if not is_done:
+        raise FlowrunError("not everything could be removed")
     echo(f"{'would remove' if dry_run else 'removed'} {_cleaned_text(cleaned)}")
 
 
@@ -128,6 +132,7 @@ def adopt_command(folder: Path | None) -> None:
         store.close()
     echo(
         f"adopted {found.records} records of steps, {found.values} values and {found.runs} runs"
+        f"{f' of {shown_path(found.folder)}' if found.folder else ''}"
         f"; records refused as malformed: {found.refused}"
     )
 

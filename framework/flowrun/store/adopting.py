@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from flowrun.errors import FlowrunError, shown_path
+from flowrun.errors import FlowrunError, listed, shown_path
 from flowrun.store.own_folder import TABLES, set_aside_in
 from flowrun.store.step_records import KeyParts, StepRecord, decoded_record
 from flowrun.store.store import Store
@@ -26,12 +26,16 @@ _AT_ONCE = 1000  # records written in one transaction
 
 
 class Adopted(msgspec.Struct):
-    """The items that were taken over. refused: records that are none of flowrun's."""
+    """The items that were taken over. refused: records that are none of flowrun's.
+
+    folder: the store from which they come.
+    """
 
     records: int = 0
     values: int = 0
     runs: int = 0
     refused: int = 0
+    folder: Path | None = None
 
 
 def adopt(store: Store, folder: Path | None) -> Adopted:
@@ -44,7 +48,7 @@ def adopt(store: Store, folder: Path | None) -> Adopted:
     if not store.database.is_in_reach:  # by now, a present store of another key was set aside
         raise FlowrunError(f"nothing can be kept in {shown_path(store.folder)}")
     source = _source(store, folder)
-    adopted = Adopted(runs=store.runs.adopt())
+    adopted = Adopted(runs=store.runs.adopt(), folder=source)
     if source is None:
         if adopted.runs:
             return adopted
@@ -73,7 +77,13 @@ def _source(store: Store, folder: Path | None) -> Path | None:
     own = real_path(store.folder)
     places = [] if folder is None else [folder, folder / "store", folder / ".flowrun/store"]
     if folder is None or own in map(real_path, places):
-        return next(reversed(set_aside_in(store.folder.parent)), None)
+        found = set_aside_in(store.folder.parent)
+        if len(found) > 1:
+            raise FlowrunError(
+                f"{len(found)} stores were set aside: {listed(map(shown_path, found))}\n"
+                f"    name the one that you trust: `flowrun store adopt {shown_path(found[-1])}`"
+            )
+        return found[0] if found else None
     for one in places:
         if (one / TABLES).is_file():
             return one

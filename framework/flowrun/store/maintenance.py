@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from flowrun.errors import FlowrunError, shown_path
 from flowrun.store.files import remove_abandoned
 from flowrun.store.own_folder import set_aside_in
 from flowrun.store.run_index import RunRow, is_run_id
@@ -105,37 +106,31 @@ class Maintenance:
         max_size: of the values that remain the least recently used go, until their bytes are no
             more than this. A record that a remaining run names is never taken away.
         """
-        cleaned = Cleaned()
+        before = 0.0 if keep_days is None else time.time() - keep_days * _DAY
         rows = self._store.runs.rows()
+        old = {row.id for row in rows if _moment(row) < before and _may_go(row)}
+        named = {key for row in rows if row.id not in old for key in row.keys}
+        records = self._store.records.older_than(before) - named
         values = self._store.objects.least_used()
-        gone: list[str] = []
-        if keep_days is not None:
-            before = time.time() - keep_days * _DAY
-            old = [row for row in rows if _moment(row) < before and _may_go(row)]
-            rows = [row for row in rows if row not in old]
-            named = {key for row in rows for key in row.keys}
-            records = self._store.records.older_than(before) - named
-            gone = [name for name, _, used in values if used < before]
-            cleaned.runs, cleaned.records = len(old), len(records)
-            if not dry_run:
-                self._store.runs.remove([row.id for row in old])
-                self._store.records.remove(records)
-                self._remove_abandoned(before)
-        left = [value for value in values if value[0] not in set(gone)]
-        size = sum(size for _, size, _ in left)
-        for name, bytes_of_it, _ in left if max_size is not None else ():
-            if size <= (max_size or 0):
-                break
-            gone.append(name)
-            size -= bytes_of_it
-        cleaned.values = len(gone)
-        cleaned.bytes = sum(size for name, size, _ in values if name in set(gone))
+        gone = _to_go(values, before, max_size)
+        strays = self._store.objects.strays()
+        self._require_read()
         if not dry_run:
+            self._store.runs.remove(sorted(old))
+            self._store.records.remove(records)
+            if keep_days is not None:
+                self._remove_abandoned(before)
             self._store.objects.remove(gone)
-            for path in self._store.objects.strays():
+            for path in strays:
                 remove_file(path)
             self._store.compact()
-        return cleaned
+        return Cleaned(len(old), len(records), len(gone), sum(gone.values()))
+
+    def _require_read(self) -> None:
+        """Raise FlowrunError if a table could not be read: what it lists would seem abandoned."""
+        if not (self._store.database.is_in_reach and self._store.errors.may_write):
+            folder = shown_path(self._store.folder)
+            raise FlowrunError(f"the tables of {folder} cannot be read, so nothing is removed")
 
     def verify(self, values: Codecs) -> Verified:
         """Read everything, and describe each thing that differs from its stored digest."""
@@ -186,6 +181,21 @@ class Maintenance:
             for path in _children(folder / part):
                 if _is_own(path) and path.lstat().st_mtime < before:
                     remove_file(path)
+
+
+def _to_go(
+    values: list[tuple[str, int, float]], before: float, max_size: int | None
+) -> dict[str, int]:
+    """The values to remove, with their bytes: unused since a moment, and those beyond a size."""
+    gone = {name: size for name, size, used in values if used < before}
+    left = sum(size for name, size, _ in values if name not in gone)
+    for name, size, _ in values if max_size is not None else ():
+        if left <= (max_size or 0):
+            break
+        if name not in gone:
+            gone[name] = size
+            left -= size
+    return gone
 
 
 def _is_own(path: Path) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from flowrun.errors import shown_path
 from flowrun.store.files import write_text
 from flowrun.store.home import link_in_store
 from flowrun.store.seals import Seals
-from flowrun.values.files import is_link, read_whole, remove_file
+from flowrun.values.files import is_file, is_folder, read_whole, remove_file
 
 try:
     import fcntl
@@ -32,7 +33,7 @@ TABLES = "records.sqlite"
 ASIDE = "store-aside"  # the beginning of the names of folders that were set aside
 _WAIT = 5.0  # seconds to wait for another process that is setting the same folder aside
 _POLL = 0.01
-_MOST = 10_000  # folders set aside
+_FINGERPRINT = re.compile(rb"[0-9a-f]{64}\n")
 _MOST_BYTES = 1024  # of a mark
 
 
@@ -66,8 +67,14 @@ class OwnFolder:
             return
         if self._has_records():
             self.set_aside("was not made with your key", self._is_foreign)
-        if self._may_move and self._is_taken_back():
+        if self._is_taken_back():
             return
+        if os.path.lexists(self._folder / MARK):
+            self._warn(
+                f"{shown_path(self._folder / MARK)} is none of flowrun's files: nothing is kept "
+                "here; FLOWRUN_HOME names another folder"
+            )
+            raise NotBelievedError(0, "there is another file", str(self._folder / MARK))
         self._folder.mkdir(parents=True, exist_ok=True)
         write_text(self._folder / MARK, self.seals.fingerprint + "\n")
 
@@ -96,7 +103,8 @@ class OwnFolder:
             raise NotBelievedError(0, reason, str(self._folder)) from error
         self._warn(
             f"the store {shown} {reason}: nothing of it is used, everything is computed; "
-            f"it lies in {shown_path(aside)} now (`flowrun store adopt` if you trust all of it)"
+            f"it lies in {shown_path(aside)} now (`flowrun store adopt {shown_path(aside)}` if you "
+            "trust all of it)"
         )
 
     def _is_taken_back(self) -> bool:
@@ -104,12 +112,18 @@ class OwnFolder:
         own = [
             path
             for path in set_aside_in(self._folder.parent)
-            if self._is_marked(path) and not is_link(path) and link_in_store(path) is None
+            if self._is_marked(path) and is_file(path / TABLES) and link_in_store(path) is None
         ]
         if not own:
             return False
+        if not self._may_move:
+            self._warn(
+                f"the store {shown_path(own[-1])} was made with your key: a run uses it again"
+            )
+            raise NotBelievedError(0, "it was set aside", str(own[-1]))
         try:
             with only_one(self._folder.parent):
+                remove_file(self._folder / "lock")  # of a run that could keep nothing
                 own[-1].rename(self._folder)
         except OSError:  # another process was first, or there is something in its place
             return self._is_marked(self._folder)
@@ -122,7 +136,9 @@ class OwnFolder:
 
     def _has_records(self) -> bool:
         """Whether there is anything to believe: a fingerprint of another key, or tables."""
-        return any(os.path.lexists(self._folder / name) for name in (MARK, TABLES))
+        mark = _content(self._folder / MARK)
+        is_marked = mark is not None and _FINGERPRINT.fullmatch(mark) is not None
+        return is_marked or os.path.lexists(self._folder / TABLES)
 
     def _is_foreign(self) -> bool:
         return self._has_records() and not self._is_marked(self._folder)
@@ -137,17 +153,21 @@ def _content(path: Path) -> bytes | None:
 
 
 def set_aside_in(home: Path) -> list[Path]:
-    """The folders that were set aside, the last at the end."""
-    found = [path for path in home.glob(f"{ASIDE}-*") if path.name[len(ASIDE) + 1 :].isdecimal()]
-    return sorted(found, key=lambda path: int(path.name[len(ASIDE) + 1 :]))
+    """The folders that were set aside, the last at the end; a link is none."""
+    found = [path for path in home.glob(f"{ASIDE}-*") if _number(path)]
+    return sorted((path for path in found if is_folder(path)), key=_number)
+
+
+def _number(path: Path) -> int:
+    """The number of a folder that was set aside; 0 for any other name."""
+    digits = path.name[len(ASIDE) + 1 :]
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else 0
 
 
 def _free_name(folder: Path) -> Path:
-    for number in range(1, _MOST):
-        path = folder.with_name(f"{ASIDE}-{number}")
-        if not os.path.lexists(path):
-            return path
-    raise OSError(0, f"there are {_MOST} folders set aside")
+    """A name behind all others, so that the last one is the one that was set aside last."""
+    last = max(map(_number, folder.parent.glob(f"{ASIDE}-*")), default=0)
+    return folder.with_name(f"{ASIDE}-{last + 1}")
 
 
 @contextmanager

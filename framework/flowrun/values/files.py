@@ -93,6 +93,14 @@ def is_file(path: AnyPath) -> bool:
         return False
 
 
+def is_folder(path: AnyPath) -> bool:
+    """Whether there is a folder, and not a link to one."""
+    try:
+        return stat.S_ISDIR(_lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def is_link(path: AnyPath) -> bool:
     """Whether there is a link, to whatever it leads."""
     try:
