@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from flowrun.errors import PluginError, error_line
+from flowrun.values.elements import elements_entry
 from flowrun.values.instances import Classes, Form, fields_of, form_by, form_of, member_plain
 from flowrun.values.python_types import full_name, python_type
 from flowrun.values.texts import readable
@@ -18,8 +18,6 @@ from flowrun.values.texts import readable
 _SCALARS = (str, int, float, bool, type(None))
 _SUMMARY_FIELDS = ("type", "shape", "dtype", "device", "bytes")
 _SHOWN_ITEMS = 6
-_WHOLE_ELEMENTS = 8  # a value of no more of them stands whole in its summary
-_FIRST_ELEMENTS = 3  # of a larger one
 _LINE_WIDTH = 100  # columns of the values in a step's line
 _SHOWN_BITS = 2048
 
@@ -190,11 +188,14 @@ class Codecs:
             raise PluginError(f"the codec of `{codec.type_name}` gave no Summary, but {found!r}")
         return found
 
-    def summary(self, value: object) -> dict[str, Any]:
+    def summary(self, value: object, within: tuple[Any, ...] = ()) -> dict[str, Any]:
         """The value for a record: type, shape, dtype, device, elements.
 
         Small values stand whole in `value`; of larger ones the first elements are in `begin`.
+        within: the instances and containers of which it is a part. One of these is named alone.
         """
+        if any(value is one for one in within):
+            return {"type": full_name(type(value))}
         if type(value) in _SCALARS:
             return {"type": type(value).__name__, "value": _shown(value)}
         codec = self.codec(value)
@@ -208,20 +209,23 @@ class Codecs:
             if found.shape == ():
                 summary["value"] = codec.plain(value)
             elif found.shape is not None and codec.begin is not None:
-                summary |= _elements(found.shape, codec.begin, value)
+                summary |= elements_entry(found.shape, codec.begin, value)
             return summary
         python = python_type(type(value))
         if python is not None:
             shown = (python.shown or python.plain)(value)
-            return {**self.summary(shown), "type": full_name(type(value))}
+            return {**self.summary(shown, (*within, value)), "type": full_name(type(value))}
         if isinstance(value, Enum):
             return {"type": full_name(type(value)), "value": str(value.name)}
         fields = fields_of(value)
         if fields is not None:
-            parts = {name: self.summary(item) for name, item in fields.items()}
+            parts = {name: self.summary(item, (*within, value)) for name, item in fields.items()}
             return {"type": full_name(type(value)), "items": parts}
         if isinstance(value, dict):
-            parts = {key_text(key, value): self.summary(item) for key, item in value.items()}
+            inside = (*within, value)
+            parts = {
+                key_text(key, value): self.summary(item, inside) for key, item in value.items()
+            }
             return {"type": "dict", "items": parts}
         if isinstance(value, (list, tuple)):
             if len(value) <= 100 and all(isinstance(item, _SCALARS) for item in value):
@@ -317,23 +321,30 @@ class Codecs:
         found = fields_of(value) if codec is None else codec.plain(value)
         return found if isinstance(found, dict) else value
 
-    def plain(self, value: object) -> Any:
-        """The value as plain Python numbers, lists and dicts, if a codec can convert it."""
+    def plain(self, value: object, within: tuple[Any, ...] = ()) -> Any:
+        """The value as plain Python numbers, lists and dicts, if a codec can convert it.
+
+        within: the instances and containers of which it is a part; one of these is None.
+        """
+        if any(value is one for one in within):
+            return None
+        inside = within if type(value) in _SCALARS else (*within, value)
         codec = self.codec(value)
         if codec is not None:
             found = codec.plain(value)
-            return found if codec.attributes is None else self.plain(found)
+            return found if codec.attributes is None else self.plain(found, inside)
         python = python_type(type(value))
         if python is not None:
             value = python.plain(value)
         if isinstance(value, Enum):
             return member_plain(value)
         if not isinstance(value, tuple):  # of a named one the plain form is a list, as of any tuple
-            value = fields_of(value) or value
+            fields = fields_of(value)
+            value = value if fields is None else fields
         if isinstance(value, dict):
-            return {key: self.plain(item) for key, item in value.items()}
+            return {key: self.plain(item, inside) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.plain(item) for item in value]
+            return [self.plain(item, inside) for item in value]
         return value
 
 
@@ -366,29 +377,6 @@ def number_text(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(number_text, value))}]"
     return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def _elements(
-    shape: tuple[int, ...], begin: Callable[[Any, int], list[Any] | None], value: object
-) -> dict[str, Any]:
-    """The entry of a summary for a value's elements."""
-    size = math.prod(shape)
-    if not size:
-        return {}
-    is_small = size <= _WHOLE_ELEMENTS
-    found = begin(value, _WHOLE_ELEMENTS if is_small else _FIRST_ELEMENTS)
-    if found is None:
-        return {}
-    return {"value": _nested(found, shape)} if is_small else {"begin": found}
-
-
-def _nested(elements: list[Any], shape: tuple[int, ...]) -> list[Any]:
-    """Elements in order as nested lists of a shape."""
-    if len(shape) < 2:
-        return elements
-    size = math.prod(shape[1:])
-    rows = [elements[row * size : (row + 1) * size] for row in range(shape[0])]
-    return [_nested(row, shape[1:]) for row in rows]
 
 
 def _begun(elements: list[Any], shape: Sequence[int]) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import importlib
+import re
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,7 +39,7 @@ class PythonType(msgspec.Struct, frozen=True):
     packed: type = list
 
 
-def full_name(kind: type) -> str:
+def full_name(kind: Any) -> str:
     """The name of a type that no other type has: its module, a dot, and its own name."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
@@ -67,16 +69,27 @@ def own_copy(value: Any) -> Any:
 
 
 def _in_order(items: Any) -> list[Any]:
-    """The items of a set in an order that is the same in every process."""
-    if any(_has_usual_text(type(item)) for item in items):
+    """The items of a set in an order that is the same in every process.
+
+    Raises ValueError if an item's text is its address, as that of a function is.
+    """
+    if any(_has_address(item) for item in items):
         raise ValueError("its items have no text by which they could be put in order")
+    return _shown_items(items)
+
+
+def _shown_items(items: Any) -> list[Any]:
+    """The items of a set in an order, which may be this process's own."""
     return sorted(items, key=_sorting_text)
 
 
-def _has_usual_text(kind: type[Any]) -> bool:
-    """Whether the text of an object is its address."""
-    usual: Any = object.__repr__
-    return kind.__repr__ is usual
+def _has_address(item: Any) -> bool:
+    """Whether the text of an object, or of a part of it, is its address."""
+    kind = type(item)
+    if kind is frozenset or kind is tuple:
+        return any(map(_has_address, item))
+    is_known = isinstance(item, (str, bytes, *_NAMED))
+    return not is_known and _ADDRESS.search(repr(item)) is not None
 
 
 def _sorting_text(item: Any) -> str:
@@ -84,6 +97,8 @@ def _sorting_text(item: Any) -> str:
     if kind is frozenset or kind is tuple:
         parts = [_sorting_text(part) for part in item]
         return f"{kind.__name__} {parts if kind is tuple else sorted(parts)}"
+    if isinstance(item, _NAMED):
+        return f"{full_name(kind)} {full_name(item)}"
     return f"{full_name(kind)} {item!r}"
 
 
@@ -155,6 +170,8 @@ def _called_with_fold(kind: type[Any], packed: list[Any]) -> Any:
 
 
 _SHOWN_BYTES = 16
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+_NAMED = (type, FunctionType, BuiltinFunctionType)  # known by their names
 _FACTORIES: dict[str, Callable[[], Any]] = {
     kind.__name__: kind for kind in (bool, int, float, complex, str, list, tuple, dict, set)
 }
@@ -175,9 +192,9 @@ PYTHON_TYPES: dict[str, PythonType] = {
     "builtins.bytearray": _BYTES,
     "builtins.bytes": _BYTES,
     "builtins.complex": PythonType(lambda value: [value.real, value.imag], _called_with_all, str),
-    "builtins.frozenset": PythonType(_in_order, _called, _in_order),
+    "builtins.frozenset": PythonType(_in_order, _called, _shown_items),
     "builtins.range": PythonType(_span, _called_with_all, str),
-    "builtins.set": PythonType(_in_order, _called, _in_order),
+    "builtins.set": PythonType(_in_order, _called, _shown_items),
     "builtins.slice": PythonType(_span, _called_with_all, str),
     "collections.Counter": PythonType(dict, _called, dict, packed=dict),
     "collections.OrderedDict": PythonType(dict, _called, dict, packed=dict),

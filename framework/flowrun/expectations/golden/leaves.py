@@ -21,28 +21,34 @@ _NUMBER = "number"  # the key of a number that JSON does not have
 _FILE = "file"  # the key of a leaf that is in a file of its type
 
 
-def leaves(value: Any, values: Codecs, path: str) -> Iterator[tuple[str, Any]]:
+def leaves(
+    value: Any, values: Codecs, path: str, within: tuple[Any, ...] = ()
+) -> Iterator[tuple[str, Any]]:
     """The parts of a value that are compared whole: numbers, texts, lists of them, tensors.
 
-    Raises NotKeepableError for a value that has no form on disk.
+    within: the values of which it is a part. Raises NotKeepableError for one of these, and for a
+    value that has no form on disk.
     """
+    if any(value is one for one in within):
+        raise NotKeepableError(f"a {type(value).__qualname__} contains itself, as no text does")
+    inside = within if type(value) in _SCALARS else (*within, value)
     codec = None if type(value) in _SCALARS else values.codec(value)
     if codec is not None and codec.pack is not None:
-        yield from leaves(codec.pack(value), values, path)
+        yield from leaves(codec.pack(value), values, path, inside)
     elif codec is not None and codec.attributes is not None:
-        yield from leaves(codec.plain(value), values, path)
+        yield from leaves(codec.plain(value), values, path, inside)
     elif (python := python_type(type(value))) is not None and codec is None:
-        yield from leaves(python.plain(value), values, path)
+        yield from leaves(python.plain(value), values, path, inside)
     elif codec is None and isinstance(value, Enum):
         yield path, member_plain(value)
-    elif codec is None and (fields := fields_of(value)):
-        yield from leaves(fields, values, path)
+    elif codec is None and (fields := fields_of(value)) is not None:
+        yield from leaves(fields, values, path, inside)
     elif isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from leaves(item, values, path + _step(key))
+            yield from leaves(item, values, path + _step(key), inside)
     elif isinstance(value, (list, tuple)) and not _is_plain_list(value):
         for index, item in enumerate(value):
-            yield from leaves(item, values, f"{path}[{index}]")
+            yield from leaves(item, values, f"{path}[{index}]", inside)
     elif isinstance(value, (*_SCALARS, dict, list, tuple)) or (codec and codec.write):
         yield path, list(value) if isinstance(value, tuple) else value
     else:
