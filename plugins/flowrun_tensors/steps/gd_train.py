@@ -118,7 +118,9 @@ def gd_train(
 
     `epochs` counts passes over the rows in place of `steps`: `gd_train: {batch_size: 64, epochs:
     20}`. Then the schedule changes the learning rate after each epoch, and the loss on `X_val` is
-    taken after each, `val_losses` of `(epochs taken,)`. `losses` has the loss of each update.
+    taken after each, `val_losses` of `(epochs taken,)`. `losses` has the loss of each update, and
+    `tolerance` compares the means of its epochs. Leave `steps` out then: any other number than its
+    default is an error.
 
     A torch.nn.Module is trained in train mode, by torch.optim, and its buffers change with it; the
     loss on `X_val` is taken in eval mode.

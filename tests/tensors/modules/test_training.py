@@ -173,6 +173,30 @@ def test_the_number_of_classes_is_that_of_the_targets() -> None:
     assert flowrun.run(made, record=False).values["model"]["outputs"] == 2
 
 
+def test_a_tolerance_compares_epochs_as_a_whole() -> None:
+    training = {"epochs": 9, "batch_size": 40, "lr": 1e-9, "validate": True, "tolerance": 10.0}
+    values = flowrun.run(recipe(training), record=False).values
+    assert len(values["val_losses"]) == 2
+    assert len(values["losses"]) % 2 == 0
+    first, second = values["losses"].view(2, -1).mean(1)
+    change = abs(float(first) - float(second))
+    less = flowrun.run(recipe({**training, "tolerance": change / 2}), record=False).values
+    assert len(less["val_losses"]) > 2
+
+
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_a_tolerance_never_stops_a_network_within_its_first_epoch(engine: str) -> None:
+    made = {"recipe": "r", "steps": [
+        {"random": {"X": {"randn": [50, 3]}, "y": {"randn": [50, 1]}}},
+        {"init_params": {"layers": [4, 1]}, "in": {"X_train": "X", "y_train": "y"}},
+        {"gd_train": {"epochs": 5, "batch_size": 10, "tolerance": 100.0, "validate": True,
+                      "engine": engine},
+         "in": {"X_train": "X", "y_train": "y", "X_val": "X", "y_val": "y"}},
+    ]}  # fmt: skip
+    values = flowrun.run(made, record=False).values
+    assert (len(values["losses"]), len(values["val_losses"])) == (10, 2)
+
+
 def test_epochs_and_steps_do_not_go_together() -> None:
     with pytest.raises(RecipeError, match="`epochs` and `steps` both say how long to train"):
         flowrun.plan(recipe({"epochs": 2, "steps": 5}))
