@@ -9,6 +9,7 @@ from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of, metric
 from flowrun_tensors.models import (
     Predictor,
+    RowsAtOnce,
     check_fit,
     predicted,
     predicted_on_shapes,
@@ -33,24 +34,17 @@ def evaluate(
         tuple[Metric, ...],
         Meta(min_length=1, description="Metrics of the predictions on X_val."),
     ] = _OF_NUMBERS,
-    batch_size: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="Rows predicted at a time; null is 1024 for a torch.nn.Module, and all of "
-            "them for other models."
-        ),
-    ] = None,
+    batch_size: RowsAtOnce = None,
     ctx: Context,
 ) -> dict[str, float]:
     """Measure trained parameters on rows they were not trained on.
 
     `X_val` of `(n, d)`, or rows of any shape for a torch.nn.Module, normalized as the training
-    rows were, and `y_val` of `(n, k)`; gives
-    `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
-    coefficient of determination. For classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`:
-    `metrics: [accuracy, cross_entropy]`. All are computed in float64. Raises FlowrunError if
-    there are no rows, if predictions and targets do not fit each other, or if one of their numbers
-    is not finite.
+    rows were, and `y_val` of `(n, k)`; gives `metrics`, a number by name: mean absolute error, mean
+    squared error, its root, and the coefficient of determination. For classes from 0, with `y_val`
+    int64 of `(n,)` or `(n, 1)`: `metrics: [accuracy, cross_entropy]`. All are computed in float64.
+    Raises FlowrunError if there are no rows, if predictions and targets do not fit each other, or
+    if one of their numbers is not finite.
     """
     predictor = _fitting(params, X_val, model, ctx)
     y_hat = predicted(predictor, params, X_val, batch_size)

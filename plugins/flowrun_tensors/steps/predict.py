@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from flowrun import CheckContext, Context, Meta, step
+from flowrun import CheckContext, Context, step
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import (
     Predictor,
+    RowsAtOnce,
     check_fit,
     predicted,
     predicted_on_shapes,
@@ -25,21 +26,14 @@ def predict(
     mean: torch.Tensor | None = None,
     std: torch.Tensor | None = None,
     *,
-    batch_size: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="Rows predicted at a time; null is 1024 for a torch.nn.Module, and all of "
-            "them for other models."
-        ),
-    ] = None,
+    batch_size: RowsAtOnce = None,
     ctx: Context,
 ) -> torch.Tensor:
     """Predict with trained parameters.
 
     `data` of `(n, d)`, or rows of any shape for a torch.nn.Module, is normalized with `mean` and
-    `std` of `(d,)` if these are given (leave
-    them out for data that is normalized already: `in: {mean: null, std: null}`). Returns `y_hat`
-    of `(n, k)`.
+    `std` of `(d,)` if these are given (leave them out for data that is normalized already:
+    `in: {mean: null, std: null}`). Returns `y_hat` of `(n, k)`.
     """
     predictor = _normalizing(predictor_of(model, ctx), mean, std)
     check_fit(predictor, params, data)

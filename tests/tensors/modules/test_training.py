@@ -226,3 +226,45 @@ def test_metrics_are_of_eval_mode_and_do_not_depend_on_the_batches() -> None:
     assert values["metrics"]["accuracy"] == float(right.double().mean())
     few = flowrun.run(made, record=False, set={"evaluate.batch_size": 9}).values["metrics"]
     assert few == pytest.approx(values["metrics"])
+
+
+COUNTED = """
+import torch
+from flowrun import hookimpl, step
+from flowrun_tensors import Model
+
+loads = []
+
+class Counted(torch.nn.Linear):
+    def load_state_dict(self, *given, **keywords):
+        loads.append(1)
+        return super().load_state_dict(*given, **keywords)
+
+@hookimpl
+def flowrun_tensors_models():
+    return [Model.of_module("counted", lambda features, outputs: Counted(*features, outputs))]
+
+@step(outputs="count")
+def loaded(y_hat):
+    count = len(loads)
+    loads.clear()
+    return count
+"""
+
+
+def test_the_state_of_a_module_is_loaded_once_for_all_batches_of_rows() -> None:
+    Path("counted.py").write_text(COUNTED)
+    made = {"recipe": "r", "plugins": ["./counted.py"], "steps": [
+        {"random": {"X": {"randn": [5000, 3]}, "y": {"randn": [5000, 2]}}},
+        {"init_params": {"model": "counted"}, "in": {"X_train": "X", "y_train": "y"}},
+        {"gd_train": {"steps": 4, "validate": True}, "in": {
+            "X_train": "X", "y_train": "y", "X_val": "X", "y_val": "y"}},
+        {"loaded": {}, "in": {"y_hat": "losses"}, "out": {"count": "in_training"}},
+        {"predict": {}, "in": {"data": "X", "mean": None, "std": None}},
+        {"loaded": {}, "out": {"count": "in_predict"}},
+    ]}  # fmt: skip
+    values = flowrun.run(made, record=False).values
+    # However many updates and batches: two to try X_train and X_val, and one to begin.
+    assert (values["in_training"], values["in_predict"]) == (3, 1)
+    by_hand = values["X"] @ values["params"]["weight"].T + values["params"]["bias"]
+    torch.testing.assert_close(values["y_hat"], by_hand)
