@@ -109,9 +109,9 @@ def gd_train(
 
     Takes `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and
     of one dtype (rows of any shape and dtype for a torch.nn.Module); returns the trained `params`
-    and `losses` of `(steps taken,)`, the loss before
-    each update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`.
-    Each update subtracts `lr` times the gradient, or the optimizer's function of it.
+    and `losses` of `(steps taken,)`, the loss before each update. For `cross_entropy`, `y_train` is
+    the classes from 0, int64 of `(n,)` or `(n, 1)`. Each update subtracts `lr` times the gradient,
+    or the optimizer's function of it.
 
     With `validate` or `patience` it takes `X_val` and `y_val` too, and returns `val_losses`; with
     `patience` the parameters are those of the lowest loss on `X_val`.
