@@ -14,7 +14,7 @@ from typing import Any
 from flowrun import Backend, Call, CheckMode, Context, FlowrunError, Setting, Step
 from flowrun_tensors.input_types import explain_type_errors
 from flowrun_tensors.lazy_torch import torch, when_imported
-from flowrun_tensors.tensor_parts import dense
+from flowrun_tensors.tensor_parts import is_plain, parts_of
 from flowrun_tensors.torch_settings import torch_settings
 
 # Device files without which no build of torch can have an accelerator under Linux: NVIDIA, NVIDIA
@@ -118,7 +118,7 @@ def _gradients_unchanged(call: Call) -> Iterator[None]:
     ]
     yield
     for name, tensor, grad, copy in before:
-        is_same = grad is None or copy is None or torch.equal(dense(grad), dense(copy))
+        is_same = grad is None or copy is None or _are_equal(grad, copy)
         if tensor.grad is grad and is_same:
             continue
         if any(tensor is returned for returned in _tensors(call.returned)):
@@ -131,6 +131,16 @@ def _gradients_unchanged(call: Call) -> Iterator[None]:
             with torch.no_grad():
                 grad.copy_(copy)
         tensor.grad = grad
+
+
+def _are_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are equal part by part: a sparse one may be too large as a dense one."""
+    if one.layout is not other.layout or one.shape != other.shape:
+        return False
+    if is_plain(one):
+        return torch.equal(one, other)
+    parts, others = parts_of(one), parts_of(other)
+    return all(torch.equal(part, others[name]) for name, part in parts.items())
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from flowrun import Dataset
 
 
 @functools.cache
-def datasets() -> list[Dataset]:
+def datasets() -> tuple[Dataset, ...]:
     """The data sets of the catalogue, their stand-ins as full paths; read once in a process."""
     catalogue = Path(str(files("flowrun_data").joinpath("catalogue.yaml")))
     found = msgspec.yaml.decode(catalogue.read_bytes(), type=list[Dataset])
-    return [
+    return tuple(
         msgspec.structs.replace(item, standin=str(catalogue.with_name(item.standin)))
         if item.standin
         else item
         for item in found
-    ]
+    )

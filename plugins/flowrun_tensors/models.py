@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from flowrun import CheckContext, Context, FlowrunError, did_you_mean, listed
+from flowrun import CheckContext, Context, FlowrunError, Meta, did_you_mean, listed
 from flowrun_tensors.extending import Model
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.modules import UsedModule
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 1024  # that a torch.nn.Module predicts, if a step names no other number
 ACTIVATIONS = ("relu", "maximum", "tanh", "sigmoid")
 
+RowsAtOnce = Annotated[
+    Annotated[int, Meta(ge=1)] | None,
+    Meta(
+        description="Rows predicted at a time; null is 1024 for a torch.nn.Module, and all of them "
+        "for other models."
+    ),
+]
 Predict = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
 
 
@@ -62,7 +70,8 @@ def predicted(
     mapped from a file are read as they are predicted.
     """
     size = batch_size or (len(X) if predictor.module is None else ROWS_AT_ONCE)
-    with torch.no_grad():
+    module = predictor.module
+    with torch.no_grad(), nullcontext() if module is None else module.holding(params, X):
         if len(X) <= size:
             return predictor.predict(params, X)
         return torch.cat([predictor.predict(params, rows) for rows in X.split(size)])

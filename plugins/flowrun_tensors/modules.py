@@ -57,11 +57,24 @@ class UsedModule:
         self._known = known
         self._model = model
         self._module = module
+        self._held: Params | None = None  # loaded, within a block of `holding`
+        self._live: Params | None = None  # the tensors of the module itself
 
     def predict(self, params: Params, X: torch.Tensor) -> torch.Tensor:
         """Predictions `(n, outputs)` for rows `(n, ...)`, in eval mode and without a graph."""
-        self.load(params, X)
+        if params is not self._held:
+            self.load(params, X)
         return self._predicted(X)
+
+    @contextmanager
+    def holding(self, params: Params, X: torch.Tensor) -> Iterator[None]:
+        """Load these parameters once for all predictions within the block."""
+        self.load(params, X)
+        self._held = params
+        try:
+            yield
+        finally:
+            self._held = None
 
     def shape_of_predictions(self, X: torch.Tensor) -> tuple[int, ...]:
         """The shape of predictions for the first rows; draws nothing from the step's generators."""
@@ -69,10 +82,12 @@ class UsedModule:
             return tuple(self._predicted(X[:ROWS_TRIED]).shape)
 
     def load(self, params: Params, X: torch.Tensor) -> torch.nn.Module:
-        """The module with these parameters and buffers, on the device of the rows.
+        """The module with these parameters and buffers, on the device of the first of them.
 
         Raises FlowrunError if they are not those of the module.
         """
+        if self._module is not None and params is self._live:
+            return self._module
         if self._module is None:
             with _undisturbed(X.device):
                 module = _made(
@@ -98,7 +113,8 @@ class UsedModule:
                 f"the state of the module of `{self._known.name}` has `{other[0]}`, which is no "
                 "tensor\nkeep it in a setting, or register a buffer in its place"
             )
-        return dict(found)
+        self._live = dict(found)
+        return self._live
 
     def begin(self, X: torch.Tensor, params: Params) -> ModuleTrainee:
         """Begin to train the module on rows, from these parameters and buffers."""

@@ -81,7 +81,7 @@ def folder_outline(folder: Path) -> dict[str, Any]:
 
     def read(document: Any) -> dict[str, Any]:
         file_below(folder, document["tensors"])
-        return dict(document["values"].items())
+        return dict(document["values"].items())  # fails for a list, of which dict may make one
 
     return _of_document(folder, read)
 

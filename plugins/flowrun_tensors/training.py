@@ -22,7 +22,8 @@ class Descent:
     """The settings of one gradient descent.
 
     lr: learning rate. steps: updates. batch_size: rows of one update, None for all of them.
-    tolerance: stop when the loss changes by less than this from one step to the next; 0 never.
+    tolerance: stop when the loss changes by less than this from one step to the next, or the mean
+    loss of an epoch from one epoch to the next; 0 never.
     optimizer, options: one of torch.optim's by name, and its settings beside lr. lrs: the learning
     rate of each step, or of each epoch, None if it is `lr` throughout. epoch: the updates of one
     epoch if the descent is counted in epochs, else None. clip_norm: the largest norm of a gradient,
@@ -42,6 +43,17 @@ class Descent:
     def rate(self, step: int) -> float:
         """The learning rate of a step, constant or not."""
         return self.lr if self.lrs is None else self.lrs[step // (self.epoch or 1)]
+
+    def has_settled(self, losses: torch.Tensor, step: int) -> bool:
+        """Whether the loss has changed by less than the tolerance with this step.
+
+        Losses of two batches differ as their rows do, so an epoch is compared as a whole.
+        """
+        epoch = self.epoch or 1
+        if not self.tolerance or (step + 1) % epoch or step < epoch:
+            return False
+        last = losses[step + 1 - 2 * epoch : step + 1].view(2, epoch).mean(1)
+        return abs(float(last[0]) - float(last[1])) < self.tolerance
 
     def update_of(self, trainee: Trainee) -> Update:
         """What changes the weights of a model at each step."""
@@ -102,9 +114,9 @@ def descend(
     """Take each step: `W <- W - lr * dloss/dW`, or the update of an optimizer.
 
     The loss is taken over the step's rows. `params` is not written to: `begin` makes of it what is
-    trained. How far it has come is offered as a checkpoint after each step, under the name of the
-    engine; a run that was ended goes on from there, to the same bits. Raises FlowrunError if the
-    loss stops being finite, naming the step.
+    trained. Its state is offered as a checkpoint after each step, under the name of the engine; a
+    run that was ended goes on from there, to the same bits. Raises FlowrunError if the loss stops
+    being finite, naming the step.
     """
     losses = torch.empty(settings.steps, dtype=floating_of(params).dtype, device=X.device)
     batches = None if settings.batch_size is None else Batches(X, settings.batch_size)
@@ -128,7 +140,7 @@ def descend(
         gradient_now = partial(gradient_at, weights, X_step, y_step)
         losses[step] = update.take(gradient_now, settings.rate(step))
         is_last |= validation is not None and validation.after(trainee.tensors, step)
-        if is_last or has_settled(losses, step, settings.tolerance):
+        if is_last or settings.has_settled(losses, step):
             taken = step + 1
             break
         if (step + 1) % BLOCK == 0:
@@ -181,13 +193,6 @@ def restore_surroundings(
     if validation is not None:
         validation.restore(restored["validation"])
     set_generator(device, restored["generator"])
-
-
-def has_settled(losses: torch.Tensor, step: int, tolerance: float) -> bool:
-    """Whether the loss has changed by less than this since the step before."""
-    if not (tolerance and step):
-        return False
-    return abs(float(losses[step - 1]) - float(losses[step])) < tolerance
 
 
 def _state(

@@ -127,8 +127,10 @@ def _clipped(
 
     Not in place: autograd may return one tensor as the gradient by two parameters.
     """
+    if clip_norm is None:
+        return gradients
     given = [gradient for gradient in gradients if gradient is not None]
-    if clip_norm is None or not given:
+    if not given:
         return gradients
     norm = torch.nn.utils.get_total_norm(given)
     # Scaled in any case, as clip_grad_norm_ does, so that nothing waits for the device.

@@ -284,6 +284,44 @@ def test_a_step_that_returns_an_input_with_another_gradient_fails(tmp_path: Path
         flowrun.run(recipe)
 
 
+SPARSE = """
+import torch
+from flowrun import step
+
+
+def large(number):
+    return torch.sparse_coo_tensor([[3], [5]], [number], (10**9, 10**4), dtype=torch.float64)
+
+
+@step(outputs="x")
+def leaf():
+    x = large(1.0).requires_grad_()
+    x.grad = large(2.0)
+    return x
+
+
+@step(outputs="y")
+def read(x):
+    return x.grad.coalesce().values()
+
+
+@step(outputs="x")
+def changed(x):
+    x.grad = large(3.0)
+    return x
+"""
+
+
+def test_sparse_gradients_are_compared_without_making_them_dense(tmp_path: Path) -> None:
+    (tmp_path / "steps.py").write_text(SPARSE)
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("recipe: r\nplugins: [./steps.py]\nsteps: [leaf, read]\n")
+    assert flowrun.run(recipe).values["y"].tolist() == [2.0]
+    recipe.write_text("recipe: r\nplugins: [./steps.py]\nsteps: [leaf, changed]\n")
+    with pytest.raises(flowrun.StepError, match="its input `x`, whose gradient it has changed"):
+        flowrun.run(recipe)
+
+
 @pytest.mark.parametrize("mode", ["no_grad", "inference_mode"])
 def test_modes_of_the_caller_do_not_decide_a_result(tmp_path: Path, mode: str) -> None:
     import torch

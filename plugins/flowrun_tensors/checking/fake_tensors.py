@@ -203,6 +203,7 @@ class ShapesMode(FakeTensorMode):
 
     def _follow(self) -> None:
         self.operations += 1
+        # So the three ways together follow fewer operations than one call may.
         most = MOST_OPERATIONS if self.known.way is None else MOST_OPERATIONS // 4
         if self.operations > most:
             raise NeedsDataError(

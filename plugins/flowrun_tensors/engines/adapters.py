@@ -17,7 +17,6 @@ from flowrun_tensors.training import (
     BLOCK,
     Trained,
     descend,
-    has_settled,
     require_finite,
     restore_surroundings,
     restored_of,
@@ -104,7 +103,7 @@ def _fused(task: Task, kernel: Literal["auto", "numba"], ctx: Context) -> Traine
         is_last = validation is not None and validation.before(walk.named, step)
         walk.step(settings.rate(step), None if batches is None else batches.rows())
         is_last |= validation is not None and validation.after(walk.named, step)
-        if is_last or has_settled(losses, step, settings.tolerance):
+        if is_last or settings.has_settled(losses, step):
             break
         if walk.taken % BLOCK == 0:
             require_finite(losses, walk.taken - BLOCK, walk.taken)

@@ -13,7 +13,7 @@ from flowrun_tensors.engines.results import NotCoveredError
 from flowrun_tensors.engines.task import Task
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import layer_count
-from flowrun_tensors.training import Trained
+from flowrun_tensors.training import Descent, Trained
 
 _WIDEST = 1000  # columns beyond which an eigendecomposition costs more than a thousand steps
 _ROUNDING = 100  # units in the last place of a loss by which a change of it may be off
@@ -140,7 +140,7 @@ def walked(name: str, task: Task, ctx: Context) -> Trained:
             passed = f"; not {chosen.engine.name}: {error}"
             continue
         ctx.log(f"engine {chosen.engine.name}: {chosen.reason}{passed}")
-        if chosen.engine.name != "autograd" and _rounding_decides(found, task.settings.tolerance):
+        if chosen.engine.name != "autograd" and _rounding_decides(found, task.settings):
             ctx.log(
                 "tolerance is within the rounding of the loss: the loop of engine: autograd may "
                 "stop some steps earlier or later"
@@ -149,10 +149,13 @@ def walked(name: str, task: Task, ctx: Context) -> Trained:
     raise AssertionError("autograd takes every task")
 
 
-def _rounding_decides(found: Trained, tolerance: float) -> bool:
+def _rounding_decides(found: Trained, settings: Descent) -> bool:
     """Whether tolerance has ended a descent, and is too small for its step to be the loop's."""
-    last = found.losses[-2:].double()
-    if not tolerance or len(last) < 2 or float(last.diff().abs()) >= tolerance:
+    tolerance, epoch = settings.tolerance, settings.epoch or 1
+    if not tolerance or len(found.losses) < 2 * epoch:
+        return False
+    last = found.losses[-2 * epoch :].double().view(2, epoch).mean(1)
+    if float(last.diff().abs()) >= tolerance:
         return False
     return tolerance < _ROUNDING * torch.finfo(found.losses.dtype).eps * float(last[-1])
 

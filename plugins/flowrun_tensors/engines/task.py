@@ -18,9 +18,9 @@ class Task:
     """One training.
 
     params: `W1, b1, ...`, or those of a plugin's model. X: `(n, d)`, or rows of any shape for a
-    module. y: `(n, k)`, of one dtype and
-    device with X, or classes `(n,)` int64. loss: by name. validated: the same as X and y of the
-    rows to validate with, None if the loss on them is not wanted. patience: see `Validation`.
+    module. y: `(n, k)`, of one dtype and device with X, or classes `(n,)` int64. loss: by name.
+    validated: the same as X and y of the rows to validate with, None if the loss on them is not
+    wanted. patience: see `Validation`.
     """
 
     params: Params

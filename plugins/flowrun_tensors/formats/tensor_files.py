@@ -288,4 +288,4 @@ def by_name(value: Any, path: Path) -> dict[str, Any]:
         texts = Counter(str(name) for name in value)
         twice = next(on_one_line(name) for name, count in texts.items() if count > 1)
         raise DataError(f"{path} holds two values that are named `{twice}`, of different types")
-    return {"data": next(iter(named.values())), **named} if len(named) == 1 else named
+    return named

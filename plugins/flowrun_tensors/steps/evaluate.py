@@ -10,6 +10,7 @@ from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.losses import classes_of, metric
 from flowrun_tensors.models import (
     Predictor,
+    RowsAtOnce,
     check_fit,
     predicted,
     predicted_on_shapes,
@@ -39,28 +40,22 @@ def evaluate(
         tuple[Metric, ...],
         Meta(min_length=1, description="Metrics of the predictions on X_val."),
     ] = _OF_NUMBERS,
-    batch_size: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="Rows predicted at a time; null is 1024 for a torch.nn.Module, and all of "
-            "them for other models."
-        ),
-    ] = None,
+    batch_size: RowsAtOnce = None,
     ctx: Context,
 ) -> dict[str, Any]:
     """Measure trained parameters on rows they were not trained on.
 
     `X_val` of `(n, d)`, or rows of any shape for a torch.nn.Module, normalized as the training
-    rows were, and `y_val` of `(n, k)`; gives
-    `metrics`, a number by name: mean absolute error, mean squared error, its root, and the
-    coefficient of determination. With the `encoding` of a table they are in the units of the
-    target. For classes from 0, with `y_val` int64 of `(n,)` or `(n, 1)`: `metrics: [accuracy,
-    cross_entropy]`, and, as scikit-learn defines them, balanced_accuracy, log_loss, precision,
-    recall, f1 (of the second of two classes, or with _macro, _micro, _per_class), roc_auc and
-    average_precision (of more than two classes a mean of each against the others), and confusion,
-    the counts for each true class. One output stands for two classes, of which the first has the
-    output 0. All are computed in float64. Raises FlowrunError if there are no rows, if predictions
-    and targets do not fit each other, or if one of their numbers is not finite.
+    rows were, and `y_val` of `(n, k)`; gives `metrics`, a number by name: mean absolute error, mean
+    squared error, its root, and the coefficient of determination. With the `encoding` of a table
+    they are in the units of the target. For classes from 0, with `y_val` int64 of `(n,)` or
+    `(n, 1)`: `metrics: [accuracy, cross_entropy]`, and, as scikit-learn defines them,
+    balanced_accuracy, log_loss, precision, recall, f1 (of the second of two classes, or with
+    _macro, _micro, _per_class), roc_auc and average_precision (of more than two classes a mean of
+    each against the others), and confusion, the counts for each true class. One output stands for
+    two classes, of which the first has the output 0. All are computed in float64. Raises
+    FlowrunError if there are no rows, if predictions and targets do not fit each other, or if one
+    of their numbers is not finite.
     """
     predictor = _predictor(params, X_val, model, ctx)
     y_hat, y_val = _fitting(predicted(predictor, params, X_val, batch_size), y_val, metrics)

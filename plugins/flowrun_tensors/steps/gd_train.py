@@ -109,17 +109,19 @@ def gd_train(
 
     Takes `params` of `init_params`, `X_train` of `(n, d)` and `y_train` of `(n, k)`, floating and
     of one dtype (rows of any shape and dtype for a torch.nn.Module); returns the trained `params`
-    and `losses` of `(steps taken,)`, the loss before
-    each update. For `cross_entropy`, `y_train` is the classes from 0, int64 of `(n,)` or `(n, 1)`.
-    For `binary_cross_entropy`, of a model with one output, they are 0 and 1, of any dtype. Each
-    update subtracts `lr` times the gradient, or the optimizer's function of it.
+    and `losses` of `(steps taken,)`, the loss before each update. For `cross_entropy`, `y_train` is
+    the classes from 0, int64 of `(n,)` or `(n, 1)`. For `binary_cross_entropy`, of a model with one
+    output, they are 0 and 1, of any dtype. Each update subtracts `lr` times the gradient, or the
+    optimizer's function of it.
 
     With `validate` or `patience` it takes `X_val` and `y_val` too, and returns `val_losses`; with
     `patience` the parameters are those of the lowest loss on `X_val`.
 
     `epochs` counts passes over the rows in place of `steps`: `gd_train: {batch_size: 64, epochs:
     20}`. Then the schedule changes the learning rate after each epoch, and the loss on `X_val` is
-    taken after each, `val_losses` of `(epochs taken,)`. `losses` has the loss of each update.
+    taken after each, `val_losses` of `(epochs taken,)`. `losses` has the loss of each update, and
+    `tolerance` compares the means of its epochs. Leave `steps` out then: any other number than its
+    default is an error.
 
     A torch.nn.Module is trained in train mode, by torch.optim, and its buffers change with it; the
     loss on `X_val` is taken in eval mode.

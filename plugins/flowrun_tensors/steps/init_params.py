@@ -76,7 +76,7 @@ def init_params(
         count = outputs or _outputs_for(y_train, ctx)
         return drawn_module(known, X_train, count, settings or {})
     if outputs is not None:
-        raise FlowrunError(f"`outputs` is of a torch.nn.Module, and the model `{model}` is none")
+        raise FlowrunError(f"`outputs` is of a torch.nn.Module, and the model `{model}` is not one")
     if X_train.ndim != 2:
         raise FlowrunError(f"X_train has the shape {tuple(X_train.shape)}, not (rows, columns)")
     if model is not None and known is not None:

@@ -26,17 +26,17 @@ from flowrun import (
     require_file,
     step,
 )
-from flowrun_tensors.chosen import Chosen
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.outlines import TableOutline
 from flowrun_tensors.saving import folder_header, folder_outline, read_folder, values_as_saved
+from flowrun_tensors.steps.selection import Selection
 
 _DATA_PATH = "FLOWRUN_DATA_PATH"
 _QUICKLY_READ = 16 * 2**20  # bytes of a file without a header that a check reads
 
 
 def _outputs(options: SimpleNamespace) -> tuple[str, ...]:
-    return tuple(Chosen(options.values, options.names, options.into).by_name)
+    return tuple(Selection(options.values, options.names, options.into).by_name)
 
 
 @step(outputs=_outputs)
@@ -98,7 +98,13 @@ def load(
         chosen, given = _format_of(ctx.reads(_file(path)), settings, ctx)
         with _path_on_one_line(path):
             named = _in_dtype(chosen.read(path, **given), chosen, ctx)
-    return _wanted(named, Chosen(values, names, into), path, ctx)
+    return _wanted(named, Selection(values, names, into), path, ctx)
+
+
+@load.check_options
+def _check_options(options: SimpleNamespace) -> None:
+    """Each output has one source."""
+    Selection(options.values, options.names, options.into).require_distinct()
 
 
 @load.on_shapes
@@ -128,7 +134,7 @@ def _on_shapes(
                 named = folder_header(path)
         else:
             named = _header_of(_file(path), settings, ctx)
-    return _wanted(named, Chosen(values, names, into), path, ctx)
+    return _wanted(named, Selection(values, names, into), path, ctx)
 
 
 @load.on_outlines
@@ -154,14 +160,14 @@ def _on_outlines(
                 with _path_on_one_line(path):
                     found = _named(chosen.outline(path, **given), values)
         else:
-            keys = Chosen(values, names, into).keys
+            keys = Selection(values, names, into).keys
             _require_held(_named(folder_outline(path), values), keys, path)
     except NeedsDataError:  # it may be downloaded
         found = _as_in_catalogue(source, settings, ctx)
     except DataError as error:
         raise OptionError(str(error), option="source") from error
-    chosen_names = Chosen(values, names, into)
-    return {name: found.get(key, Unknown()) for name, key in chosen_names.by_name.items()}
+    wanted = Selection(values, names, into).by_name
+    return {name: found.get(key, Unknown()) for name, key in wanted.items()}
 
 
 def _as_in_catalogue(source: str, settings: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -185,15 +191,25 @@ def _path_on_one_line(path: Path) -> Iterator[None]:
         raise DataError(error.args[0].replace(str(path), shown)) from error
 
 
-def _wanted(named: dict[str, Any], chosen: Chosen, path: Path, ctx: Context) -> dict[str, Any]:
+def _wanted(
+    named: dict[str, Any], selection: Selection, path: Path, ctx: Context
+) -> dict[str, Any]:
     """The values that the recipe names, of those in a source, on the step's device."""
     whole = dict(named)
-    named = _named(named, chosen.values)
-    _require_held(named, chosen.keys, path)
-    found = {name: named[key] for name, key in chosen.by_name.items() if name != chosen.into}
-    if chosen.into:
-        found[chosen.into] = whole
+    if len(named) == 1 and not _is_folder(path, ctx):
+        named.setdefault("data", *named.values())
+    named = _named(named, selection.values)
+    _require_held(named, selection.keys, path)
+    keys = selection.by_name.items()
+    found = {name: named[key] for name, key in keys if name != selection.into}
+    if selection.into:
+        found[selection.into] = whole
     return {name: _on_device(value, ctx.device) for name, value in found.items()}
+
+
+def _is_folder(path: Path, ctx: Context) -> bool:
+    """Whether a source is a folder that `save` has written, or will write."""
+    return path.is_dir() or path.suffix.lower() not in ctx.plugins.formats
 
 
 def _require_held(named: dict[str, Any], keys: Iterable[str], path: Path) -> None:
@@ -364,7 +380,7 @@ def _promised_values(path: Path, settings: dict[str, Any], ctx: CheckContext) ->
 
     with ctx.mapped():  # new tensors: the promised ones may be of another recipe, and another mode
         values = without_data(ctx.promised[path])
-        if path.suffix.lower() not in ctx.plugins.formats:
+        if _is_folder(path, ctx):
             return values_as_saved(path, values)
     chosen, _ = _format_of(path, settings, ctx)
     with ctx.mapped() if chosen.mapped else nullcontext():

@@ -10,6 +10,7 @@ from flowrun import CheckContext, Context, FlowrunError, Meta, listed, step
 from flowrun_tensors.lazy_torch import torch
 from flowrun_tensors.models import (
     Predictor,
+    RowsAtOnce,
     check_fit,
     predicted,
     predicted_on_shapes,
@@ -38,21 +39,14 @@ def predict(
         Annotated[str, Meta(min_length=1)] | None,
         Meta(description="A file of new rows, for a model that has an `encoding`."),
     ] = None,
-    batch_size: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="Rows predicted at a time; null is 1024 for a torch.nn.Module, and all of "
-            "them for other models."
-        ),
-    ] = None,
+    batch_size: RowsAtOnce = None,
     ctx: Context,
 ) -> dict[str, Any]:
     """Predict with trained parameters.
 
     `data` of `(n, d)`, or rows of any shape for a torch.nn.Module, is normalized with `mean` and
-    `std` of `(d,)` if these are given (leave
-    them out for data that is normalized already: `in: {mean: null, std: null}`). Returns `y_hat`
-    of `(n, k)`.
+    `std` of `(d,)` if these are given (leave them out for data that is normalized already:
+    `in: {mean: null, std: null}`). Returns `y_hat` of `(n, k)`.
 
     With `source`, such as `predict: {source: new.csv}`, the rows are those of a file, made numbers
     by the `encoding` of the step `encode`; returns `table`, the rows as they were read, as well.

@@ -72,6 +72,27 @@ def _data(world: World, *, name: str, kind: str) -> None:
     world.write("r.yaml", f"recipe: r\nsteps:\n  - load: {{source: {name}}}\n")
 
 
+_LOADING = """
+import io
+import torch
+from flowrun import step
+
+@step(outputs="found")
+def loaded():
+    return torch.load({})
+"""
+
+
+def _as_of_a_check(world: World, *, opened: str) -> None:
+    """A file that begins as the buffers do into which `torch.save` writes in a check."""
+    marked = b"flowrun shapes\n"
+    world.write("t.pt", marked + bytes(32) + pickle.dumps(Trap()))
+    world.write("u.pt", marked + pickle.dumps(Trap()))
+    for name in ("t.pt", "u.pt"):
+        world.write(f"{name[0]}.py", _LOADING.format(opened.format(repr(name))))
+        world.write(f"{name[0]}.yaml", f"recipe: r\nplugins: [./{name[0]}.py]\nsteps: [loaded]\n")
+
+
 def _recipe(world: World, *, text: str = HEAD) -> None:
     world.write("r.yaml", text)
     world.write("code.py", CODE)
@@ -113,6 +134,9 @@ KINDS = {
     "t.pt": "torch", "old.pt": "legacy", "p.pt": "pickle", "script.pt": "script",
     "t.npy": "npy", "t.npz": "npz",
 }  # fmt: skip
+OPENED = {
+    "opened": "open({}, 'rb')", "in memory": "io.BytesIO(open({}, 'rb').read())", "by path": "{}",
+}  # fmt: skip
 RUN, CHECK = ["r.yaml"], ["check", "r.yaml"]
 
 ATTEMPTS = [
@@ -129,6 +153,10 @@ ATTEMPTS = [
     *(_attempt(f"a pickle is golden/{name}", functools.partial(_golden, name=name),
                ["test", "r.yaml"], RUN, codes=(1,))
       for name in ("r.json", "r.safetensors")),
+    *(_attempt(f"a file begins as a buffer of a check, {how}",
+               functools.partial(_as_of_a_check, opened=opened),
+               ["check", "t.yaml"], ["check", "u.yaml"], ["t.yaml"], ["u.yaml"], codes=(3,))
+      for how, opened in OPENED.items()),
     _attempt("a record names a plugin", _record, ["runs"], ["show", "last"],
              ["diff", "last", "last"], ["export", "last", "-o", "s.py"], codes=(2,)),
     _attempt("a recipe extends Python code",

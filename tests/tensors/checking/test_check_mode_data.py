@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,30 @@ def test_tensors_of_a_file_come_as_shapes(tmp_path: Path) -> None:
         weights = torch.load(tmp_path / "W.pt")["W"]
         assert (weights.shape, weights.dtype) == ((3, 2), torch.float64)
         assert isinstance(weights.sum().item(), Unknown)
+
+
+def test_a_buffer_is_read_with_weights_only_as_torch_reads_it() -> None:
+    buffer = io.BytesIO()
+    with on_cpu():
+        torch.save(torch.nn.Linear(3, 2), buffer)
+        buffer.seek(0)
+        with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+            torch.load(buffer)
+        buffer.seek(0)
+        module = torch.load(buffer, weights_only=False)
+    assert module.weight.shape == (2, 3)
+
+
+def test_one_tensor_of_a_buffer_is_one_in_all_places() -> None:
+    buffer = io.BytesIO()
+    with on_cpu():
+        w = torch.nn.Parameter(torch.zeros(3, 2))
+        torch.save({"w": w, "same": [w], "state": torch.nn.Linear(3, 2).state_dict()}, buffer)
+        buffer.seek(0)
+        found = torch.load(buffer)
+    assert found["w"] is found["same"][0]
+    assert isinstance(found["w"], torch.nn.Parameter)
+    assert found["state"]["weight"].shape == (2, 3)
 
 
 @pytest.mark.campaign

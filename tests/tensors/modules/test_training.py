@@ -173,6 +173,30 @@ def test_the_number_of_classes_is_that_of_the_targets() -> None:
     assert flowrun.run(made, record=False).values["model"]["outputs"] == 2
 
 
+def test_a_tolerance_compares_epochs_as_a_whole() -> None:
+    training = {"epochs": 9, "batch_size": 40, "lr": 1e-9, "validate": True, "tolerance": 10.0}
+    values = flowrun.run(recipe(training), record=False).values
+    assert len(values["val_losses"]) == 2
+    assert len(values["losses"]) % 2 == 0
+    first, second = values["losses"].view(2, -1).mean(1)
+    change = abs(float(first) - float(second))
+    less = flowrun.run(recipe({**training, "tolerance": change / 2}), record=False).values
+    assert len(less["val_losses"]) > 2
+
+
+@pytest.mark.parametrize("engine", ["autograd", "fused"])
+def test_a_tolerance_never_stops_a_network_within_its_first_epoch(engine: str) -> None:
+    made = {"recipe": "r", "steps": [
+        {"random": {"X": {"randn": [50, 3]}, "y": {"randn": [50, 1]}}},
+        {"init_params": {"layers": [4, 1]}, "in": {"X_train": "X", "y_train": "y"}},
+        {"gd_train": {"epochs": 5, "batch_size": 10, "tolerance": 100.0, "validate": True,
+                      "engine": engine},
+         "in": {"X_train": "X", "y_train": "y", "X_val": "X", "y_val": "y"}},
+    ]}  # fmt: skip
+    values = flowrun.run(made, record=False).values
+    assert (len(values["losses"]), len(values["val_losses"])) == (10, 2)
+
+
 def test_epochs_and_steps_do_not_go_together() -> None:
     with pytest.raises(RecipeError, match="`epochs` and `steps` both say how long to train"):
         flowrun.plan(recipe({"epochs": 2, "steps": 5}))
@@ -202,3 +226,45 @@ def test_metrics_are_of_eval_mode_and_do_not_depend_on_the_batches() -> None:
     assert values["metrics"]["accuracy"] == float(right.double().mean())
     few = flowrun.run(made, record=False, set={"evaluate.batch_size": 9}).values["metrics"]
     assert few == pytest.approx(values["metrics"])
+
+
+COUNTED = """
+import torch
+from flowrun import hookimpl, step
+from flowrun_tensors import Model
+
+loads = []
+
+class Counted(torch.nn.Linear):
+    def load_state_dict(self, *given, **keywords):
+        loads.append(1)
+        return super().load_state_dict(*given, **keywords)
+
+@hookimpl
+def flowrun_tensors_models():
+    return [Model.of_module("counted", lambda features, outputs: Counted(*features, outputs))]
+
+@step(outputs="count")
+def loaded(y_hat):
+    count = len(loads)
+    loads.clear()
+    return count
+"""
+
+
+def test_the_state_of_a_module_is_loaded_once_for_all_batches_of_rows() -> None:
+    Path("counted.py").write_text(COUNTED)
+    made = {"recipe": "r", "plugins": ["./counted.py"], "steps": [
+        {"random": {"X": {"randn": [5000, 3]}, "y": {"randn": [5000, 2]}}},
+        {"init_params": {"model": "counted"}, "in": {"X_train": "X", "y_train": "y"}},
+        {"gd_train": {"steps": 4, "validate": True}, "in": {
+            "X_train": "X", "y_train": "y", "X_val": "X", "y_val": "y"}},
+        {"loaded": {}, "in": {"y_hat": "losses"}, "out": {"count": "in_training"}},
+        {"predict": {}, "in": {"data": "X", "mean": None, "std": None}},
+        {"loaded": {}, "out": {"count": "in_predict"}},
+    ]}  # fmt: skip
+    values = flowrun.run(made, record=False).values
+    # However many updates and batches: two to try X_train and X_val, and one to begin.
+    assert (values["in_training"], values["in_predict"]) == (3, 1)
+    by_hand = values["X"] @ values["params"]["weight"].T + values["params"]["bias"]
+    torch.testing.assert_close(values["y_hat"], by_hand)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 import flowrun
-from flowrun import StepError
+from flowrun import RecipeError, StepError
 from flowrun_tensors.formats.csv_engine import LARGE
 
 Write = Callable[[str, str], Path]
@@ -368,3 +368,26 @@ def test_a_file_in_a_folder_for_data_sets_is_explained(monkeypatch: pytest.Monke
     message = failure("wine-red.pt")
     assert "FLOWRUN_DATA_PATH is searched for named data sets alone" in message
     assert "for mine/wine-red.pt write its path from the recipe's folder" in message
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_dict_of_a_file_has_the_keys_of_the_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"w.{suffix}"
+    (torch.save if suffix == "pt" else save_file)({"weight": torch.ones(1, 3)}, path)
+    found = load(path, into="state", names={"w": "weight", "lone": "data"})
+    assert list(found["state"]) == ["weight"]
+    torch.nn.Linear(3, 1, bias=False).load_state_dict(found["state"])
+    assert found["w"].shape == found["lone"].shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"values": ["w"], "names": {"w": "x"}}, "`w` is an output by `values` and by `names`"),
+        ({"values": ["w"], "into": "w"}, "`w` is an output by `values` and by `into`"),
+        ({"names": {"v": "x"}, "into": "v"}, "`v` is an output by `names` and by `into`"),
+    ],
+)
+def test_two_values_of_one_name_are_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        load("w.pt", **options)
