@@ -112,8 +112,8 @@ SCORES = (
     Regression(
         "predict ignores the model",
         "steps/predict.py",
-        "return predicted(predictor, params",
-        "return predicted(_normalizing(predictor_of(None, ctx), mean, std), params",
+        'return {"y_hat": predicted(predictor, params',
+        'return {"y_hat": predicted(_normalizing(predictor_of(None, ctx), mean, std), params',
         caught_by="checks/by_hand_batches",
         at="first_off",
     ),

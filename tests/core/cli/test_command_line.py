@@ -194,7 +194,7 @@ def test_output_to_a_reader_that_has_gone_is_no_traceback(tmp_path: Path) -> Non
         shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr == ""
-    assert done.stdout.startswith("bench")
+    assert done.stdout.startswith("apply_encoding")
 
 
 def test_a_misspelt_command_runs_nothing(write: Write, flowrun: Flowrun) -> None:

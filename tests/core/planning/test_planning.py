@@ -123,7 +123,7 @@ def test_a_whole_number_with_an_exponent_is_the_one_that_is_written(
         (
             "  - double",
             "4:5",
-            ["needs `data`", ": `load`, `make`, `shuffle`; put one above"],
+            ["needs `data`", ": `apply_encoding`, `load`, `make`, `shuffle`; put one above"],
         ),
         ("  - make:\n    out: {data: red}\n  - double", "6:5", ["needs `data`", "red"]),
         ("  - make\n  - double:\n    in: {data: dat}", "6:16", ["needs `dat`", "mean `data`"]),

@@ -218,5 +218,5 @@ def test_one_setting_may_be_given_as_one_text(write: Write) -> None:
 
 
 def test_a_setting_no_recipe_can_hold_is_refused(write: Write) -> None:
-    assert "`seed` cannot be set" in error(write("r.yaml", PARENT), set={"seed": float("nan")})
+    assert "`seed` does not fit" in error(write("r.yaml", PARENT), set={"seed": float("nan")})
     assert "type object" in error(write("r.yaml", PARENT), set={"seed": object()})

@@ -109,7 +109,7 @@ def test_a_message_is_shown_to_its_tenth_line(count: int) -> None:
 @pytest.mark.parametrize(("length", "end"), [(150, ""), (151, "...")])
 def test_a_line_of_a_message_is_shown_to_its_150th_column(length: int, end: str) -> None:
     shown = report(f'- one\n- fail: {{message: "a\\n{"b" * length}"}}')
-    assert shown[3] == f"    {'b' * 150}{end}"
+    assert shown[3] == f"    {'b' * (150 - len(end))}{end}"
 
 
 def test_a_message_of_flowrun_is_shown_whole_and_without_a_place() -> None:

@@ -177,7 +177,8 @@ def test_an_adopted_store_is_believed(world: World, flowrun: Flowrun) -> None:
     flowrun("r.yaml", **OTHER)
     found = adopted(flowrun)
     assert found == (
-        "adopted 2 records of steps, 0 values and 1 runs of .flowrun/store-aside-1; records refused as malformed: 0\n"
+        "adopted 2 records of steps, 0 values and 1 runs of .flowrun/store-aside-1; "
+        "records refused as malformed: 0\n"
     )
     done = flowrun("r.yaml")
     assert (done.stdout.count("kept"), done.stderr) == (2, "")

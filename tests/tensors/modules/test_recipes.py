@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,8 +72,9 @@ def test_an_example_comes_with_its_plugin_and_its_data(name: str, flowrun: Flowr
 
 @pytest.mark.parametrize("name", HAND)
 def test_a_shipped_recipe_is_exported_with_its_class_and_its_bits(
-    name: str, torch_alone: Python, tmp_path: Path
+    name: str, torch_alone: Python, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)  # the script's Python has none
     changes = {"gd_train.epochs": 2, "gd_train.engine": "autograd", "save.to": "out"}
     made = export_plan(flowrun.plan(RECIPES / f"{name}.yaml", set=changes))
     assert f"class {'DigitsCNN' if name == 'digits_cnn' else 'NamesRNN'}(nn.Module):" in made.text

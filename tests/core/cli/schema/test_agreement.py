@@ -27,7 +27,9 @@ STEPS = {name: found[0][1] for name, found in REGISTRY.steps.items()}
 # Steps whose inputs do not follow from their options: with every value at hand, all that can be
 # wrong with one of them is its options.
 PLANNED = ("split", "init_params", "gd_train", "evaluate", "normalize", "bench", "predict")
-VALUES = "data columns params model X_train y_train X_val y_val mean std".split()
+VALUES = (
+    "data columns params model X_train y_train X_val y_val mean std encoding table train val test"
+).split()
 GIVEN = {"tensor": dict.fromkeys(VALUES, 1)}
 
 # No `$`: what a reference stands for is not a schema's to know. No control character that YAML

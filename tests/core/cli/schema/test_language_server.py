@@ -99,10 +99,10 @@ def documentation(item: Message) -> str:
 def test_the_options_of_a_step_are_completed_with_their_descriptions(editor: Editor) -> None:
     found = editor.open(f"{HEAD}  - gd_train:\n      lr: 0.01\n      |\n").completions()
     names = "steps loss batch_size tolerance optimizer momentum nesterov weight_decay schedule"
-    assert set(found) == {*names.split(), "validate", "patience", "engine"}
+    assert set(found) == {*names.split(), "validate", "patience", "engine", "epochs", "clip_norm"}
     said = documentation(found["loss"])
     assert "The loss to minimize, a mean over rows." in said
-    assert "one of: cross_entropy, huber, mae, mse (default `mse`)" in said
+    assert "one of: binary_cross_entropy, cross_entropy, huber, mae, mse (default `mse`)" in said
     assert found["steps"]["insertText"] == "steps: ${1:1000}", "the default is put in"
 
 
@@ -126,7 +126,7 @@ def test_the_choices_of_an_option_are_completed(editor: Editor) -> None:
 
 def test_the_inputs_of_a_step_are_completed(editor: Editor) -> None:
     found = editor.open(f"{HEAD}  - predict:\n    in:\n      |\n").completions()
-    assert set(found) == {"data", "params", "model", "mean", "std"}
+    assert set(found) == {"params", "model", "mean", "std"}
 
 
 def test_the_keys_of_a_recipe_and_the_checks_of_a_value_are_completed(editor: Editor) -> None:

@@ -18,6 +18,7 @@ MORE = {
     # A second call goes on where the first has ended.
     "a model of the file, trained where it lies": ["repeatable"],
     "another program is asked": ["reads"],
+    "batches by two workers": ["reads"],
 }
 
 
