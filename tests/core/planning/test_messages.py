@@ -184,7 +184,8 @@ def test_a_step_that_does_not_fit(
         ("- {make: , out: {data: red}}\n- take", (5, 3),
          "take needs `data`, and no step above it gives that",
          "one of the values given so far: red, names",
-         "steps that give it: `apply_encoding`, `load`, `make`, `shuffle`; put one above this step"),
+         "steps that give it: `apply_encoding`, `load`, `make`, `shuffle`; put one above this "
+         "step"),
         ("- make\n- {take: , in: {data: dta}}", (5, 23),
          "take needs `dta` (for its input `data`), and no step above it gives that",
          "one of the values given so far: data, names", "did you mean `data`?"),

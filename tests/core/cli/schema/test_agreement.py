@@ -135,9 +135,10 @@ def outside(option: Option) -> list[object]:
         kind = kind.type
     kinds = kind.types if isinstance(kind, types.UnionType) else (kind,)
     is_alone = len([one for one in kinds if not isinstance(one, types.NoneType)]) == 1
-    beyond: list[object] = [
-        7 if any(isinstance(one, types.DictType) for one in kinds) else {"a": 1}
-    ]
+    may_be_mapping = any(isinstance(one, types.DictType) for one in kinds)
+    may_be_number = any(isinstance(one, (types.IntType, types.FloatType)) for one in kinds)
+    other = [7] if may_be_number else 7
+    beyond: list[object] = [other if may_be_mapping else {"a": 1}]
     for one in kinds if is_alone else ():  # beyond one kind of a union may lie another one
         if isinstance(one, (types.IntType, types.FloatType)):
             beyond += [bound for bound in (one.gt, one.lt) if bound is not None]
