@@ -31,6 +31,8 @@ _ZIP = b"PK\x03\x04"  # with which a file of torch.save begins since torch 1.6
 _SPARSE = tuple(  # the names of scipy.sparse.save_npz
     {"format", "shape", "data", *more} for more in (["indices"], ["row", "col"], ["offsets"])
 )
+_ALIGNMENT = ".storage_alignment"  # a member, since torch 2.7
+_LONGEST_ALIGNMENT = 10  # digits
 _OBJECTS = "it holds Python objects, which may run code when they are read\n"
 _OBJECTS += "    save an array of numbers: numpy.array(values, dtype='float64')"
 
@@ -67,10 +69,19 @@ def loaded_pt(path: Path, load: Callable[[Path, bool], Any] | None = None) -> An
     return value
 
 
+def _require_alignment(file: BinaryIO, member: zipfile.ZipInfo) -> None:
+    """Raise DataError for an alignment of storages by which torch would divide by zero."""
+    text = zipfile.ZipFile(file).read(member) if member.file_size < _LONGEST_ALIGNMENT else b""
+    if not (text.isdigit() and int(text)):
+        raise DataError(f"its {_ALIGNMENT} is no number of bytes")
+
+
 def _held_by_archive(path: Path) -> int:
     """The bytes of the storages in a zip file of torch.save. Raises DataError, BadZipFile."""
-    with opened_archive(path) as (_, members):
-        pass
+    with opened_archive(path) as (file, members):
+        for member in members:
+            if member.filename.rpartition("/")[2] == _ALIGNMENT:
+                _require_alignment(file, member)
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise DataError("its members are compressed, which torch.save never does")
     if sum(one.file_size for one in members if not _is_storage(one)) > MOST_PICKLED:

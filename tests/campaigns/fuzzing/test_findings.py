@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
 
 from tests.campaigns.fuzzing.runs import BETWEEN, EVENT, RECORD, RUN, TENSOR
 from tests.campaigns.fuzzing.targets import TARGETS
@@ -50,6 +51,16 @@ def _flipped(data: bytes, place: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
+def _aligned(alignment: bytes) -> bytes:
+    """A file of torch.save with two storages and another alignment of these."""
+    saved, file = io.BytesIO(), io.BytesIO()
+    torch.save({"a": torch.ones(3), "b": torch.ones(2)}, saved)
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, alignment if name.endswith("alignment") else old.read(name))
+    return file.getvalue()
+
+
 def _with_pickle(content: bytes) -> bytes:
     """A file of torch.save with another pickle."""
     file = io.BytesIO()
@@ -71,6 +82,8 @@ FINDINGS = {
        for place in range(0, len(ARCHIVE), 7)},
     "a dict that holds itself": ("torch", _with_pickle(b"\x80\x02}q\0X\1\0\0\0ah\0s.")),
     "a list that holds itself": ("torch", _with_pickle(b"\x80\x02]q\0h\0a.")),
+    "storages aligned to multiples of nothing": ("torch", _aligned(b"0")),
+    "storages aligned to no number": ("torch", _aligned(b"x")),
     "sizes whose product overflows": ("safetensors", _safetensors(
         b'{"a":{"dtype":"F32","shape":[9223372036854775808,0],"data_offsets":[0,0]}}'
     )),
