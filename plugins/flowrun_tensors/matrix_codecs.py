@@ -14,6 +14,7 @@ _PARTS = {
     "csr": ("data", "indices", "indptr"), "csc": ("data", "indices", "indptr"),
     "bsr": ("data", "indices", "indptr"), "coo": ("data", "coords"), "dia": ("data", "offsets"),
 }  # fmt: skip
+_FLAGS = {"coo": ("has_canonical_format",)}  # whether no place has two entries; others look
 
 
 def _summary(matrix: Any) -> Summary:
@@ -35,7 +36,8 @@ def _difference(matrix: Any, wanted: Any, rtol: float | None, atol: float | None
 
 
 def _parts(matrix: Any) -> list[Any]:
-    return [list(matrix.shape), *(getattr(matrix, name) for name in _PARTS[matrix.format])]
+    names = (*_PARTS[matrix.format], *_FLAGS.get(matrix.format, ()))
+    return [list(matrix.shape), *(getattr(matrix, name) for name in names)]
 
 
 def _maker(form: str, kind: str) -> Callable[[list[Any]], Any]:
@@ -46,8 +48,8 @@ def _maker(form: str, kind: str) -> Callable[[list[Any]], Any]:
 
         shape, *arrays = parts
         matrix = getattr(scipy.sparse, kind)(tuple(shape), dtype=arrays[0].dtype, **_blocks(arrays))
-        for name, array in zip(_PARTS[form], arrays, strict=True):
-            setattr(matrix, name, array)
+        for name, part in zip((*_PARTS[form], *_FLAGS.get(form, ())), arrays, strict=True):
+            setattr(matrix, name, part)
         return matrix
 
     def _blocks(arrays: list[Any]) -> dict[str, Any]:

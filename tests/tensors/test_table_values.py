@@ -86,7 +86,8 @@ def seen_of(value):
     if type(value) is int:
         return value
     parts = [getattr(value, name, None) for name in
-             ("data", "indices", "indptr", "offsets", "coords", "blocksize")]
+             ("data", "indices", "indptr", "offsets", "coords", "blocksize",
+              "has_canonical_format")]
     return [type(value).__name__, value.shape, repr(parts), repr(value.toarray().tolist()),
             str(getattr(value, "indices", value.data).dtype)]
 """,
