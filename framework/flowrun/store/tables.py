@@ -75,6 +75,8 @@ def opened_to_write(path: Path, is_late: Callable[[], bool]) -> sqlite3.Connecti
 
     is_late: is asked from time to time whether a statement is to be interrupted.
     """
+    with contextlib.suppress(OSError):  # SQLite would make it with the mode 0644 for any umask
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
     connection = _connection(path, is_late, uri=False)
     try:
         if _has_none(connection):

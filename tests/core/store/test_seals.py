@@ -402,3 +402,15 @@ def test_no_command_removes_a_store_that_was_set_aside(world: World, flowrun: Fl
     assert flowrun("store", "gc", "--keep-days", "0", "--max-size", "0B").returncode == 0
     assert {path: path.read_bytes() for path in ASIDE.rglob("*") if path.is_file()} == kept
     assert "stores set aside" in flowrun("store").stdout
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077], ids=oct)
+def test_the_files_of_a_store_have_the_modes_that_the_user_wants(world: World, mask: int) -> None:
+    world.recipe("[one, add]")
+    before = os.umask(mask)
+    try:
+        world.called()
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in Path(".flowrun").rglob("*.sqlite")}
+    assert modes == {0o666 & ~mask}
