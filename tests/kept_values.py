@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.core.store.conftest import World
+
 _STEPS = """
 
 def called(name):
@@ -43,3 +45,24 @@ def write_recipe(
     path = folder / "r.yaml"
     path.write_text(json.dumps(recipe))
     return path
+
+
+CHANGING = """
+@step(outputs="value")
+def make_value():
+    return VALUE
+
+
+@step(outputs="done")
+def change(value):
+    CHANGE
+    return 1
+"""
+
+
+def require_unkept(world: World, reason: str) -> None:
+    """The first step says why its value is not kept, and both steps run in the next run as well."""
+    result, _ = world.run()
+    messages = result.record["steps"][0]["messages"]
+    assert any(reason in text for text in messages), messages
+    assert {"make", "look"} <= set(world.called())

@@ -77,10 +77,11 @@ def array_difference(
             pass
     found = array_plain(array)
     other = array_plain(wanted) if is_array else wanted
-    return None if found == other else f"{_short(found)} is not {_short(other)}"
+    return None if found == other else f"{short(found)} is not {short(other)}"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value in a difference, cut to fit in a line."""
     return shortened(repr(value), _WIDEST)
 
 

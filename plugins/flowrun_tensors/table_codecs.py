@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowrun import Codec, Summary, shortened
+from flowrun import Codec, Summary
+from flowrun_tensors.array_codecs import short
 from flowrun_tensors.pandas_indexes import require_kept_indexes
 from flowrun_tensors.polars_digests import polars_digest
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NAMES = "names.json"  # a member of the file beside the tables
-_WIDEST = 60  # columns of a value in a difference
 _USUAL = 1e-7  # rtol and atol of floats if none is given, as in torch.testing for float64
 
 
@@ -236,11 +236,11 @@ def _difference_by(
         bounds = (_USUAL, _USUAL) if rtol is None and atol is None else (rtol or 0.0, atol or 0.0)
         other = plain(wanted) if type(wanted) is type(table) else wanted
         if not isinstance(other, type(found)):
-            return f"a table against {_short(other)}"
+            return f"a table against {short(other)}"
         if isinstance(found, list):
             return _column_difference("", found, other, *bounds)
         if list(found) != list(other):
-            return f"columns {_short(list(found))} against {_short(list(other))}"
+            return f"columns {short(list(found))} against {short(list(other))}"
         texts = (_column_difference(name, found[name], other[name], *bounds) for name in found)
         return next((text for text in texts if text is not None), None)
 
@@ -258,12 +258,8 @@ def _column_difference(
             continue
         is_near = isinstance(one, float) and isinstance(other, (int, float))
         if not (is_near and abs(one - other) <= atol + rtol * abs(other)):
-            return f"{where}row {row}: {_short(one)} is not {_short(other)}"
+            return f"{where}row {row}: {short(one)} is not {short(other)}"
     return None
-
-
-def _short(value: Any) -> str:
-    return shortened(repr(value), _WIDEST)
 
 
 def _pandas_bytes_of(frame: pd.DataFrame) -> int:

@@ -11,7 +11,7 @@ import pytest
 import flowrun
 from tests.conftest import Flowrun
 from tests.core.store.conftest import World
-from tests.kept_values import write_recipe
+from tests.kept_values import CHANGING, require_unkept, write_recipe
 
 PREAMBLE = """
 import torch
@@ -273,23 +273,7 @@ def test_what_is_not_kept_is_said_with_the_reason(world: World, what: str) -> No
     code, reason = UNKEPT[what]
     preamble = PREAMBLE.replace("def seen_of(value):", "def seen_of(value):\n    return 1\n", 1)
     write_recipe(world.folder, preamble, [code])
-    result, _ = world.run()
-    messages = result.record["steps"][0]["messages"]
-    assert any(reason in text for text in messages), messages
-    assert {"make", "look"} <= set(world.called())
-
-
-CHANGING = """
-@step(outputs="value")
-def make_value():
-    return VALUE
-
-
-@step(outputs="done")
-def change(value):
-    CHANGE
-    return 1
-"""
+    require_unkept(world, reason)
 
 
 @pytest.mark.parametrize(

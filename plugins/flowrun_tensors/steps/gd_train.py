@@ -137,10 +137,8 @@ def gd_train(
     options = _of_optimizer(momentum, nesterov, weight_decay)
     lrs = learning_rates(lr, epochs or steps, schedule)
     epoch = _updates_of_epoch(X_train, epochs, batch_size)
-    settings = Descent(
-        lr, epochs * epoch if epochs and epoch else steps, batch_size, tolerance, optimizer,
-        options, lrs, epoch, clip_norm,
-    )  # fmt: skip
+    taken = _updates(steps, epochs, epoch)
+    settings = Descent(lr, taken, batch_size, tolerance, optimizer, options, lrs, epoch, clip_norm)
     task = _task(
         validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience
     )
@@ -225,10 +223,8 @@ def _on_shapes(
 
     options = _of_optimizer(momentum, nesterov, weight_decay)
     epoch = _updates_of_epoch(X_train, epochs, batch_size)
-    settings = Descent(
-        lr, epochs * epoch if epochs and epoch else steps, batch_size, tolerance, optimizer,
-        options, None, epoch, clip_norm,
-    )  # fmt: skip
+    taken = _updates(steps, epochs, epoch)
+    settings = Descent(lr, taken, batch_size, tolerance, optimizer, options, None, epoch, clip_norm)
     task = _task(
         validation, params, X_train, y_train, predictor_of(model, ctx), loss, settings, patience,
         is_data=False,
@@ -242,6 +238,11 @@ def _updates_of_epoch(X: torch.Tensor, epochs: int | None, batch_size: int | Non
         return None
     require_rows(X, "X_train")
     return -(-len(X) // (batch_size or len(X)))
+
+
+def _updates(steps: int, epochs: int | None, epoch: int | None) -> int:
+    """How many updates are taken. epoch: those of one pass over the rows."""
+    return epochs * epoch if epochs and epoch else steps
 
 
 def _of_optimizer(momentum: float, nesterov: bool, weight_decay: float | None) -> dict[str, Any]:
